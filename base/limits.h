@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound of the system that is not a setting, in one place, with where its number is from. */
+#ifndef SC_LIMITS_H
+#define SC_LIMITS_H
+
+enum {
+    /* Chunks: cost is per message (about 20 us), so 1,000 tasks make it negligible; 256 KiB keeps
+     * one message below what a socket buffer takes at once. */
+    SC_CHUNK_MAX_TASKS = 1000,
+    SC_CHUNK_MAX_BYTES = 256 * 1024,
+    /* One task's payload or result: TASK_MAX_BYTES. */
+    SC_TASK_MAX_BYTES = 16 * 1024 * 1024,
+    /* A message on the wire: the largest task, its table and a header. */
+    SC_MESSAGE_MAX_BYTES = SC_TASK_MAX_BYTES + 256 * 1024,
+    /* The header frame of a message (msgpack): the longest are lists, which are cut into
+     * several messages. */
+    SC_HEADER_MAX_BYTES = 128 * 1024,
+    SC_HEADER_MAX_DEPTH = 8,
+    SC_HEADER_MAX_OBJECTS = 16384,
+    /* A HELD list is cut so that a worker that holds much cannot stop the coordinator's loop. */
+    SC_HELD_MAX_BYTES = 64 * 1024,
+
+    /* Names: a handler, a worker, a job label, a host. */
+    SC_NAME_MAX = 64,
+    SC_LABEL_MAX = 200,
+    SC_DESCRIPTION_MAX = 200,
+    SC_CODE_MAX = 32,           /* an error code of a handler */
+    SC_MESSAGE_TEXT_MAX = 1000, /* an error message of a handler; longer ones are cut */
+
+    SC_PRIORITIES = 10, /* 0..9, 9 first */
+    SC_PRIORITY_DEFAULT = 4,
+
+    /* Registry of the coordinator. */
+    SC_MAX_PEERS = 4096,
+    SC_MAX_HANDLERS = 256, /* different handlers in one cluster */
+    SC_MAX_HANDLERS_A_WORKER = 256,
+    SC_MAX_CALLS = 65536,      /* calls in flight */
+    SC_MAX_WATCHES = 65536,    /* clients waiting for something */
+    SC_MAX_ARRAY_PIECES = 256, /* "$index" may stand 255 times in the arguments */
+
+    /* Poison: a task whose worker process died this often while it was executing is dead. */
+    SC_POISON_COUNT = 3,
+
+    /* One turn of a loop handles at most this many messages of a socket, then gives others
+     * their turn. */
+    SC_LINK_TURN_MESSAGES = 256,
+
+    /* A client. Requests open at once: as many as the coordinator takes calls. */
+    SC_CLIENT_MAX_REQUESTS = 65536,
+    /* An upload holds this many chunks until they are acknowledged: 64,000 tasks a round trip of
+     * 1 ms is far beyond what a coordinator takes. */
+    SC_UPLOAD_MAX_CHUNKS = 64,
+    /* What it holds before the coordinator has said its window: four full chunks. */
+    SC_UPLOAD_WINDOW_BYTES = 4 * SC_CHUNK_MAX_BYTES,
+};
+
+/* Tasks a job; index is a uint64, but a job spans at most this many of them. */
+#define SC_JOB_MAX_TASKS ((uint64_t)1 << 31)
+
+#endif
