@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls: one task whose result its client waits for. A call lives here and nowhere else: it is not
+ * stored, and ends with its client. Part of the core. */
+#include "coordinator/core_int.h"
+
+#include <string.h>
+
+static void
+free_call(sc_core *core, call *c)
+{
+    sc_core_timer_stop(core, &c->timer);
+    if (c->run) {
+        sc_runs_close(core, c->run);
+    } else {
+        DL_DELETE(c->handler->calls, c);
+        sc_schedule_calls(core, c->handler);
+    }
+    DL_DELETE2(c->client->calls, c, peer_prev, peer_next);
+    HASH_DEL(core->calls, c);
+    sc_slice_drop(&c->table);
+    sc_slice_drop(&c->bytes);
+    core->n_calls--;
+    sc_slab_free(&core->call_slab, c);
+}
+
+// Nobody waits for it any more: its worker is told to throw it away.
+void
+sc_calls_drop(sc_core *core, call *c)
+{
+    run *r = c->run;
+    if (r) {
+        sc_message m = {.type = SC_MSG_RECALL};
+        m.recall =
+            (sc_recall){.token = {r->epoch, r->number}, .count = 1, .mode = SC_RECALL_FORGET};
+        sc_core_send(core, r->worker->peer, &m);
+    }
+    free_call(core, c);
+}
+
+void
+sc_calls_fail(sc_core *core, call *c, int code, const char *text)
+{
+    sc_core_refuse(core, c->client, c->key.request, code, "%s: %s", c->handler->name, text);
+    sc_calls_drop(core, c);
+}
+
+void
+sc_calls_timer(sc_core *core, call *c)
+{
+    sc_calls_fail(core, c, SC_ETIMEOUT, "the call has not ended within its time");
+}
+
+// A message of a call went by: while nothing else is going on the loop may wait for the next one
+// awake.
+void
+sc_calls_passed(sc_core *core)
+{
+    if (!sc_core_is_busy(core))
+        core->emit(core->arg, &(sc_action){.type = SC_ACTION_CALL_PASSED});
+}
+
+static call *
+new_call(sc_core *core, peer *p, const sc_message *m, handler *h)
+{
+    call *c = sc_slab_new(&core->call_slab);
+    if (!c)
+        return NULL;
+    c->table = sc_slice_keep(m->table);
+    c->bytes = sc_slice_keep(m->bytes);
+    c->number = core->next_call;
+    c->key.instance = p->instance;
+    c->key.request = m->call.request;
+    c->client = p;
+    c->handler = h;
+    if (c->table.data && c->bytes.data)
+        HASH_ADD(hh, core->calls, key, sizeof c->key, c);
+    if (!c->hh.tbl) {
+        sc_slice_drop(&c->table);
+        sc_slice_drop(&c->bytes);
+        sc_slab_free(&core->call_slab, c);
+        return NULL;
+    }
+    core->next_call++;
+    core->n_calls++;
+    DL_APPEND2(p->calls, c, peer_prev, peer_next);
+    DL_APPEND(h->calls, c);
+    sc_schedule_calls(core, h);
+    if (m->call.timeout_ms)
+        sc_core_timer_set(core, &c->timer, TIMER_CALL, core->now_ms + (int64_t)m->call.timeout_ms);
+    return c;
+}
+
+static call *
+find_call(sc_core *core, const peer *p, uint64_t request)
+{
+    call key, *c = NULL;
+    memset(&key, 0, sizeof key);
+    key.key.instance = p->instance;
+    key.key.request = request;
+    HASH_FIND(hh, core->calls, &key.key, sizeof key.key, c);
+    return c;
+}
+
+void
+sc_calls_open(sc_core *core, peer *p, const sc_message *m)
+{
+    const sc_call *said = &m->call;
+    handler *h = NULL;
+    if (said->handler.len)
+        HASH_FIND(hh, core->handlers_by_name, said->handler.data, said->handler.len, h);
+    if (find_call(core, p, said->request))
+        return; // said again: it is on its way
+    if (core->is_stopping)
+        sc_core_refuse(core, p, said->request, SC_ESHUTDOWN, "the cluster is ending");
+    else if (sc_tasks_check(m->table, m->bytes, 1, SC_TASK_MAX_BYTES) < 0)
+        sc_core_refuse(core, p, said->request, SC_EMALFORMED,
+                       "a call carries one payload of at most 16 MiB");
+    else if (!h)
+        sc_jobs_refuse_handler(core, p, said->request, said->handler);
+    else if (core->n_calls >= SC_MAX_CALLS)
+        sc_core_refuse(core, p, said->request, SC_ELIMIT, "%u calls wait already; try again later",
+                       core->n_calls);
+    else if (!new_call(core, p, m, h))
+        sc_core_refuse(core, p, said->request, SC_ENOMEM, "out of memory");
+}
+
+void
+sc_calls_result(sc_core *core, run *r, const sc_message *m)
+{
+    call *c = r->call;
+    sc_record record = sc_records_get(m->table, 0);
+    if (sc_records_count(m->table) != 1 || m->results.base + record.offset != 0) {
+        core->totals.unknown_results += sc_records_count(m->table);
+        return;
+    }
+    if (m->results.cost_ns && r->handler->cost_ns == 0)
+        r->handler->cost_ns = m->results.cost_ns;
+    sc_message reply = {.type = SC_MSG_REPLY, .table = m->table, .bytes = m->bytes};
+    reply.reply = (sc_reply){c->key.request, sc_text_of(r->worker->peer->name)};
+    sc_core_send(core, c->client, &reply);
+    r->worker->n_done += record.outcome == SC_DONE;
+    core->totals.calls_done++;
+    free_call(core, c);
+    sc_calls_passed(core);
+}
+
+// Its worker is gone or gave it back; its run is closed. It goes first to the next one, unless it
+// may not be repeated.
+void
+sc_calls_lost(sc_core *core, call *c, bool was_started)
+{
+    DL_PREPEND(c->handler->calls, c);
+    sc_schedule_calls(core, c->handler);
+    if (was_started && c->handler->is_once)
+        sc_calls_fail(core, c, SC_EUNKNOWN, sc_error_text(SC_EUNKNOWN));
+}

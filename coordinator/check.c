@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every invariant of the core, checked from scratch: after each event of a small simulated world,
+ * and in tests. */
+#include "coordinator/core_int.h"
+
+#include <string.h>
+
+static uint32_t
+count_bits(const bits *b)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < BIT_WORDS; i++)
+        n += (uint32_t)__builtin_popcountll(b->words[i]);
+    return n;
+}
+
+static void
+check_worker(const sc_core *core, const worker *w)
+{
+    uint32_t n_out = 0, n_by_class = 0;
+    uint64_t bytes = 0, work_ns = 0, work_by_class = 0;
+    for (const run *r = w->runs; r; r = r->next) {
+        SC_ASSERT(r->worker == w && r->n_left > 0 && r->n_left == count_bits(&r->left));
+        SC_ASSERT((r->chunk != NULL) != (r->call != NULL));
+        SC_ASSERT(!r->call || r->call->run == r);
+        n_out += r->n_left;
+        bytes += r->bytes * r->n_left;
+        work_ns += r->cost_ns * r->n_left;
+    }
+    for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++)
+        for (int c = 0; c < N_CLASSES; c++) {
+            n_by_class += w->n_out[kind][c];
+            work_by_class += w->work_ns[kind][c];
+        }
+    SC_ASSERT(n_out == w->n_out_all && n_out == n_by_class && bytes == w->bytes_out &&
+              work_ns == work_by_class);
+    SC_ASSERT(n_out <= w->credit_tasks);
+    for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++) {
+        const worker *in = w->offer->roomy[kind];
+        while (in && in != w)
+            in = in->roomy_next[kind];
+        SC_ASSERT((in == w) == w->is_roomy[kind]);
+        SC_ASSERT(!w->is_roomy[kind] || (w->state == WORKER_READY && !w->is_reserved));
+    }
+    (void)core;
+}
+
+// What the tasks of a committed, open job are doing, counted one by one.
+typedef struct tally {
+    uint64_t ended, queued, delayed, running;
+} tally;
+
+static void
+tally_runs(const sc_core *core, const job *j, tally *t, bits *seen, const chunk *c)
+{
+    for (const run *r = core->runs; r; r = r->hh.next) {
+        if (r->chunk != c)
+            continue;
+        SC_ASSERT(r->first + r->count <= c->count);
+        for (uint32_t i = 0; i < r->count; i++) {
+            if (!bit_get(&r->left, i))
+                continue;
+            SC_ASSERT(!bit_get(seen, r->first + i)); // one place at a time
+            bit_set(seen, r->first + i);
+            t->running++;
+        }
+    }
+    (void)j;
+}
+
+static void
+tally_chunk(const sc_core *core, const job *j, const chunk *c, tally *t)
+{
+    bits seen = c->ended;
+    uint32_t n_ended = count_bits(&c->ended);
+    SC_ASSERT(n_ended == c->n_ended && n_ended <= c->count);
+    t->ended += n_ended;
+    tally_runs(core, j, t, &seen, c);
+    for (const range *r = j->again; r; r = r->next) {
+        for (uint32_t i = 0; r->chunk == c && i < r->count; i++) {
+            SC_ASSERT(!bit_get(&seen, r->first + i));
+            bit_set(&seen, r->first + i);
+            t->queued++;
+        }
+    }
+    for (const exception *e = c->exceptions; e; e = e->next) {
+        SC_ASSERT(e->chunk == c && e->offset < c->count && e->blame < SC_POISON_COUNT);
+        if (!e->is_delayed && !e->is_suspect)
+            continue;
+        SC_ASSERT(!bit_get(&seen, e->offset));
+        bit_set(&seen, e->offset);
+        t->delayed += e->is_delayed;
+        t->queued += e->is_suspect;
+    }
+    // each task below `next` is somewhere
+    for (uint32_t i = 0; i < c->count; i++)
+        SC_ASSERT(bit_get(&seen, i) == (c->first + i < j->next));
+}
+
+static void
+check_open_job(const sc_core *core, const job *j)
+{
+    tally t = {.queued = j->n_tasks - j->next};
+    uint64_t in_chunks = 0;
+    for (const chunk *c = j->chunks; c; c = c->hh.next) {
+        SC_ASSERT(c->job == j && c->first + c->count > j->prefix);
+        tally_chunk(core, j, c, &t);
+        in_chunks += c->count;
+    }
+    t.ended +=
+        j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
+    SC_ASSERT(t.queued == j->queued && t.delayed == j->delayed && t.running == j->running);
+    SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
+    bool should = j->n_fetching == 0 && (j->again || j->next < j->n_tasks);
+    SC_ASSERT(j->is_in_lane == should);
+    (void)in_chunks;
+}
+
+static void
+check_job(const sc_core *core, const job *j)
+{
+    if (j->state == SC_JOB_STAGED) {
+        SC_ASSERT(!j->is_in_lane && !j->chunks);
+        return;
+    }
+    SC_ASSERT(j->queued + j->delayed + j->running + j->done + j->dead + j->cancelled == j->n_tasks);
+    SC_ASSERT(j->prefix <= j->next && j->next <= j->n_tasks && j->queued_bytes <= j->stored_bytes);
+    if (sc_job_has_ended(j->state))
+        SC_ASSERT(j->queued + j->delayed + j->running == 0 && !j->chunks && !j->again &&
+                  !j->is_in_lane);
+    else
+        check_open_job(core, j);
+}
+
+void
+sc_core_check(const sc_core *core)
+{
+    uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, n_runs = 0;
+    uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0;
+    for (const job *j = core->jobs; j; j = j->hh.next) {
+        n_jobs++;
+        queue_bytes += j->queued_bytes;
+        stored_bytes += j->stored_bytes;
+        check_job(core, j);
+    }
+    for (const peer *p = core->by_instance; p; p = p->by_instance.next) {
+        n_peers++;
+        n_clients += p->role == SC_ROLE_CLIENT;
+        SC_ASSERT((p->role == SC_ROLE_WORKER) == (p->worker != NULL));
+        for (const call *c = p->calls; c; c = c->peer_next)
+            n_calls++;
+        if (!p->worker)
+            continue;
+        n_ready += p->worker->state == WORKER_READY;
+        check_worker(core, p->worker);
+        for (const run *r = p->worker->runs; r; r = r->next)
+            n_runs++;
+    }
+    SC_ASSERT(n_jobs == core->n_jobs && queue_bytes == core->queue_bytes &&
+              stored_bytes == core->stored_bytes);
+    SC_ASSERT(queue_bytes <= core->options.queue_max_bytes);
+    SC_ASSERT(n_peers == core->n_peers && n_clients == core->n_clients && n_ready == core->n_ready);
+    SC_ASSERT(n_runs == HASH_COUNT(core->runs) && n_calls == core->n_calls);
+    SC_ASSERT(sc_heap_check(&core->timers));
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The coordinator's core: who is there, which jobs there are, which task goes where, what has
+ * ended. It is pure: it takes events with the time and emits actions; it owns no socket, clock,
+ * thread or file. The shell (shell.c) and the simulation (tests/sim) drive it alike.
+ *
+ * Rules: one event at a time; an action is borrowed and is carried out or copied before `emit`
+ * returns; `emit` never enters the core again (what a store or a link has to say comes later, as an
+ * event). Same events, same times, same seed: same actions. */
+#ifndef SC_CORE_H
+#define SC_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "proto/blob.h"
+#include "proto/message.h"
+
+#ifdef SC_POOL_H
+#error "the coordinator never sees a database: no pool/ here"
+#endif
+
+typedef struct sc_core sc_core;
+
+typedef struct sc_core_options {
+    uint64_t epoch;      /* start of this coordinator; greater than that of any before it */
+    uint64_t seed;       /* of the backoff's jitter */
+    uint64_t parent_pid; /* of the process that looks after us (`seedcore up`), 0 = none */
+    uint64_t pid;
+    const char *host;
+    int64_t started_unix_ms;
+    int64_t heartbeat_ms, lease_ms;
+    int64_t staged_timeout_ms;
+    int64_t waiting_ms; /* measured work that may wait in a worker */
+    int64_t drain_timeout_ms;
+    uint64_t queue_max_bytes; /* payloads of all jobs that have not ended */
+    uint64_t store_max_bytes; /* payloads and results in the store together */
+    uint64_t max_jobs;
+} sc_core_options;
+
+/* Comes back with SC_EVENT_STORED as it went out. */
+typedef struct sc_ticket {
+    sc_uuid job;
+    uint64_t client; /* instance of the client to answer */
+    uint64_t request;
+    uint32_t of;     /* SC_MSG_OPEN, SC_MSG_CHUNK, SC_MSG_COMMIT */
+    uint32_t number; /* of the chunk */
+} sc_ticket;
+
+/* A question to the store, answered by SC_EVENT_RESULTS. */
+typedef struct sc_store_read {
+    sc_uuid job;
+    uint64_t client, request; /* who asked, for the answer */
+    uint64_t from, until;     /* indexes from..until-1; with SC_READ_ENDED positions from.. */
+    uint32_t order;           /* sc_read_order; both index orders mean: what is there, by index */
+    uint32_t max_bytes;
+} sc_store_read;
+
+typedef enum sc_action_type {
+    SC_ACTION_SEND,         /* message to a connection; refused: SC_EVENT_SEND_FAILED, later */
+    SC_ACTION_PUT_OPEN,     /* keep the job's record; answered by SC_EVENT_STORED */
+    SC_ACTION_PUT_CHUNK,    /* keep a chunk's payload; answered by SC_EVENT_STORED */
+    SC_ACTION_PUT_COMMIT,   /* the job is whole; answered by SC_EVENT_STORED */
+    SC_ACTION_GET_CHUNK,    /* answered by SC_EVENT_CHUNK */
+    SC_ACTION_DROP_CHUNK,   /* its tasks have ended */
+    SC_ACTION_PUT_RESULTS,  /* keep ended tasks, as they came */
+    SC_ACTION_PUT_RANGE,    /* keep ended tasks that share one outcome */
+    SC_ACTION_GET_RESULTS,  /* answered by SC_EVENT_RESULTS */
+    SC_ACTION_DROP_RESULTS, /* of a job that has ended: make room */
+    SC_ACTION_DROP_JOB,     /* forget all of it */
+    SC_ACTION_CALL_PASSED, /* a message of a call went by and no batch runs: the loop may look again
+                              before it sleeps */
+    SC_ACTION_EXIT,        /* the cluster has ended as it was asked to */
+} sc_action_type;
+
+typedef struct sc_action {
+    sc_action_type type;
+    union {
+        struct {
+            uint64_t link;
+            const sc_message *message;
+        } send;
+        struct {
+            sc_ticket ticket;
+            sc_slice table, bytes; /* PUT_CHUNK */
+        } put;
+        struct {
+            sc_uuid job;
+            uint32_t number;
+        } chunk; /* GET_CHUNK, DROP_CHUNK */
+        struct {
+            sc_uuid job;
+            sc_text worker;
+            uint64_t base;
+            sc_slice table, bytes; /* records and values */
+        } results;
+        struct {
+            sc_uuid job;
+            uint64_t first, count;
+            uint32_t outcome, attempt;
+            sc_text worker;
+            sc_text error; /* JSON */
+        } range;
+        sc_store_read read;
+        sc_uuid job; /* DROP_RESULTS, DROP_JOB */
+    };
+} sc_action;
+
+typedef void (*sc_core_emit)(void *arg, const sc_action *action);
+
+/** @param emit  carries actions out; see the rules above @return 0 or SC_ENOMEM; `options` are
+ * copied */
+int sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_t now_ms,
+                sc_core **out);
+/** Drops everything and emits nothing. */
+void sc_core_free(sc_core **core);
+
+/* ---- events ---- */
+
+/** A message has come over a connection (`link`: not 0, never used again for another). */
+void sc_core_message(sc_core *core, uint64_t link, const sc_message *message, int64_t now_ms);
+/** Bytes that are no message have come. */
+void sc_core_malformed(sc_core *core, uint64_t link, const sc_error *err, int64_t now_ms);
+/** A message could not be sent, whether the peer is gone or its queue full: its session ends. */
+void sc_core_send_failed(sc_core *core, uint64_t link, int64_t now_ms);
+/** All messages of this turn of the loop have been given: hand out work, acknowledge, answer
+ * readers. */
+void sc_core_turn(sc_core *core, int64_t now_ms);
+/** The time of sc_core_next_ms has come. Messages that have arrived must have been given before. */
+void sc_core_tick(sc_core *core, int64_t now_ms);
+/** SC_ACTION_PUT_OPEN, PUT_CHUNK or PUT_COMMIT is done (status 0) or failed. */
+void sc_core_stored(sc_core *core, const sc_ticket *ticket, int status, int64_t now_ms);
+/** The payload asked for; status < 0: it cannot be read, and its tasks are dead. The slices are
+ * borrowed. */
+void sc_core_chunk(sc_core *core, const sc_uuid *job, uint32_t number, int status, sc_slice table,
+                   sc_slice bytes, int64_t now_ms);
+/** The results asked for: `page` as PAGE goes out, but for `request`, `is_end` and `n_dropped`. The
+ * page is borrowed. */
+void sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_message *page,
+                     int64_t now_ms);
+/** The store cannot take more than this (a full disk); it may say another number later. */
+void sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms);
+
+/* ---- looking ---- */
+
+/** When sc_core_tick is due; INT64_MAX: never. */
+int64_t sc_core_next_ms(const sc_core *core);
+/** True where tasks of jobs are handed out or could be: the loop has better things to do than to
+ * wait for calls. */
+bool sc_core_is_busy(const sc_core *core);
+/** The counters of CLUSTER, without request. Texts point into the core. */
+void sc_core_counters(const sc_core *core, sc_cluster *out);
+/** Every invariant of the core, in time linear in its size: for tests and the simulation. Aborts on
+ * the first that fails. */
+void sc_core_check(const sc_core *core);
+
+#endif

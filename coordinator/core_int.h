@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The structs that the files of the core share. Who writes what:
+ *   core.c      the root: events in, actions out, counters          peers.c     sessions, leases,
+ * deaths jobs.c      upload, job states, bounds, forgetting              tasks.c     chunks, runs,
+ * tasks that leave the straight path runs.c      the table of open runs schedule.c  room in
+ * workers, lanes, handing out, taking back    results.c   what ended, reading calls.c     calls
+ * ask.c       questions Every list says in its comment which field links it. Nothing depends on
+ * addresses or on the order of a hash. */
+#ifndef SC_CORE_INT_H
+#define SC_CORE_INT_H
+
+#define HASH_NONFATAL_OOM 1 // adding may fail: then hh.tbl is NULL
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "coordinator/core.h"
+#include "proto/liveness.h"
+#include "proto/run.h"
+
+enum {
+    N_CLASSES = SC_CLASS_CALL + 1,
+    BIT_WORDS = (SC_CHUNK_MAX_TASKS + 63) / 64,
+    HANDLER_WORDS = SC_MAX_HANDLERS / 64,
+    RATE_SECONDS = 5,
+    PAGE_MAX_BYTES = 1 << 20, // of table and bytes in one answer
+    WINDOW_BYTES = 4 << 20,   // upload on its way: enough for 16 chunks
+    MAX_DELAYED = 1 << 20,    // tasks waiting for their next attempt; beyond it they do not wait
+    MAX_TRIES =
+        16, // workers looked at before a lane waits for the next turn: no cost grows with workers
+    LATE_MS = 100, // a tick later than this is our own stop, not the peers' silence
+};
+
+typedef struct peer peer;
+typedef struct worker worker;
+typedef struct job job;
+typedef struct chunk chunk;
+typedef struct run run;
+typedef struct call call;
+typedef struct watch watch;
+typedef struct handler handler;
+typedef struct range range;
+
+/* A deadline in core->timers; the kind says what it lies in. */
+typedef enum timer_kind { TIMER_PEER, TIMER_STAGED, TIMER_DELAYED, TIMER_CALL } timer_kind;
+typedef struct timer {
+    sc_heap_node node;
+    timer_kind kind;
+} timer;
+
+/* Offsets within a chunk or run, a bit each. */
+typedef struct bits {
+    uint64_t words[BIT_WORDS];
+} bits;
+
+/* A kind of task. Once offered it stays known. */
+struct handler {
+    char name[SC_NAME_MAX + 1];
+    char description[SC_DESCRIPTION_MAX + 1];
+    uint32_t id; // place in core->handlers and in the bit sets
+    sc_slot_kind kind;
+    bool is_once;
+    uint32_t n_workers;           // ready ones that offer it
+    uint64_t cost_ns;             // 90th percentile of a task; 0 = not measured
+    sc_heap lanes[SC_PRIORITIES]; // jobs with something to hand out (job.lane_node), first
+                                  // submitted first
+    call *calls;                  // waiting calls (call.prev/next), first in first out
+    UT_hash_handle hh;            // core->handlers_by_name
+};
+
+/* Workers that offer exactly the same handlers. */
+typedef struct offer {
+    uint64_t handlers[HANDLER_WORDS];
+    uint32_t n_users;               // workers, ready or not; with none it may be made another
+    worker *workers;                // ready ones (worker.offer_prev/next), in rotation
+    worker *roomy[SC_N_SLOT_KINDS]; // those with room for more of a kind (worker.roomy_*[kind]), in
+                                    // rotation
+} offer;
+
+typedef enum worker_state { WORKER_LISTING, WORKER_READY, WORKER_DRAINING } worker_state;
+
+/* What a worker process is to the scheduler. Lives and dies with its peer. */
+struct worker {
+    peer *peer;
+    worker_state state;
+    uint64_t supervisor; // instance; 0 = none
+    offer *offer;
+    uint32_t slots[SC_N_SLOT_KINDS];
+    uint32_t credit_tasks;
+    uint64_t credit_bytes;
+    // handed out and not ended, by kind and class; the estimate at the time of handing out
+    uint32_t n_out[SC_N_SLOT_KINDS][N_CLASSES];
+    uint64_t work_ns[SC_N_SLOT_KINDS][N_CLASSES];
+    uint32_t n_out_all;
+    uint64_t bytes_out;
+    uint32_t running, waiting; // as it said last
+    uint64_t n_done;
+    uint64_t results_number; // last RESULTS received
+    bool must_ack;           // in core->to_ack (ack_next)
+    bool is_reported;        // its supervisor said what had started (run.held) when it died
+    bool is_reserved;        // a suspect task runs or will run alone here
+    bool is_recalling;       // a RECALL of ours is not answered yet
+    run *runs;               // handed out (run.prev/next), oldest first
+    worker *ack_next;
+    worker *reserved_prev, *reserved_next; // core->reserved
+    worker *offer_prev, *offer_next;
+    worker *roomy_prev[SC_N_SLOT_KINDS], *roomy_next[SC_N_SLOT_KINDS];
+    bool is_roomy[SC_N_SLOT_KINDS];
+};
+
+/* One session: who said HELLO on a connection. */
+struct peer {
+    uint64_t link;
+    sc_role role;
+    char name[SC_NAME_MAX + 1];
+    char host[SC_NAME_MAX + 1];
+    uint64_t instance;
+    uint64_t pid;
+    sc_liveness liveness;
+    timer timer;    // next look at its liveness
+    worker *worker; // workers only
+    watch *watches; // (watch.peer_prev/peer_next)
+    call *calls;    // open calls of a client (call.peer_prev/peer_next)
+    UT_hash_handle by_link, by_instance;
+};
+
+/* Tasks of one chunk that wait to be handed out again. */
+struct range {
+    chunk *chunk;
+    uint32_t first, count; // offsets in the chunk
+    uint32_t attempt;
+    range *prev, *next; // job.again
+};
+
+/* A task with a history: blamed for deaths, or waiting for its next attempt. */
+typedef struct exception exception;
+struct exception {
+    chunk *chunk;
+    uint32_t offset;
+    uint32_t attempt; // of the next try
+    uint32_t blame;   // worker processes that died while it was executing
+    bool is_delayed;  // timer is set
+    bool is_suspect;  // in core->suspects
+    timer timer;
+    exception *next;                        // chunk.exceptions
+    exception *suspect_prev, *suspect_next; // core->suspects
+};
+
+/* A chunk that has been touched and still matters: handed out in part, not ended, or behind the
+ * ended prefix. */
+struct chunk {
+    job *job;
+    uint32_t number;
+    uint64_t first; // place of its first task in the job, from 0
+    uint32_t count;
+    uint32_t n_ended;
+    uint32_t n_open_runs;
+    bits ended;
+    bool is_fetching;
+    sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
+    exception *exceptions;
+    UT_hash_handle hh; // job.chunks
+};
+
+/* What one worker was given: the table of open runs is core->runs. */
+struct run {
+    uint64_t number; // key; with the epoch it is the token
+    uint64_t epoch;
+    worker *worker;
+    chunk *chunk; // NULL for a call
+    call *call;   // NULL for a task of a job
+    handler *handler;
+    uint32_t first, count; // offsets in the chunk
+    uint32_t n_left;
+    uint32_t class;
+    uint32_t attempt;
+    uint64_t cost_ns, bytes; // a task's, estimated
+    bool is_alone;           // a suspect: nothing else runs in that worker
+    bits left;               // offsets from `first` that have not ended
+    bits held;               // while its worker lists: confirmed
+    run *prev, *next;        // worker.runs
+    UT_hash_handle hh;
+};
+
+struct job {
+    sc_uuid id;
+    char name[SC_LABEL_MAX + 1];
+    handler *handler;
+    sc_job_state state;
+    uint32_t priority;
+    uint64_t seq; // order of submission
+    bool is_array;
+    uint64_t first_index; // index = first_index + place
+    uint64_t n_tasks;
+    uint32_t retries;
+    uint64_t backoff_base_ms, backoff_max_ms;
+    sc_slice pieces_table, pieces_bytes; // array: arguments
+    // upload
+    uint64_t client;                    // instance of the uploader
+    bool is_opened;                     // the store has answered PUT_OPEN
+    bool is_committing;                 // COMMIT has come, the store has not answered yet
+    uint32_t n_chunks, n_stored_chunks; // received; of these the store has answered
+    struct {
+        uint64_t first; // place of the chunk's first task
+        uint64_t bytes; // of its payload
+    } * chunk_infos;    // of every chunk; uploaded jobs only
+    uint32_t chunk_infos_max;
+    uint64_t queued_bytes; // payload of chunks whose tasks have not all ended; part of stored_bytes
+    timer staged_timer;
+    // progress
+    uint64_t queued, delayed, running, done, dead, cancelled; // sum to n_tasks
+    uint64_t next;       // place of the first task never handed out
+    uint64_t prefix;     // all places below have ended
+    range *again;        // to be handed out before `next` (range.prev/next)
+    uint32_t n_fetching; // chunks asked for; while > 0 the job is in no lane
+    chunk *chunks;       // touched ones, by number
+    bool is_in_lane;
+    sc_heap_node lane_node;         // handler.lanes[priority], keyed by seq
+    uint64_t stored_bytes;          // payload and results in the store
+    uint64_t n_dropped;             // results dropped to make room
+    int64_t submitted_at, ended_at; // unix ms
+    bool has_news;                  // in core->news (news_next)
+    job *news_next;
+    watch *watches;               // readers and waiters (watch.job_prev/job_next)
+    job *order_prev, *order_next; // core->staged or core->jobs_by_age
+    job *ended_prev, *ended_next; // core->jobs_ended
+    UT_hash_handle hh;            // core->jobs
+};
+
+struct call {
+    uint64_t number; // ours
+    struct {
+        uint64_t instance, request;
+    } key;
+    peer *client;
+    handler *handler;
+    sc_slice table, bytes;
+    run *run; // NULL while it waits in handler.calls
+    uint32_t blame;
+    timer timer;                 // its time limit
+    call *prev, *next;           // handler.calls
+    call *peer_prev, *peer_next; // peer.calls
+    UT_hash_handle hh;           // core->calls
+};
+
+/* A question that is answered later: READ with wait, ASK JOB with wait, ASK HANDLERS with wait. */
+struct watch {
+    peer *peer;
+    job *job; // NULL: for the first ready worker (core->watches)
+    uint64_t request;
+    bool is_read;
+    sc_read read;
+    watch *peer_prev, *peer_next;
+    watch *job_prev, *job_next; // job.watches or core->watches
+};
+
+struct sc_core {
+    sc_core_options options;
+    char host[SC_NAME_MAX + 1];
+    sc_core_emit emit;
+    void *arg;
+    int64_t now_ms;
+    int64_t unix_offset_ms; // unix time = now_ms + this
+    sc_random random;
+    sc_heap timers;
+    bool is_stopping;
+    bool has_exited;
+
+    peer *by_link, *by_instance; // hashes
+    uint32_t n_peers, n_clients, n_ready;
+    offer *offers[SC_MAX_PEERS]; // a handful; each worker's own in the worst case
+    uint32_t n_offers;
+    handler *handlers[SC_MAX_HANDLERS];
+    uint32_t n_handlers;
+    handler *handlers_by_name;
+    uint64_t lanes_used[N_CLASSES][HANDLER_WORDS]; // handlers with something waiting in a class
+
+    job *jobs;        // hash
+    job *staged;      // being uploaded (job.order_*)
+    job *jobs_by_age; // all others, first submitted first (job.order_*)
+    job *jobs_ended;  // of these the ended ones, first ended first (job.ended_*)
+    job *first_kept;  // first of jobs_ended whose results have not been dropped
+    uint64_t n_jobs, n_open, next_seq;
+    uint64_t queue_bytes, stored_bytes, store_max_bytes;
+
+    run *runs; // hash: the open runs
+    uint64_t next_run;
+    call *calls; // hash by client and request
+    uint64_t next_call;
+    uint32_t n_calls, n_calls_running;
+    watch *watches;
+    uint32_t n_watches;
+    exception *suspects;
+    worker *reserved; // workers kept for suspects
+    uint32_t n_reserved, n_delayed;
+    worker *to_ack;
+    job *news;
+
+    sc_slab run_slab, chunk_slab, range_slab, exception_slab, call_slab, watch_slab;
+
+    sc_cluster totals; // counters only
+    struct {
+        int64_t second;
+        uint64_t started, ended;
+    } rates[RATE_SECONDS + 1];
+};
+
+/* bits */
+static inline bool
+bit_get(const bits *b, uint32_t i)
+{
+    return b->words[i / 64] >> (i % 64) & 1;
+}
+static inline void
+bit_set(bits *b, uint32_t i)
+{
+    b->words[i / 64] |= (uint64_t)1 << (i % 64);
+}
+static inline void
+bit_clear(bits *b, uint32_t i)
+{
+    b->words[i / 64] &= ~((uint64_t)1 << (i % 64));
+}
+/** The next stretch of set bits at or after `from` below `end`. @return false where there is none
+ */
+bool sc_bits_next(const bits *b, uint32_t from, uint32_t end, uint32_t *first, uint32_t *count);
+
+/* core.c */
+void sc_core_timer_set(sc_core *core, timer *t, timer_kind kind, int64_t deadline_ms);
+void sc_core_timer_stop(sc_core *core, timer *t);
+void sc_core_send(sc_core *core, peer *p, const sc_message *message);
+void sc_core_send_link(sc_core *core, uint64_t link, const sc_message *message);
+void sc_core_refuse(sc_core *core, peer *p, uint64_t request, int code, const char *format, ...)
+    SC_PRINTF(5, 6);
+void sc_core_refuse_link(sc_core *core, uint64_t link, uint64_t request, int code,
+                         const char *text);
+void sc_core_emit_job(sc_core *core, sc_action_type type, const sc_uuid *id);
+void sc_core_count_rate(sc_core *core, uint64_t started, uint64_t ended);
+void sc_core_news(sc_core *core, job *j);
+int64_t sc_core_unix_ms(const sc_core *core);
+
+/* peers.c */
+void sc_peers_message(sc_core *core, uint64_t link, const sc_message *message);
+peer *sc_peers_find_instance(sc_core *core, uint64_t instance);
+void sc_peers_gone(sc_core *core, peer *p, const char *why);
+void sc_peers_timer(sc_core *core, peer *p);
+void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
+void sc_peers_check_stopped(sc_core *core);
+void sc_peers_free(sc_core *core, peer *p);
+void sc_peers_who(sc_core *core, uint64_t link);
+
+/* jobs.c */
+void sc_jobs_open(sc_core *core, peer *p, const sc_message *message);
+void sc_jobs_chunk(sc_core *core, peer *p, const sc_message *message);
+void sc_jobs_commit(sc_core *core, peer *p, const sc_message *message);
+void sc_jobs_drop(sc_core *core, peer *p, const sc_message *message);
+void sc_jobs_staged_timer(sc_core *core, job *j);
+void sc_jobs_client_left(sc_core *core, uint64_t instance);
+job *sc_jobs_find(sc_core *core, const sc_uuid *id);
+void sc_jobs_move(sc_core *core, job *j, sc_job_state to);
+void sc_jobs_maybe_end(sc_core *core, job *j);
+void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
+void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
+void sc_jobs_make_room(sc_core *core);
+void sc_jobs_free(sc_core *core, job *j);
+void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text handler);
+
+/* tasks.c */
+uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);
+uint64_t sc_tasks_chunk_first(const job *j, uint32_t number);
+uint32_t sc_tasks_chunk_count(const job *j, uint32_t number);
+chunk *sc_tasks_touch(sc_core *core, job *j, uint32_t number);
+chunk *sc_tasks_find_chunk(job *j, uint32_t number);
+void sc_tasks_progress(sc_core *core, job *j);
+void sc_tasks_drop_payload(chunk *c);
+void sc_tasks_count_ended(sc_core *core, chunk *c, uint32_t n);
+void sc_tasks_suspect(sc_core *core, exception *e);
+void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
+void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
+void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
+void sc_tasks_blame(sc_core *core, const sc_task_ref *ref);
+void sc_tasks_timer(sc_core *core, exception *e);
+void sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code);
+void sc_tasks_end_all(sc_core *core, job *j, int code);
+void sc_tasks_forget(sc_core *core, job *j);
+exception *sc_tasks_find_exception(const chunk *c, uint32_t offset);
+void sc_tasks_drop_exception(sc_core *core, exception *e);
+
+/* runs.c */
+run *sc_runs_open(sc_core *core, const run *from);
+run *sc_runs_find(sc_core *core, const sc_token *token);
+void sc_runs_close(sc_core *core, run *r);
+void sc_runs_ended(sc_core *core, run *r, uint32_t n);
+
+/* schedule.c */
+void sc_schedule(sc_core *core);
+void sc_schedule_lane(sc_core *core, job *j);
+void sc_schedule_unlane(sc_core *core, job *j);
+void sc_schedule_calls(sc_core *core, handler *h);
+void sc_schedule_room(sc_core *core, worker *w);
+void sc_schedule_join(sc_core *core, worker *w);
+void sc_schedule_leave(sc_core *core, worker *w);
+int sc_schedule_offer(sc_core *core, worker *w, const sc_list *handlers);
+void sc_schedule_recalled(sc_core *core, worker *w, const sc_recalled *m);
+
+/* results.c */
+void sc_results_take(sc_core *core, worker *w, const sc_message *message);
+void sc_results_flush_acks(sc_core *core);
+void sc_results_read(sc_core *core, peer *p, const sc_read *read);
+void sc_results_news(sc_core *core);
+
+/* calls.c */
+void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
+void sc_calls_result(sc_core *core, run *r, const sc_message *message);
+void sc_calls_lost(sc_core *core, call *c, bool was_started);
+void sc_calls_drop(sc_core *core, call *c);
+void sc_calls_fail(sc_core *core, call *c, int code, const char *text);
+void sc_calls_timer(sc_core *core, call *c);
+void sc_calls_passed(sc_core *core);
+
+/* ask.c */
+void sc_ask_answer(sc_core *core, peer *p, const sc_ask *ask);
+void sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j);
+void sc_ask_ready(sc_core *core);
+watch *sc_watch_new(sc_core *core, peer *p, job *j, uint64_t request);
+void sc_watch_free(sc_core *core, watch *w);
+
+#endif

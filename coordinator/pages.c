@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the store: a page of results by index or in the order in which they ended. A page by
+ * index covers one bucket at most, so that it is made from the few segments that touch it. Part of
+ * the store. */
+#include "coordinator/store_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+/* One result of a page, pointing into its segment. */
+typedef struct entry {
+    const uint8_t *value;
+    uint32_t worker; // in the job's names
+    sc_record record;
+    bool is_there;
+} entry;
+
+/* A page in the making. */
+typedef struct page {
+    kept_job *job;
+    const answer *answer;
+    sc_blob *table, *bytes;
+    size_t n_records, max_records, n_bytes, max_bytes; // in the blobs
+    uint32_t workers[SC_CHUNK_MAX_TASKS];              // the job's number of each name in the page
+    uint32_t n_workers;
+    uint64_t next;
+} page;
+
+/* ---- which segments ---- */
+
+static bool
+add_load(answer *a, uint32_t segment_number)
+{
+    load *grown = realloc(a->loads, (a->n_loads + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    a->loads = grown;
+    a->loads[a->n_loads++] = (load){.segment = segment_number};
+    return true;
+}
+
+static const segment *
+range_over(const kept_job *j, uint64_t index)
+{
+    for (uint32_t i = 0; i < j->n_ranges; i++) {
+        const segment *g = &j->segments[j->ranges[i]];
+        if (index >= g->base && index - g->base < g->count)
+            return g;
+    }
+    return NULL;
+}
+
+// The first bucket at or after `number` in which something may be, or UINT64_MAX.
+static uint64_t
+next_bucket(const kept_job *j, uint64_t number)
+{
+    bucket *b = NULL;
+    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
+    if (b)
+        return number;
+    uint64_t best = UINT64_MAX;
+    for (b = j->buckets; b; b = b->hh.next)
+        if (b->number >= number && b->number < best)
+            best = b->number;
+    for (uint32_t i = 0; i < j->n_ranges; i++) {
+        const segment *g = &j->segments[j->ranges[i]];
+        uint64_t first = g->base / BUCKET_TASKS, last = (g->base + g->count - 1) / BUCKET_TASKS;
+        if (last >= number && (first > number ? first : number) < best)
+            best = first > number ? first : number;
+    }
+    return best;
+}
+
+static bool
+choose_by_index(const kept_job *j, answer *a)
+{
+    uint64_t number = next_bucket(j, a->read.from / BUCKET_TASKS);
+    bucket *b = NULL;
+    if (number == UINT64_MAX || number * BUCKET_TASKS >= a->read.until) {
+        a->read.from = a->read.until; // nothing any more
+        return true;
+    }
+    if (a->read.from < number * BUCKET_TASKS)
+        a->read.from = number * BUCKET_TASKS;
+    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
+    for (uint32_t i = 0; b && i < b->n_segments; i++)
+        if (!add_load(a, b->segments[i]))
+            return false;
+    return true;
+}
+
+// The last segment whose position is not above `position`.
+static uint32_t
+find_position(const kept_job *j, uint64_t position)
+{
+    uint32_t low = 0, high = j->n_segments;
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        if (j->segments[mid].position <= position)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static bool
+choose_as_ended(const kept_job *j, answer *a)
+{
+    uint64_t bytes = 0;
+    if (a->read.from >= j->n_ended)
+        return true;
+    for (uint32_t i = find_position(j, a->read.from);
+         i < j->n_segments && bytes <= a->read.max_bytes; i++) {
+        if (!add_load(a, i))
+            return false;
+        const extent *r = j->segments[i].records;
+        bytes += r ? r->table_len + r->bytes_len : 1;
+        if (!r)
+            break; // a range may be long: a page of its own
+    }
+    return true;
+}
+
+/* ---- loading ---- */
+
+typedef struct loading {
+    answer *answer;
+    uint32_t at; // in answer.loads
+    size_t table_len;
+} loading;
+
+static void
+on_loaded(void *arg, int status, sc_blob *blob)
+{
+    loading *l = arg;
+    answer *a = l->answer;
+    if (blob) {
+        sc_slice all = sc_slice_of(blob);
+        a->loads[l->at].table = sc_slice_keep(sc_slice_part(all, 0, l->table_len));
+        a->loads[l->at].bytes =
+            sc_slice_part(all, l->table_len, all.len - l->table_len); // takes over our reference
+    } else {
+        a->status = status;
+    }
+    free(l);
+    if (--a->n_waiting == 0)
+        sc_store_loaded(a->store, a);
+}
+
+static void
+start_loading(sc_store *s, answer *a, uint32_t at, const extent *r)
+{
+    loading *l = malloc(sizeof *l);
+    int rc = SC_ENOMEM;
+    if (l) {
+        *l = (loading){a, at, r->table_len};
+        rc = sc_spill_read(s->spill, r->offset, r->table_len + r->bytes_len, on_loaded, l);
+    }
+    if (rc == 0) {
+        a->n_waiting++;
+        return;
+    }
+    free(l);
+    a->status = rc;
+}
+
+bool
+sc_pages_prepare(sc_store *s, kept_job *j, answer *a)
+{
+    bool is_by_index = a->read.order != SC_READ_ENDED;
+    if (!(is_by_index ? choose_by_index(j, a) : choose_as_ended(j, a))) {
+        a->status = SC_ENOMEM;
+        return true;
+    }
+    for (uint32_t i = 0; i < a->n_loads; i++) {
+        const extent *r = j->segments[a->loads[i].segment].records;
+        if (r && r->table.data) {
+            a->loads[i].table = sc_slice_keep(r->table);
+            a->loads[i].bytes = sc_slice_keep(r->bytes);
+        } else if (r) {
+            start_loading(s, a, i, r);
+        }
+    }
+    return a->n_waiting == 0;
+}
+
+/* ---- making the page ---- */
+
+// Number of a worker's name in the page, or -1 where it has no room for another.
+static int
+page_worker(page *p, uint32_t job_number)
+{
+    for (uint32_t i = p->n_workers; i-- > 0;)
+        if (p->workers[i] == job_number)
+            return (int)i;
+    if (p->n_workers == SC_CHUNK_MAX_TASKS)
+        return -1;
+    p->workers[p->n_workers] = job_number;
+    return (int)p->n_workers++;
+}
+
+static bool
+make_room(page *p, uint32_t len)
+{
+    if (p->n_records < p->max_records && p->n_bytes + len <= p->max_bytes)
+        return true;
+    if (p->n_records > 0)
+        return false;
+    // the first result comes however large it is
+    sc_blob_unref(p->bytes);
+    p->bytes = sc_blob_new(len);
+    p->max_bytes = len;
+    return p->bytes != NULL;
+}
+
+// @return false where the page is full
+static bool
+add_entry(page *p, uint64_t index, const entry *e)
+{
+    int worker = page_worker(p, e->worker);
+    if (worker < 0 || !make_room(p, e->record.len))
+        return false;
+    sc_record record = e->record;
+    record.offset = (uint32_t)(index - p->job->lowest);
+    record.worker = (uint16_t)worker;
+    record.flags = 0;
+    memcpy(p->table->data + p->n_records++ * sizeof record, &record, sizeof record);
+    memcpy(p->bytes->data + p->n_bytes, e->value, record.len);
+    p->n_bytes += record.len;
+    return true;
+}
+
+static entry
+range_entry(const segment *g)
+{
+    return (entry){
+        .value = (const uint8_t *)g->error,
+        .worker = g->worker,
+        .record = {.len = (uint32_t)strlen(g->error),
+                   .attempt = (uint16_t)(g->attempt < UINT16_MAX ? g->attempt : UINT16_MAX),
+                   .outcome = (uint8_t)g->outcome},
+        .is_there = true};
+}
+
+// Spread the records of a segment over the window of a bucket.
+static void
+place_segment(const kept_job *j, const load *l, uint64_t first, uint64_t end, entry *entries)
+{
+    const segment *g = &j->segments[l->segment];
+    size_t at = 0;
+    for (uint32_t i = 0, n = sc_records_count(l->table); i < n; i++) {
+        sc_record record = sc_records_get(l->table, i);
+        uint64_t index = g->base + record.offset;
+        if (index >= first && index < end)
+            entries[index - first] = (entry){l->bytes.data + at, g->worker, record, true};
+        at += record.len;
+    }
+}
+
+static void
+fill_by_index(page *p, entry *entries)
+{
+    const answer *a = p->answer;
+    uint64_t first = a->read.from / BUCKET_TASKS * BUCKET_TASKS, end = first + BUCKET_TASKS;
+    if (end > a->read.until || end < first)
+        end = a->read.until;
+    p->next = a->read.from;
+    if (a->read.from >= a->read.until)
+        return;
+    memset(entries, 0, BUCKET_TASKS * sizeof *entries);
+    for (uint32_t i = 0; i < a->n_loads; i++)
+        place_segment(p->job, &a->loads[i], first, end, entries);
+    for (uint64_t index = a->read.from; index < end; index++) {
+        entry *e = &entries[index - first];
+        const segment *g = e->is_there ? NULL : range_over(p->job, index);
+        if (g)
+            *e = range_entry(g);
+        if (e->is_there && !add_entry(p, index, e))
+            return;
+        p->next = index + 1;
+    }
+}
+
+static bool
+fill_from_records(page *p, const load *l, uint64_t skip)
+{
+    const segment *g = &p->job->segments[l->segment];
+    size_t at = 0;
+    for (uint32_t i = 0, n = sc_records_count(l->table); i < n; i++) {
+        entry e = {l->bytes.data + at, g->worker, sc_records_get(l->table, i), true};
+        at += e.record.len;
+        if (i < skip)
+            continue;
+        if (!add_entry(p, g->base + e.record.offset, &e))
+            return false;
+        p->next++;
+    }
+    return true;
+}
+
+static void
+fill_as_ended(page *p)
+{
+    const answer *a = p->answer;
+    p->next = a->read.from;
+    for (uint32_t i = 0; i < a->n_loads; i++) {
+        const segment *g = &p->job->segments[a->loads[i].segment];
+        uint64_t skip = p->next - g->position;
+        if (g->records) {
+            if (!fill_from_records(p, &a->loads[i], skip))
+                return;
+            continue;
+        }
+        entry e = range_entry(g);
+        for (; skip < g->count; skip++, p->next++)
+            if (!add_entry(p, g->base + skip, &e))
+                return;
+    }
+}
+
+static void
+give_empty(sc_store *s, const answer *a, int status)
+{
+    sc_message m = {.type = SC_MSG_PAGE};
+    m.page.job = a->read.job;
+    m.page.next =
+        a->read.order == SC_READ_INDEX_ENDED && status == 0 ? a->read.until : a->read.from;
+    s->events.on_results(s->events.arg, &a->read, status, &m);
+}
+
+static void
+give_page(sc_store *s, page *p)
+{
+    sc_worker_name names[SC_CHUNK_MAX_TASKS];
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        names[i].name = p->job->names[p->workers[i]];
+    sc_message m = {.type = SC_MSG_PAGE};
+    m.page.job = p->job->id;
+    m.page.base = p->job->lowest;
+    m.page.next = p->next;
+    m.page.workers = (sc_list){names, p->n_workers};
+    p->table->len = p->n_records * sizeof(sc_record);
+    p->bytes->len = p->n_bytes;
+    if (p->n_records) {
+        m.table = sc_slice_of(p->table);
+        m.bytes = sc_slice_of(p->bytes);
+    }
+    s->events.on_results(s->events.arg, &p->answer->read, 0, &m);
+}
+
+void
+sc_pages_give(sc_store *s, answer *a)
+{
+    kept_job *j = sc_store_find(s, &a->read.job);
+    if (!j || a->status < 0 || j->n_segments == 0) {
+        give_empty(s, a, a->status);
+        return;
+    }
+    uint32_t max = a->read.max_bytes;
+    page p = {.job = j, .answer = a, .max_records = max / sizeof(sc_record) + 1, .max_bytes = max};
+    if (p.max_records > BUCKET_TASKS)
+        p.max_records = BUCKET_TASKS;
+    p.table = sc_blob_new(p.max_records * sizeof(sc_record));
+    p.bytes = sc_blob_new(p.max_bytes);
+    entry *entries = a->read.order == SC_READ_ENDED ? NULL : malloc(BUCKET_TASKS * sizeof *entries);
+    if (!p.table || !p.bytes || (a->read.order != SC_READ_ENDED && !entries)) {
+        give_empty(s, a, SC_ENOMEM);
+    } else {
+        if (entries)
+            fill_by_index(&p, entries);
+        else
+            fill_as_ended(&p);
+        if (p.bytes)
+            give_page(s, &p);
+        else
+            give_empty(s, a, SC_ENOMEM);
+    }
+    free(entries);
+    sc_blob_unref(p.table);
+    sc_blob_unref(p.bytes);
+}

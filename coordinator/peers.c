@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: who said HELLO on which connection, who is alive, what happens when one is not. Part of
+ * the core. */
+#include "coordinator/core_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static const char *
+role_name(sc_role role)
+{
+    static const char *const names[] = {"peer", "client", "worker", "supervisor"};
+    return names[role];
+}
+
+void
+sc_peers_who(sc_core *core, uint64_t link)
+{
+    sc_message m = {.type = SC_MSG_WHO, .who = {core->options.epoch}};
+    sc_core_send_link(core, link, &m);
+}
+
+peer *
+sc_peers_find_instance(sc_core *core, uint64_t instance)
+{
+    peer *p = NULL;
+    HASH_FIND(by_instance, core->by_instance, &instance, sizeof instance, p);
+    return p;
+}
+
+// The peer of a role and name, or NULL. Said rarely (HELLO), so a walk is good enough.
+static peer *
+find_name(sc_core *core, sc_role role, sc_text name)
+{
+    for (peer *p = core->by_instance; p; p = p->by_instance.next)
+        if (p->role == role && sc_text_equal(name, p->name))
+            return p;
+    return NULL;
+}
+
+/* ---- ends of sessions ---- */
+
+// Forget what this session asked for; what it was given goes elsewhere.
+static void
+drop_interests(sc_core *core, peer *p)
+{
+    while (p->watches)
+        sc_watch_free(core, p->watches);
+    while (p->calls)
+        sc_calls_drop(core, p->calls);
+}
+
+static void
+drop_worker(sc_core *core, worker *w, bool was_lost)
+{
+    sc_schedule_leave(core, w);
+    w->offer->n_users--;
+    for (run *r; (r = w->runs);)
+        if (r->call) {
+            call *c = r->call;
+            sc_runs_close(core, r);
+            sc_calls_lost(core, c, was_lost);
+        } else {
+            job *j = r->chunk->job;
+            bits left = r->left;
+            sc_tasks_requeue_run(core, r, &left, was_lost);
+            sc_runs_close(core, r);
+            sc_tasks_progress(core, j);
+        }
+    if (w->must_ack) {
+        worker **at = &core->to_ack;
+        while (*at != w)
+            at = &(*at)->ack_next;
+        *at = w->ack_next;
+    }
+    free(w);
+}
+
+static void
+end_session(sc_core *core, peer *p, bool was_lost)
+{
+    drop_interests(core, p);
+    if (p->worker)
+        drop_worker(core, p->worker, was_lost);
+    p->worker = NULL;
+    if (p->role == SC_ROLE_CLIENT)
+        core->n_clients--;
+    sc_peers_free(core, p);
+}
+
+void
+sc_peers_free(sc_core *core, peer *p)
+{
+    if (p->worker) // only when the whole core goes: no action is taken any more
+        end_session(core, p, false);
+    else {
+        while (p->watches)
+            sc_watch_free(core, p->watches);
+        while (p->calls)
+            sc_calls_drop(core, p->calls);
+        HASH_DELETE(by_link, core->by_link, p);
+        HASH_DELETE(by_instance, core->by_instance, p);
+        sc_core_timer_stop(core, &p->timer);
+        core->n_peers--;
+        free(p);
+    }
+}
+
+void
+sc_peers_gone(sc_core *core, peer *p, const char *why)
+{
+    sc_log_info("%s %s gone: %s", role_name(p->role), p->name, why);
+    core->totals.peers_lost++;
+    end_session(core, p, true);
+}
+
+void
+sc_peers_timer(sc_core *core, peer *p)
+{
+    if (sc_liveness_is_gone(&p->liveness, core->now_ms)) {
+        sc_peers_gone(core, p, "silent for its lease");
+        return;
+    }
+    if (sc_liveness_must_say(&p->liveness, core->now_ms)) {
+        sc_message m = {.type = SC_MSG_HEARTBEAT};
+        sc_core_send(core, p, &m);
+    }
+    int64_t next_ms = sc_liveness_next_ms(&p->liveness);
+    sc_core_timer_set(core, &p->timer, TIMER_PEER,
+                      next_ms > core->now_ms ? next_ms : core->now_ms + 1);
+}
+
+/* ---- HELLO ---- */
+
+static int
+check_hello(const sc_hello *h, char *text, size_t size)
+{
+    if (h->protocol_min > SC_PROTOCOL_MAX || h->protocol_max < SC_PROTOCOL_MIN) {
+        snprintf(text, size, "this coordinator (%s) speaks protocol %d to %d, you (%.*s) %u to %u",
+                 SC_VERSION, SC_PROTOCOL_MIN, SC_PROTOCOL_MAX, (int)h->version.len, h->version.data,
+                 h->protocol_min, h->protocol_max);
+        return SC_EVERSION;
+    }
+    bool is_worker = h->role == SC_ROLE_WORKER;
+    if (h->role == 0 || h->instance == 0 || h->name.len == 0 ||
+        (is_worker &&
+         (h->slots_async + h->slots_thread == 0 || h->credit_tasks == 0 || h->handlers.n == 0))) {
+        snprintf(text, size, "HELLO without role, name, instance%s",
+                 is_worker ? ", slots, credit or handlers" : "");
+        return SC_EBADARG;
+    }
+    return 0;
+}
+
+static peer *
+new_peer(sc_core *core, uint64_t link, const sc_hello *h)
+{
+    peer *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->link = link;
+    p->role = (sc_role)h->role;
+    p->instance = h->instance;
+    p->pid = h->pid;
+    sc_text_copy(h->name, p->name, sizeof p->name);
+    sc_text_copy(h->host, p->host, sizeof p->host);
+    HASH_ADD(by_link, core->by_link, link, sizeof link, p);
+    HASH_ADD(by_instance, core->by_instance, instance, sizeof p->instance, p);
+    SC_ASSERT(p->by_link.tbl && p->by_instance.tbl);
+    core->n_peers++;
+    core->n_clients += p->role == SC_ROLE_CLIENT;
+    sc_liveness_init(&p->liveness, core->options.heartbeat_ms, core->options.lease_ms,
+                     core->now_ms);
+    sc_core_timer_set(core, &p->timer, TIMER_PEER, sc_liveness_next_ms(&p->liveness));
+    return p;
+}
+
+static int
+new_worker(sc_core *core, peer *p, const sc_hello *h)
+{
+    worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return SC_ENOMEM;
+    w->peer = p;
+    w->supervisor = h->supervisor;
+    w->slots[SC_SLOT_ASYNC] = h->slots_async;
+    w->slots[SC_SLOT_THREAD] = h->slots_thread;
+    w->credit_tasks = h->credit_tasks;
+    w->credit_bytes = h->credit_bytes;
+    int rc = sc_schedule_offer(core, w, &h->handlers);
+    if (rc < 0) {
+        free(w);
+        return rc;
+    }
+    p->worker = w;
+    return 0;
+}
+
+// The same process on a new connection: the session goes on there. A worker lists again what it
+// holds.
+static void
+rebind(sc_core *core, peer *p, uint64_t link)
+{
+    if (p->link != link) {
+        HASH_DELETE(by_link, core->by_link, p);
+        p->link = link;
+        HASH_ADD(by_link, core->by_link, link, sizeof link, p);
+        SC_ASSERT(p->by_link.tbl);
+    }
+    worker *w = p->worker;
+    if (!w)
+        return;
+    sc_schedule_leave(core, w);
+    w->state = WORKER_LISTING;
+    w->results_number = 0;
+    w->is_recalling = false;
+    for (run *r = w->runs; r; r = r->next)
+        memset(&r->held, 0, sizeof r->held);
+}
+
+static void
+welcome(sc_core *core, peer *p, const sc_hello *h)
+{
+    sc_message m = {.type = SC_MSG_WELCOME};
+    uint32_t protocol = h->protocol_max < SC_PROTOCOL_MAX ? h->protocol_max : SC_PROTOCOL_MAX;
+    m.welcome = (sc_welcome){.protocol = protocol,
+                             .epoch = core->options.epoch,
+                             .version = sc_text_of(SC_VERSION),
+                             .host = sc_text_of(core->host),
+                             .pid = core->options.pid,
+                             .heartbeat_ms = (uint64_t)core->options.heartbeat_ms,
+                             .lease_ms = (uint64_t)core->options.lease_ms,
+                             .task_max_bytes = SC_TASK_MAX_BYTES};
+    sc_core_send(core, p, &m);
+}
+
+// Another instance has the name? Then this one is refused. @return true where it was
+static bool
+refuse_taken(sc_core *core, uint64_t link, const sc_hello *h)
+{
+    peer *holder = h->role == SC_ROLE_CLIENT ? NULL : find_name(core, (sc_role)h->role, h->name);
+    if (!holder || holder->instance == h->instance)
+        return false;
+    char text[300];
+    snprintf(text, sizeof text, "the name %s is taken by process %llu on %s; choose another --name",
+             holder->name, (unsigned long long)holder->pid, holder->host);
+    sc_core_refuse_link(core, link, 0, SC_ENAMETAKEN, text);
+    return true;
+}
+
+static void
+hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
+{
+    char text[400];
+    int rc = check_hello(h, text, sizeof text);
+    if (rc < 0) {
+        sc_core_refuse_link(core, link, 0, rc, text);
+        return;
+    }
+    peer *p = sc_peers_find_instance(core, h->instance);
+    if (on_link && on_link != p) // the connection's old owner gave it up
+        sc_peers_gone(core, on_link, "said HELLO as another");
+    if (refuse_taken(core, link, h))
+        return;
+    if (p && p->role != (sc_role)h->role) {
+        sc_core_refuse_link(core, link, 0, SC_EBADARG, "this instance has another role");
+        return;
+    }
+    if (p) {
+        rebind(core, p, link);
+    } else if (core->n_peers >= SC_MAX_PEERS) {
+        sc_core_refuse_link(core, link, 0, SC_ELIMIT, "too many peers (4096); end some");
+        return;
+    } else if (!(p = new_peer(core, link, h))) {
+        sc_core_refuse_link(core, link, 0, SC_ENOMEM, "out of memory");
+        return;
+    } else if (h->role == SC_ROLE_WORKER && (rc = new_worker(core, p, h)) < 0) {
+        sc_core_refuse_link(core, link, 0, rc,
+                            rc == SC_ELIMIT ? "too many different handlers in this cluster (256)"
+                                            : "out of memory");
+        sc_peers_free(core, p);
+        return;
+    } else {
+        sc_log_info("%s %s joined from %s, pid %llu", role_name(p->role), p->name, p->host,
+                    (unsigned long long)p->pid);
+    }
+    sc_liveness_heard(&p->liveness, core->now_ms);
+    welcome(core, p, h);
+    if (core->is_stopping && p->role == SC_ROLE_SUPERVISOR) {
+        sc_message m = {.type = SC_MSG_STOP};
+        sc_core_send(core, p, &m);
+    }
+}
+
+/* ---- what workers and supervisors say of themselves ---- */
+
+static void
+forget(sc_core *core, peer *p, const sc_held_run *held)
+{
+    sc_message m = {.type = SC_MSG_RECALL};
+    m.recall = (sc_recall){.job = held->job,
+                           .token = held->token,
+                           .first = held->first,
+                           .count = held->count,
+                           .mode = SC_RECALL_FORGET};
+    sc_core_send(core, p, &m);
+}
+
+// The run that a list entry means, if this worker still has it and the range lies in it.
+static run *
+listed_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset)
+{
+    run *r = sc_runs_find(core, &held->token);
+    if (!r || r->worker != w)
+        return NULL;
+    uint64_t base = r->chunk ? r->chunk->job->first_index + r->chunk->first + r->first : 0;
+    *offset = held->first - base;
+    return held->first >= base && *offset <= r->count && held->count <= r->count - *offset ? r
+                                                                                           : NULL;
+}
+
+static void
+held(sc_core *core, peer *p, const sc_held *m)
+{
+    const sc_held_run *runs = m->runs.items;
+    for (uint32_t i = 0; i < m->runs.n; i++) {
+        uint64_t offset = 0;
+        run *r = listed_run(core, p->worker, &runs[i], &offset);
+        if (!r) {
+            forget(core, p, &runs[i]);
+            continue;
+        }
+        for (uint64_t k = 0; k < runs[i].count; k++)
+            bit_set(&r->held, (uint32_t)(offset + k));
+    }
+}
+
+// What it was given and has not listed was lost on the way: it never saw it.
+static void
+requeue_unlisted(sc_core *core, worker *w)
+{
+    for (run *r = w->runs, *next; r; r = next) {
+        next = r->next;
+        bits lost;
+        uint32_t n = 0;
+        for (int i = 0; i < BIT_WORDS; i++) {
+            lost.words[i] = r->left.words[i] & ~r->held.words[i];
+            n += (uint32_t)__builtin_popcountll(lost.words[i]);
+        }
+        if (n == 0)
+            continue;
+        call *c = r->call;
+        job *j = c ? NULL : r->chunk->job;
+        if (j)
+            sc_tasks_requeue_run(core, r, &lost, false);
+        for (int i = 0; i < BIT_WORDS; i++)
+            r->left.words[i] &= ~lost.words[i];
+        sc_runs_ended(core, r, n);
+        if (c)
+            sc_calls_lost(core, c, false);
+        else
+            sc_tasks_progress(core, j);
+    }
+}
+
+static void
+ready(sc_core *core, peer *p, const sc_ready *m)
+{
+    worker *w = p->worker;
+    if (w->state != WORKER_LISTING)
+        return;
+    requeue_unlisted(core, w);
+    w->state = m->is_draining ? WORKER_DRAINING : WORKER_READY;
+    sc_log_info("worker %s ready", p->name);
+    if (w->state == WORKER_READY) {
+        sc_schedule_join(core, w);
+        sc_ask_ready(core);
+    }
+}
+
+static void
+heartbeat(sc_core *core, peer *p, const sc_heartbeat *m)
+{
+    worker *w = p->worker;
+    if (!w)
+        return;
+    w->running = m->running;
+    w->waiting = m->waiting;
+    if (m->is_draining && w->state == WORKER_READY) {
+        sc_schedule_leave(core, w);
+        w->state = WORKER_DRAINING;
+    }
+}
+
+// Which of its tasks had started, for those that may not be repeated.
+static void
+note_started(sc_core *core, worker *w, const sc_died *m)
+{
+    const sc_task_ref *started = m->started.items;
+    for (run *r = w->runs; r; r = r->next)
+        memset(&r->held, 0, sizeof r->held);
+    for (uint32_t i = 0; i < m->started.n; i++) {
+        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true};
+        uint64_t offset = 0;
+        run *r = listed_run(core, w, &one, &offset);
+        if (r)
+            bit_set(&r->held, (uint32_t)offset);
+    }
+    w->is_reported = true;
+}
+
+static void
+died(sc_core *core, const sc_died *m)
+{
+    static const char *const how[] = {"fault or exit", "stalled", "killed", "stopped"};
+    peer *p = sc_peers_find_instance(core, m->instance);
+    sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
+                m->worker.data, how[m->death], m->detail, m->started.n);
+    const sc_task_ref *started = m->started.items;
+    uint32_t n_executing = 0;
+    for (uint32_t i = 0; i < m->started.n; i++)
+        n_executing += started[i].is_executing;
+    if (p && p->worker)
+        note_started(core, p->worker, m);
+    for (uint32_t i = 0; i < m->started.n; i++) {
+        bool is_blamed = m->death == SC_DEATH_FAULT ? started[i].is_executing || n_executing == 0
+                         : m->death == SC_DEATH_STALLED ? started[i].is_on_loop
+                         : m->death == SC_DEATH_KILLED  ? m->started.n == 1
+                                                        : false;
+        if (is_blamed)
+            sc_tasks_blame(core, &started[i]);
+    }
+    if (p && p->worker)
+        sc_peers_gone(core, p, "its process died");
+}
+
+/* ---- end of the cluster ---- */
+
+void
+sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
+{
+    sc_process processes[SC_MAX_PEERS];
+    uint32_t n = 0;
+    if (core->options.parent_pid)
+        processes[n++].pid = core->options.parent_pid;
+    processes[n++].pid = core->options.pid;
+    sc_message stop = {.type = SC_MSG_STOP};
+    for (peer *p = core->by_instance; p; p = p->by_instance.next) {
+        if (p->role == SC_ROLE_CLIENT)
+            continue;
+        if (strcmp(p->host, core->host) == 0 && n < SC_MAX_PEERS)
+            processes[n++].pid = p->pid;
+        if (p->role == SC_ROLE_SUPERVISOR || !p->worker->supervisor)
+            sc_core_send(core, p, &stop);
+    }
+    core->is_stopping = true;
+    sc_message m = {.type = SC_MSG_STOPPING};
+    m.stopping = (sc_stopping){request, sc_text_of(core->host), {processes, n}};
+    sc_core_send(core, asker, &m);
+}
+
+// Asked to end, and all workers and supervisors have left.
+void
+sc_peers_check_stopped(sc_core *core)
+{
+    if (core->has_exited || core->n_peers > core->n_clients)
+        return;
+    core->has_exited = true;
+    core->emit(core->arg, &(sc_action){.type = SC_ACTION_EXIT});
+}
+
+/* ---- every message ---- */
+
+static bool
+from_client(sc_core *core, peer *p, const sc_message *m)
+{
+    switch (m->type) {
+    case SC_MSG_OPEN:
+        return sc_jobs_open(core, p, m), true;
+    case SC_MSG_CHUNK:
+        return sc_jobs_chunk(core, p, m), true;
+    case SC_MSG_COMMIT:
+        return sc_jobs_commit(core, p, m), true;
+    case SC_MSG_DROP:
+        return sc_jobs_drop(core, p, m), true;
+    case SC_MSG_CALL:
+        return sc_calls_open(core, p, m), true;
+    case SC_MSG_ASK:
+        return sc_ask_answer(core, p, &m->ask), true;
+    case SC_MSG_READ:
+        return sc_results_read(core, p, &m->read), true;
+    case SC_MSG_STOP:
+        return sc_peers_stop(core, p, m->stop.request), true;
+    default:
+        return false;
+    }
+}
+
+static bool
+from_worker(sc_core *core, peer *p, const sc_message *m)
+{
+    switch (m->type) {
+    case SC_MSG_HELD:
+        return held(core, p, &m->held), true;
+    case SC_MSG_READY:
+        return ready(core, p, &m->ready), true;
+    case SC_MSG_RESULTS:
+        return sc_results_take(core, p->worker, m), true;
+    case SC_MSG_RECALLED:
+        return sc_schedule_recalled(core, p->worker, &m->recalled), true;
+    default:
+        return false;
+    }
+}
+
+static bool
+from_supervisor(sc_core *core, const sc_message *m)
+{
+    if (m->type != SC_MSG_DIED)
+        return false;
+    died(core, &m->died);
+    return true;
+}
+
+void
+sc_peers_message(sc_core *core, uint64_t link, const sc_message *m)
+{
+    peer *p = NULL;
+    HASH_FIND(by_link, core->by_link, &link, sizeof link, p);
+    if (m->type == SC_MSG_HELLO) {
+        hello(core, link, p, &m->hello);
+        return;
+    }
+    if (!p) {
+        sc_peers_who(core, link);
+        return;
+    }
+    sc_liveness_heard(&p->liveness, core->now_ms);
+    if (m->type == SC_MSG_HEARTBEAT) {
+        heartbeat(core, p, &m->heartbeat);
+    } else if (m->type == SC_MSG_BYE) {
+        sc_log_info("%s %s left", role_name(p->role), p->name);
+        sc_jobs_client_left(core, p->instance);
+        end_session(core, p, false);
+    } else if (!(p->role == SC_ROLE_CLIENT   ? from_client(core, p, m)
+                 : p->role == SC_ROLE_WORKER ? from_worker(core, p, m)
+                                             : from_supervisor(core, m))) {
+        core->totals.malformed++;
+        sc_core_refuse(core, p, 0, SC_EMALFORMED, "%s is not for a %s to say",
+                       sc_message_name(m->type), role_name(p->role));
+        sc_peers_gone(core, p, "said what is not its to say");
+    }
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ended, and who reads it. A record counts when its token and index are in the table of open
+ * runs; a whole message of such records goes to the store as it came. Readers pull; one that must
+ * wait is a watch and costs nothing. Part of the core. */
+#include "coordinator/core_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COST_FULL_WEIGHT = 16 }; // results in one message from which on its cost counts for half
+
+static const uint64_t cost_max_ns = 3600ull * 1000000000; // what a worker may claim: an hour
+
+/* ---- acknowledging ---- */
+
+static void
+must_ack(sc_core *core, worker *w)
+{
+    if (w->must_ack)
+        return;
+    w->must_ack = true;
+    w->ack_next = core->to_ack;
+    core->to_ack = w;
+}
+
+void
+sc_results_flush_acks(sc_core *core)
+{
+    for (worker *w; (w = core->to_ack);) {
+        core->to_ack = w->ack_next;
+        w->must_ack = false;
+        sc_message m = {.type = SC_MSG_RESULTS_ACK, .results_ack = {w->results_number}};
+        sc_core_send(core, w->peer, &m);
+    }
+}
+
+/* ---- taking ---- */
+
+static void
+learn_cost(handler *h, uint64_t cost_ns, uint32_t n)
+{
+    if (cost_ns == 0)
+        return;
+    double said = (double)(cost_ns < cost_max_ns ? cost_ns : cost_max_ns),
+           known = (double)h->cost_ns;
+    double weight = n < COST_FULL_WEIGHT ? n / (2.0 * COST_FULL_WEIGHT) : 0.5;
+    h->cost_ns = h->cost_ns ? (uint64_t)(known + (said - known) * weight) : (uint64_t)said;
+    if (h->cost_ns == 0)
+        h->cost_ns = 1;
+}
+
+// What became of the records of one message.
+typedef struct verdict {
+    uint32_t n_done, n_dead, n_cancelled; // to be stored
+    uint32_t n_retry;                     // to be tried again
+    uint32_t n_unknown;                   // not in the table of open runs
+    uint8_t keep[SC_CHUNK_MAX_TASKS];     // by record: goes to the store
+} verdict;
+
+// Is this record's task open in this run? Then it is no longer.
+static bool
+close_bit(run *r, uint64_t index, uint64_t run_base)
+{
+    uint64_t offset = index - run_base;
+    if (index < run_base || offset >= r->count || !bit_get(&r->left, (uint32_t)offset))
+        return false;
+    bit_clear(&r->left, (uint32_t)offset);
+    return true;
+}
+
+static void
+end_task(sc_core *core, chunk *c, uint32_t offset)
+{
+    bit_set(&c->ended, offset);
+    exception *e = c->exceptions ? sc_tasks_find_exception(c, offset) : NULL;
+    if (e)
+        sc_tasks_drop_exception(core, e);
+}
+
+static void
+judge(sc_core *core, run *r, const sc_message *m, verdict *v)
+{
+    chunk *c = r->chunk;
+    job *j = c->job;
+    uint64_t run_base = j->first_index + c->first + r->first;
+    for (uint32_t i = 0, n = sc_records_count(m->table); i < n; i++) {
+        sc_record record = sc_records_get(m->table, i);
+        uint64_t index = m->results.base + record.offset;
+        if (!close_bit(r, index, run_base)) {
+            v->n_unknown++;
+            continue;
+        }
+        uint32_t offset = r->first + (uint32_t)(index - run_base);
+        if (record.outcome == SC_DEAD && record.flags & SC_RECORD_RETRY &&
+            r->attempt <= j->retries) {
+            v->n_retry++;
+            sc_tasks_retry(core, c, offset, r->attempt);
+            continue;
+        }
+        v->keep[i] = 1;
+        end_task(core, c, offset);
+        v->n_done += record.outcome == SC_DONE;
+        v->n_dead += record.outcome == SC_DEAD;
+        v->n_cancelled += record.outcome == SC_CANCELLED;
+    }
+}
+
+// The records to keep and their values, copied together; the rare case that some are not kept.
+static bool
+filter(const sc_message *m, const verdict *v, sc_slice *table, sc_slice *bytes)
+{
+    uint32_t n = sc_records_count(m->table), n_kept = 0;
+    size_t at = 0, kept_bytes = 0;
+    sc_blob *records = sc_blob_new(m->table.len), *values = sc_blob_new(m->bytes.len);
+    if (!records || !values) {
+        sc_blob_unref(records);
+        sc_blob_unref(values);
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        sc_record record = sc_records_get(m->table, i);
+        if (v->keep[i]) {
+            memcpy(records->data + n_kept++ * sizeof record, &record, sizeof record);
+            memcpy(values->data + kept_bytes, m->bytes.data + at, record.len);
+            kept_bytes += record.len;
+        }
+        at += record.len;
+    }
+    records->len = n_kept * sizeof(sc_record);
+    values->len = kept_bytes;
+    *table = sc_slice_of(records);
+    *bytes = sc_slice_of(values);
+    return true;
+}
+
+static void
+store(sc_core *core, job *j, const worker *w, const sc_message *m, const verdict *v)
+{
+    uint32_t n_kept = v->n_done + v->n_dead + v->n_cancelled;
+    sc_slice table = m->table, bytes = m->bytes;
+    bool is_filtered = n_kept < sc_records_count(m->table);
+    if (n_kept == 0)
+        return;
+    SC_ASSERT(!is_filtered || filter(m, v, &table, &bytes)); // a result must not be lost
+    sc_action a = {.type = SC_ACTION_PUT_RESULTS};
+    a.results.job = j->id;
+    a.results.worker = sc_text_of(w->peer->name);
+    a.results.base = m->results.base;
+    a.results.table = table;
+    a.results.bytes = bytes;
+    core->emit(core->arg, &a);
+    sc_jobs_stored(core, j, table.len + bytes.len);
+    if (is_filtered) {
+        sc_slice_drop(&table);
+        sc_slice_drop(&bytes);
+    }
+}
+
+static void
+take(sc_core *core, worker *w, run *r, const sc_message *m)
+{
+    verdict v;
+    memset(&v, 0, sizeof v);
+    chunk *c = r->chunk;
+    job *j = c->job;
+    judge(core, r, m, &v);
+    uint32_t n_ended = v.n_done + v.n_dead + v.n_cancelled;
+    core->totals.unknown_results += v.n_unknown;
+    learn_cost(r->handler, m->results.cost_ns, n_ended);
+    j->running -= n_ended;
+    j->done += v.n_done;
+    j->dead += v.n_dead;
+    j->cancelled += v.n_cancelled;
+    w->n_done += v.n_done;
+    sc_core_count_rate(core, 0, n_ended);
+    store(core, j, w, m, &v);
+    if (n_ended + v.n_retry > 0)
+        sc_runs_ended(core, r, n_ended + v.n_retry);
+    if (n_ended == 0)
+        return;
+    sc_tasks_count_ended(core, c, n_ended);
+    sc_tasks_progress(core, j);
+    sc_jobs_make_room(core);
+}
+
+void
+sc_results_take(sc_core *core, worker *w, const sc_message *m)
+{
+    uint32_t n = sc_records_count(m->table);
+    must_ack(core, w);
+    if (m->results.number <= w->results_number)
+        return; // said before
+    if (n > SC_CHUNK_MAX_TASKS || sc_records_check(m->table, m->bytes, SC_TASK_MAX_BYTES) < 0) {
+        core->totals.malformed++;
+        sc_core_refuse(core, w->peer, 0, SC_EMALFORMED,
+                       "RESULTS whose table does not fit its bytes");
+        sc_peers_gone(core, w->peer, "sent malformed results");
+        return;
+    }
+    w->results_number = m->results.number;
+    run *r = sc_runs_find(core, &m->results.token);
+    if (!r || r->worker != w)
+        core->totals.unknown_results += n;
+    else if (r->call)
+        sc_calls_result(core, r, m);
+    else
+        take(core, w, r, m);
+}
+
+/* ---- reading ---- */
+
+// The end of what may be read: an index, or with SC_READ_ENDED a position.
+static uint64_t
+read_until(const job *j, uint32_t order)
+{
+    if (order == SC_READ_ENDED)
+        return j->done + j->dead + j->cancelled;
+    return j->first_index + (order == SC_READ_INDEX ? j->prefix : j->n_tasks);
+}
+
+static bool
+can_answer(const job *j, const sc_read *read)
+{
+    return !read->wait || sc_job_has_ended(j->state) || read->order == SC_READ_INDEX_ENDED ||
+           read->from < read_until(j, read->order);
+}
+
+static void
+answer_read(sc_core *core, const peer *p, const job *j, const sc_read *read)
+{
+    sc_action a = {.type = SC_ACTION_GET_RESULTS};
+    uint64_t from =
+        read->order != SC_READ_ENDED && read->from < j->first_index ? j->first_index : read->from;
+    uint32_t max = read->max_bytes < PAGE_MAX_BYTES ? read->max_bytes : PAGE_MAX_BYTES;
+    a.read = (sc_store_read){.job = j->id,
+                             .client = p->instance,
+                             .request = read->request,
+                             .from = from,
+                             .until = read_until(j, read->order),
+                             .order = read->order,
+                             .max_bytes = max};
+    core->emit(core->arg, &a);
+}
+
+void
+sc_results_read(sc_core *core, peer *p, const sc_read *read)
+{
+    job *j = sc_jobs_find(core, &read->job);
+    if (!j || j->state == SC_JOB_STAGED) {
+        sc_core_refuse(core, p, read->request, SC_ENOJOB, "no such job");
+        return;
+    }
+    if (can_answer(j, read)) {
+        answer_read(core, p, j, read);
+        return;
+    }
+    watch *w = sc_watch_new(core, p, j, read->request);
+    if (!w)
+        return;
+    w->is_read = true;
+    w->read = *read;
+}
+
+void
+sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_message *page,
+                int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    peer *p = sc_peers_find_instance(core, read->client);
+    job *j = sc_jobs_find(core, &read->job);
+    if (!p)
+        return;
+    if (!j || status < 0) {
+        sc_core_refuse(core, p, read->request, j ? status : SC_ENOJOB,
+                       "the results cannot be read: %s",
+                       j ? sc_error_text(status) : "the job has been forgotten");
+        return;
+    }
+    sc_message m = *page;
+    uint64_t end = read->order == SC_READ_ENDED ? j->n_tasks : j->first_index + j->n_tasks;
+    m.page.request = read->request;
+    m.page.n_dropped = j->n_dropped;
+    m.page.is_end = sc_job_has_ended(j->state) && (m.page.next >= end || j->n_dropped > 0);
+    sc_core_send(core, p, &m);
+}
+
+// Jobs in which something changed this turn: answer those who waited for it.
+void
+sc_results_news(sc_core *core)
+{
+    for (job *j; (j = core->news);) {
+        core->news = j->news_next;
+        j->has_news = false;
+        for (watch *w = j->watches, *next; w; w = next) {
+            next = w->job_next;
+            bool is_due = w->is_read ? can_answer(j, &w->read) : sc_job_has_ended(j->state);
+            if (!is_due)
+                continue;
+            if (w->is_read)
+                answer_read(core, w->peer, j, &w->read);
+            else
+                sc_ask_job(core, w->peer, w->request, j);
+            sc_watch_free(core, w);
+        }
+    }
+}

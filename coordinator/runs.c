@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of open runs: what each worker was given and has not ended. A result counts only when
+ * its token and index are here. Part of the core. */
+#include "coordinator/core_int.h"
+
+#include <string.h>
+
+run *
+sc_runs_find(sc_core *core, const sc_token *token)
+{
+    run *r = NULL;
+    HASH_FIND(hh, core->runs, &token->run, sizeof token->run, r);
+    return r && r->epoch == token->epoch ? r : NULL;
+}
+
+// Registers a run whose fields but number and epoch are set in `from`; all its offsets are open.
+run *
+sc_runs_open(sc_core *core, const run *from)
+{
+    run *r = sc_slab_new(&core->run_slab);
+    if (!r)
+        return NULL;
+    *r = *from;
+    r->number = core->next_run;
+    r->epoch = core->options.epoch;
+    HASH_ADD(hh, core->runs, number, sizeof r->number, r);
+    if (!r->hh.tbl) {
+        sc_slab_free(&core->run_slab, r);
+        return NULL;
+    }
+    core->next_run++;
+    memset(&r->left, 0, sizeof r->left);
+    for (uint32_t i = 0; i < r->count; i += 64)
+        r->left.words[i / 64] =
+            r->count - i >= 64 ? UINT64_MAX : ((uint64_t)1 << (r->count - i)) - 1;
+    r->n_left = r->count;
+    worker *w = r->worker;
+    DL_APPEND(w->runs, r);
+    if (r->chunk)
+        r->chunk->n_open_runs++;
+    else
+        core->n_calls_running++;
+    sc_slot_kind kind = r->handler->kind;
+    w->n_out[kind][r->class] += r->count;
+    w->work_ns[kind][r->class] += r->cost_ns * r->count;
+    w->n_out_all += r->count;
+    w->bytes_out += r->bytes * r->count;
+    sc_schedule_room(core, w);
+    return r;
+}
+
+static void
+account(sc_core *core, run *r, uint32_t n)
+{
+    worker *w = r->worker;
+    sc_slot_kind kind = r->handler->kind;
+    SC_ASSERT(n <= r->n_left && n <= w->n_out_all && n <= w->n_out[kind][r->class]);
+    r->n_left -= n;
+    w->n_out[kind][r->class] -= n;
+    w->work_ns[kind][r->class] -= r->cost_ns * n;
+    w->n_out_all -= n;
+    w->bytes_out -= r->bytes * n;
+    sc_schedule_room(core, w);
+}
+
+// `n` of its tasks are no longer there (their bits are cleared by the caller); the last one closes
+// it.
+void
+sc_runs_ended(sc_core *core, run *r, uint32_t n)
+{
+    account(core, r, n);
+    if (r->n_left == 0)
+        sc_runs_close(core, r);
+}
+
+// Whatever is left of it is no longer there.
+void
+sc_runs_close(sc_core *core, run *r)
+{
+    worker *w = r->worker;
+    account(core, r, r->n_left);
+    DL_DELETE(w->runs, r);
+    HASH_DEL(core->runs, r);
+    if (r->chunk)
+        r->chunk->n_open_runs--;
+    else
+        core->n_calls_running--;
+    if (r->call)
+        r->call->run = NULL;
+    sc_slab_free(&core->run_slab, r);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What store.c (keeping) and pages.c (reading) share. */
+#ifndef SC_STORE_INT_H
+#define SC_STORE_INT_H
+
+#define HASH_NONFATAL_OOM 1
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/slab.h"
+#include "coordinator/spill.h"
+#include "coordinator/store.h"
+#include "proto/run.h"
+
+enum {
+    BUCKET_TASKS = 4096, // a page in order of index covers at most one bucket
+    NO_PLACE = -1,
+};
+
+/* A table and its bytes, somewhere. */
+typedef struct extent extent;
+struct extent {
+    sc_store *store;
+    sc_slice table, bytes; // empty once it lies in the file alone
+    size_t table_len, bytes_len;
+    int64_t offset;  // in the file; NO_PLACE while it is in memory alone
+    bool is_writing; // on its way: in memory too
+    bool is_dropped; // nobody wants it; freed when the write is done
+};
+
+/* Results as they came: of one message, or of tasks that share one outcome. */
+typedef struct segment {
+    uint64_t position; // ended tasks before it
+    uint64_t base;     // of its records; of a range: its first index
+    uint64_t count;
+    extent *records;           // NULL for a range
+    uint32_t worker;           // in the job's names
+    uint32_t outcome, attempt; // of a range
+    char *error;               // of a range: JSON; owned
+} segment;
+
+typedef struct bucket {
+    uint64_t number; // index / BUCKET_TASKS
+    uint32_t *segments;
+    uint32_t n_segments, max;
+    UT_hash_handle hh; // kept_job.buckets
+} bucket;
+
+typedef struct kept_chunk {
+    uint32_t number;
+    extent *payload;
+    UT_hash_handle hh; // kept_job.chunks
+} kept_chunk;
+
+typedef struct kept_job {
+    sc_uuid id;
+    kept_chunk *chunks;
+    segment *segments;
+    uint32_t n_segments, segments_max;
+    uint32_t *ranges; // segments that are ranges
+    uint32_t n_ranges, ranges_max;
+    bucket *buckets;
+    uint64_t n_ended;
+    uint64_t lowest; // base of pages: no index is below it
+    sc_text *names;  // of workers; owned
+    uint32_t n_names, names_max;
+    UT_hash_handle hh; // store.jobs
+} kept_job;
+
+/* One segment's records on their way from the file, or here. */
+typedef struct load {
+    uint32_t segment;
+    sc_slice table, bytes;
+} load;
+
+typedef struct answer answer;
+struct answer {
+    enum { ANSWER_STORED, ANSWER_CHUNK, ANSWER_RESULTS } type;
+    sc_store *store;
+    int status;
+    sc_ticket ticket;      // STORED
+    sc_uuid job;           // CHUNK
+    uint32_t number;       // CHUNK
+    sc_slice table, bytes; // CHUNK; kept
+    size_t table_len;      // CHUNK from the file: where the table ends
+    sc_store_read read;    // RESULTS
+    load *loads;           // RESULTS: the segments it needs
+    uint32_t n_loads, n_waiting;
+    answer *prev, *next; // store.answers once it is complete
+};
+
+struct sc_store {
+    uv_loop_t *loop;
+    sc_store_events events;
+    char dir[4096];
+    sc_spill *spill; // made at first need
+    uint64_t memory_max, memory_bytes;
+    kept_job *jobs;
+    answer *answers;    // ready, in order
+    uint32_t n_loading; // answers that wait for the file
+    bool is_closing;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+/* store.c */
+kept_job *sc_store_find(sc_store *store, const sc_uuid *id);
+void sc_store_answer(sc_store *store, answer *a);
+void sc_store_loaded(sc_store *store, answer *a);
+
+/* pages.c */
+/** Note which segments a read needs and start loading those that lie in the file. @return true
+ * where all are here */
+bool sc_pages_prepare(sc_store *store, kept_job *j, answer *a);
+/** Make the page of an answer whose segments are here, and give it. */
+void sc_pages_give(sc_store *store, answer *a);
+
+#endif

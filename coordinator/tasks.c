@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Chunks, and the tasks that leave the straight path: handed out again, delayed, blamed, ended
+ * without a worker's word. On the straight path a task is a bit of its chunk and nothing else. Part
+ * of the core. */
+#include "coordinator/core_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool
+sc_bits_next(const bits *b, uint32_t from, uint32_t end, uint32_t *first, uint32_t *count)
+{
+    uint32_t i = from;
+    while (i < end && !bit_get(b, i)) {
+        uint64_t rest = b->words[i / 64] >> (i % 64);
+        i += rest ? (uint32_t)__builtin_ctzll(rest) : 64 - i % 64;
+    }
+    if (i >= end)
+        return false;
+    uint32_t j = i;
+    while (j < end && bit_get(b, j)) {
+        uint64_t rest = ~(b->words[j / 64] >> (j % 64));
+        uint32_t step = rest ? (uint32_t)__builtin_ctzll(rest) : 64;
+        j += step < 64 - j % 64 ? step : 64 - j % 64;
+    }
+    *first = i;
+    *count = (j < end ? j : end) - i;
+    return true;
+}
+
+/* ---- chunks ---- */
+
+uint32_t
+sc_tasks_chunk_of(const job *j, uint64_t place)
+{
+    if (j->is_array)
+        return (uint32_t)(place / SC_CHUNK_MAX_TASKS);
+    uint32_t low = 0, high = j->n_chunks; // the last chunk whose first place is not above
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        if (j->chunk_infos[mid].first <= place)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+uint64_t
+sc_tasks_chunk_first(const job *j, uint32_t number)
+{
+    return j->is_array ? (uint64_t)number * SC_CHUNK_MAX_TASKS : j->chunk_infos[number].first;
+}
+
+uint32_t
+sc_tasks_chunk_count(const job *j, uint32_t number)
+{
+    uint64_t first = sc_tasks_chunk_first(j, number);
+    uint64_t next = j->is_array                ? first + SC_CHUNK_MAX_TASKS
+                    : number + 1 < j->n_chunks ? j->chunk_infos[number + 1].first
+                                               : j->n_tasks;
+    return (uint32_t)((next < j->n_tasks ? next : j->n_tasks) - first);
+}
+
+chunk *
+sc_tasks_find_chunk(job *j, uint32_t number)
+{
+    chunk *c = NULL;
+    HASH_FIND(hh, j->chunks, &number, sizeof number, c);
+    return c;
+}
+
+chunk *
+sc_tasks_touch(sc_core *core, job *j, uint32_t number)
+{
+    chunk *c = sc_tasks_find_chunk(j, number);
+    if (c || !(c = sc_slab_new(&core->chunk_slab)))
+        return c;
+    c->job = j;
+    c->number = number;
+    c->first = sc_tasks_chunk_first(j, number);
+    c->count = sc_tasks_chunk_count(j, number);
+    HASH_ADD(hh, j->chunks, number, sizeof c->number, c);
+    if (!c->hh.tbl) {
+        sc_slab_free(&core->chunk_slab, c);
+        return NULL;
+    }
+    return c;
+}
+
+void
+sc_tasks_drop_payload(chunk *c)
+{
+    sc_slice_drop(&c->table);
+    sc_slice_drop(&c->bytes);
+}
+
+static void
+free_chunk(sc_core *core, chunk *c)
+{
+    while (c->exceptions)
+        sc_tasks_drop_exception(core, c->exceptions);
+    sc_tasks_drop_payload(c);
+    HASH_DEL(c->job->chunks, c);
+    sc_slab_free(&core->chunk_slab, c);
+}
+
+// All tasks of a chunk have ended: its payload is of no more use.
+static void
+chunk_ended(sc_core *core, chunk *c)
+{
+    job *j = c->job;
+    sc_tasks_drop_payload(c);
+    if (j->is_array)
+        return;
+    core->emit(core->arg, &(sc_action){.type = SC_ACTION_DROP_CHUNK, .chunk = {j->id, c->number}});
+    sc_jobs_unqueued(core, j, j->chunk_infos[c->number].bytes);
+}
+
+// `n` more tasks of a chunk have ended; their bits are set.
+void
+sc_tasks_count_ended(sc_core *core, chunk *c, uint32_t n)
+{
+    c->n_ended += n;
+    if (c->n_ended == c->count)
+        chunk_ended(core, c);
+}
+
+// Where the ended tasks at the start of a chunk stop.
+static uint32_t
+ended_prefix(const chunk *c)
+{
+    uint32_t i = 0;
+    while (i < c->count && c->ended.words[i / 64] == UINT64_MAX)
+        i += 64;
+    while (i < c->count && bit_get(&c->ended, i))
+        i++;
+    return i < c->count ? i : c->count;
+}
+
+// After tasks have ended: move the prefix, let go of chunks behind it, end the job where it is
+// complete.
+void
+sc_tasks_progress(sc_core *core, job *j)
+{
+    while (j->prefix < j->n_tasks) {
+        chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, j->prefix));
+        if (!c)
+            break;
+        j->prefix = c->first + ended_prefix(c);
+        if (c->n_ended < c->count)
+            break;
+        SC_ASSERT(c->n_open_runs == 0);
+        free_chunk(core, c);
+    }
+    sc_core_news(core, j);
+    sc_jobs_maybe_end(core, j);
+}
+
+/* ---- exceptions ---- */
+
+exception *
+sc_tasks_find_exception(const chunk *c, uint32_t offset)
+{
+    exception *e = c->exceptions;
+    while (e && e->offset != offset)
+        e = e->next;
+    return e;
+}
+
+static exception *
+get_exception(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+{
+    exception *e = sc_tasks_find_exception(c, offset);
+    if (!e && (e = sc_slab_new(&core->exception_slab))) {
+        e->chunk = c;
+        e->offset = offset;
+        e->next = c->exceptions;
+        c->exceptions = e;
+    }
+    if (e)
+        e->attempt = attempt;
+    return e;
+}
+
+static void
+unsuspect(sc_core *core, exception *e)
+{
+    if (e->is_suspect)
+        DL_DELETE2(core->suspects, e, suspect_prev, suspect_next);
+    e->is_suspect = false;
+}
+
+void
+sc_tasks_drop_exception(sc_core *core, exception *e)
+{
+    unsuspect(core, e);
+    if (e->is_delayed)
+        core->n_delayed--;
+    sc_core_timer_stop(core, &e->timer);
+    LL_DELETE(e->chunk->exceptions, e);
+    sc_slab_free(&core->exception_slab, e);
+}
+
+void
+sc_tasks_suspect(sc_core *core, exception *e)
+{
+    if (e->is_suspect)
+        return;
+    e->is_suspect = true;
+    DL_APPEND2(core->suspects, e, suspect_prev, suspect_next);
+}
+
+/* ---- handed out again ---- */
+
+void
+sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt)
+{
+    range *r = sc_slab_new(&core->range_slab);
+    SC_ASSERT(r); // losing a task would be worse than ending
+    *r = (range){.chunk = c, .first = first, .count = count, .attempt = attempt};
+    DL_APPEND(c->job->again, r);
+    sc_schedule_lane(core, c->job);
+}
+
+// A stretch of lost or returned tasks, none with a history.
+static void
+requeue_plain(sc_core *core, run *r, uint32_t first, uint32_t count, bool is_over)
+{
+    if (is_over)
+        sc_tasks_end_range(core, r->chunk, r->first + first, count, SC_EUNKNOWN);
+    else
+        sc_tasks_again(core, r->chunk, r->first + first, count, r->attempt);
+}
+
+// One task with a history: blamed ones run alone from now on.
+static void
+requeue_exception(sc_core *core, run *r, exception *e, uint32_t offset, bool is_over)
+{
+    if (is_over || e->blame == 0) {
+        requeue_plain(core, r, offset, 1, is_over);
+        return;
+    }
+    e->attempt = r->attempt;
+    sc_tasks_suspect(core, e);
+}
+
+// Tasks of a run that did not end there (`which`, offsets in the run) are queued again; a task that
+// may not be repeated and may have started when its worker was lost is dead. The caller takes them
+// from the run, then calls sc_tasks_progress.
+void
+sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
+{
+    chunk *c = r->chunk;
+    bool may_be_over = was_lost && r->handler->is_once;
+    for (uint32_t at = 0, first, n; sc_bits_next(which, at, r->count, &first, &n); at = first + n) {
+        c->job->running -= n;
+        c->job->queued += n;
+        if (!may_be_over && !c->exceptions) {
+            requeue_plain(core, r, first, n, false);
+            continue;
+        }
+        for (uint32_t i = first; i < first + n; i++) {
+            bool is_over = may_be_over && (!r->worker->is_reported || bit_get(&r->held, i));
+            exception *e = sc_tasks_find_exception(c, r->first + i);
+            if (e)
+                requeue_exception(core, r, e, i, is_over);
+            else
+                requeue_plain(core, r, i, 1, is_over);
+        }
+    }
+}
+
+static uint64_t
+backoff_ms(sc_core *core, const job *j, uint32_t attempt)
+{
+    uint64_t cap = j->backoff_base_ms;
+    for (uint32_t i = 1; i < attempt && cap < j->backoff_max_ms; i++)
+        cap *= 2;
+    if (cap > j->backoff_max_ms)
+        cap = j->backoff_max_ms;
+    return sc_random_below(&core->random, cap + 1); // full jitter
+}
+
+// A failed task (counted as running) that has attempts left: `attempt` is the one that failed.
+void
+sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+{
+    job *j = c->job;
+    j->running--;
+    uint64_t wait_ms = backoff_ms(core, j, attempt);
+    exception *e = get_exception(core, c, offset, attempt + 1);
+    if (!e || core->n_delayed >= MAX_DELAYED || wait_ms == 0) {
+        j->queued++;
+        if (e && e->blame) {
+            sc_tasks_suspect(core, e);
+            return;
+        }
+        if (e)
+            sc_tasks_drop_exception(core, e);
+        sc_tasks_again(core, c, offset, 1, attempt + 1);
+        return;
+    }
+    j->delayed++;
+    core->n_delayed++;
+    e->is_delayed = true;
+    sc_core_timer_set(core, &e->timer, TIMER_DELAYED, core->now_ms + (int64_t)wait_ms);
+}
+
+static void
+undelay(sc_core *core, exception *e)
+{
+    sc_core_timer_stop(core, &e->timer);
+    e->is_delayed = false;
+    core->n_delayed--;
+    e->chunk->job->delayed--;
+    e->chunk->job->queued++;
+}
+
+void
+sc_tasks_timer(sc_core *core, exception *e)
+{
+    undelay(core, e);
+    if (e->blame) {
+        sc_tasks_suspect(core, e);
+        return;
+    }
+    sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
+    sc_tasks_drop_exception(core, e);
+}
+
+/* ---- poison ---- */
+
+// Take one task out of the ranges that wait to be handed out again.
+static bool
+take_from_again(sc_core *core, chunk *c, uint32_t offset)
+{
+    for (range *r = c->job->again; r; r = r->next) {
+        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
+            continue;
+        uint32_t behind = r->first + r->count - offset - 1;
+        uint32_t before = offset - r->first;
+        if (behind)
+            sc_tasks_again(core, c, offset + 1, behind, r->attempt);
+        r->count = before;
+        if (before == 0) {
+            DL_DELETE(c->job->again, r);
+            sc_slab_free(&core->range_slab, r);
+        }
+        return true;
+    }
+    return false;
+}
+
+// Take one task out of the open run that has it.
+static bool
+take_from_runs(sc_core *core, chunk *c, uint32_t offset)
+{
+    for (run *r = core->runs; r; r = r->hh.next) {
+        if (r->chunk != c || offset < r->first || offset >= r->first + r->count ||
+            !bit_get(&r->left, offset - r->first))
+            continue;
+        bit_clear(&r->left, offset - r->first);
+        c->job->running--;
+        c->job->queued++;
+        sc_runs_ended(core, r, 1);
+        return true;
+    }
+    return false;
+}
+
+// Three deaths: take it from wherever it is and end it.
+static void
+end_poisonous(sc_core *core, exception *e)
+{
+    chunk *c = e->chunk;
+    uint32_t offset = e->offset;
+    if (e->is_delayed)
+        undelay(core, e);
+    else if (!e->is_suspect && !take_from_again(core, c, offset))
+        take_from_runs(core, c, offset);
+    sc_tasks_end_range(core, c, offset, 1, SC_EPOISON);
+    sc_tasks_progress(core, c->job);
+}
+
+static void
+blame_call(sc_core *core, const sc_task_ref *ref)
+{
+    run *r = sc_runs_find(core, &ref->token);
+    if (r && r->call && ++r->call->blame >= SC_POISON_COUNT)
+        sc_calls_fail(core, r->call, SC_EPOISON, sc_error_text(SC_EPOISON));
+}
+
+// A worker process died, and this task is blamed for it.
+void
+sc_tasks_blame(sc_core *core, const sc_task_ref *ref)
+{
+    static const sc_uuid nil;
+    if (memcmp(&ref->job, &nil, sizeof nil) == 0) {
+        blame_call(core, ref);
+        return;
+    }
+    job *j = sc_jobs_find(core, &ref->job);
+    uint64_t place = j ? ref->index - j->first_index : 0;
+    if (!j || ref->index < j->first_index || place >= j->next)
+        return;
+    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
+    uint32_t offset = c ? (uint32_t)(place - c->first) : 0;
+    if (!c || bit_get(&c->ended, offset))
+        return;
+    run *r = sc_runs_find(core, &ref->token);
+    exception *e = sc_tasks_find_exception(c, offset);
+    if (!e)
+        e = get_exception(core, c, offset, r ? r->attempt : 1);
+    if (!e)
+        return;
+    if (++e->blame >= SC_POISON_COUNT)
+        end_poisonous(core, e);
+    else if (!e->is_delayed && take_from_again(core, c, offset))
+        sc_tasks_suspect(core, e);
+}
+
+/* ---- ended without a worker's word ---- */
+
+static void
+put_range(sc_core *core, job *j, uint64_t place, uint64_t count, uint32_t attempt, int code)
+{
+    char error[300];
+    int n = snprintf(error, sizeof error, "{\"code\":\"%s\",\"message\":\"%s\"}",
+                     sc_error_name(code), sc_error_text(code));
+    sc_action a = {.type = SC_ACTION_PUT_RANGE};
+    a.range.job = j->id;
+    a.range.first = j->first_index + place;
+    a.range.count = count;
+    a.range.outcome = code == SC_ECANCELLED ? SC_CANCELLED : SC_DEAD;
+    a.range.attempt = attempt;
+    a.range.error = (sc_text){error, (uint32_t)n};
+    core->emit(core->arg, &a);
+    sc_jobs_stored(core, j, (uint64_t)n);
+    j->queued -= count;
+    *(a.range.outcome == SC_DEAD ? &j->dead : &j->cancelled) += count;
+    sc_core_count_rate(core, 0, count);
+}
+
+// Tasks counted as queued, in no list any more. The caller calls sc_tasks_progress.
+void
+sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code)
+{
+    exception *e = count == 1 ? sc_tasks_find_exception(c, first) : NULL;
+    put_range(core, c->job, c->first + first, count, e ? e->attempt : 1, code);
+    for (uint32_t i = first; i < first + count; i++) {
+        bit_set(&c->ended, i);
+        if (c->exceptions && (e = sc_tasks_find_exception(c, i)))
+            sc_tasks_drop_exception(core, e);
+    }
+    sc_tasks_count_ended(core, c, count);
+}
+
+static void
+close_runs(sc_core *core, job *j)
+{
+    for (run *r = core->runs, *next; r; r = next) {
+        next = r->hh.next;
+        if (!r->chunk || r->chunk->job != j)
+            continue;
+        sc_message m = {.type = SC_MSG_RECALL};
+        m.recall = (sc_recall){.job = j->id,
+                               .token = {r->epoch, r->number},
+                               .first = j->first_index + r->chunk->first + r->first,
+                               .count = r->count,
+                               .mode = SC_RECALL_FORGET};
+        sc_core_send(core, r->worker->peer, &m);
+        j->running -= r->n_left;
+        j->queued += r->n_left;
+        sc_runs_close(core, r);
+    }
+}
+
+// Give up every open task of a job that has been committed.
+void
+sc_tasks_end_all(sc_core *core, job *j, int code)
+{
+    close_runs(core, j);
+    for (uint64_t place = j->prefix; place < j->next;) {
+        chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, place));
+        SC_ASSERT(c);
+        bits open;
+        for (int i = 0; i < BIT_WORDS; i++)
+            open.words[i] = ~c->ended.words[i];
+        uint32_t end = j->next - c->first < c->count ? (uint32_t)(j->next - c->first) : c->count;
+        for (exception *e = c->exceptions; e; e = e->next)
+            if (e->is_delayed)
+                undelay(core, e);
+        for (uint32_t at = 0, first, n; sc_bits_next(&open, at, end, &first, &n); at = first + n)
+            sc_tasks_end_range(core, c, first, n, code);
+        place = c->first + c->count;
+    }
+    if (j->next < j->n_tasks)
+        put_range(core, j, j->next, j->n_tasks - j->next, 1, code);
+    j->next = j->prefix = j->n_tasks;
+    sc_tasks_forget(core, j);
+    sc_core_news(core, j);
+    sc_jobs_maybe_end(core, j);
+}
+
+// Nothing of its tasks matters any more: chunks, ranges, exceptions. No run of it is open.
+void
+sc_tasks_forget(sc_core *core, job *j)
+{
+    sc_schedule_unlane(core, j);
+    while (j->again) {
+        range *r = j->again;
+        DL_DELETE(j->again, r);
+        sc_slab_free(&core->range_slab, r);
+    }
+    while (j->chunks)
+        free_chunk(core, j->chunks);
+}
