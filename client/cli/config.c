@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `seedcore config`: every setting, its value and where that came from. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/text.h"
+#include "client/cli/verbs.h"
+
+enum { VALUE_BYTES = 4200, RANGE_BYTES = 64, INDENT = 4 };
+
+static const char *const sources[] = {
+    [SC_FROM_DEFAULT] = "default",
+    [SC_FROM_ENVIRONMENT] = "environment",
+    [SC_FROM_FLAG] = "flag",
+};
+
+/* "10ms to 1m": both ends as they would be typed; "" for a text. */
+static const char *
+range_text(sc_setting which, char out[RANGE_BYTES])
+{
+    const sc_setting_info *info = sc_setting_info_of(which);
+    const char *unit = info->type == SC_SETTING_DURATION ? "ms" : "";
+    const int64_t ends[] = {info->min, info->max};
+    char typed[2][RANGE_BYTES / 2] = {"", ""};
+    sc_settings *scratch = NULL;
+
+    out[0] = '\0';
+    if (info->type == SC_SETTING_TEXT || sc_settings_new(&scratch, NULL))
+        return out;
+    for (int i = 0; i < 2; i++) {
+        char text[RANGE_BYTES / 2];
+
+        snprintf(text, sizeof(text), "%lld%s", (long long)ends[i], unit);
+        if (sc_settings_set(scratch, which, text, NULL) == 0)
+            sc_settings_format(scratch, which, typed[i], sizeof(typed[i]));
+    }
+    sc_settings_free(&scratch);
+    snprintf(out, RANGE_BYTES, "%s to %s", typed[0], typed[1]);
+    return out;
+}
+
+static void
+write_json(const sc_settings *settings, sc_setting which, sc_out *o)
+{
+    const sc_setting_info *info = sc_setting_info_of(which);
+    char value[VALUE_BYTES], range[RANGE_BYTES];
+
+    sc_out_begin(o);
+    sc_out_field_text(o, "name", info->name);
+    sc_out_field_text(o, "value", sc_settings_format(settings, which, value, sizeof(value)));
+    sc_out_field_text(o, "source", sources[sc_settings_source(settings, which)]);
+    sc_out_field_text(o, "default", info->default_text);
+    sc_out_field_text(o, "range", range_text(which, range));
+    sc_out_field_text(o, "meaning", info->meaning);
+    sc_out_end(o);
+}
+
+/* Name, value and source on a line, the meaning below it. */
+static void
+write_block(const sc_settings *settings, sc_setting which, const sc_term *term, sc_out *o)
+{
+    const sc_setting_info *info = sc_setting_info_of(which);
+    sc_setting_source source = sc_settings_source(settings, which);
+    char value[VALUE_BYTES], range[RANGE_BYTES];
+    sc_out text;
+
+    sc_settings_format(settings, which, value, sizeof(value));
+    sc_out_printf(o, "%s%s%s = ", sc_term_colour(term, SC_COLOUR_BOLD), info->name,
+                  sc_term_colour(term, SC_COLOUR_NONE));
+    sc_text_add(o, value, strlen(value), term->is_utf8);
+    if (source != SC_FROM_DEFAULT)
+        sc_out_printf(o, "  %s(%s)%s", sc_term_colour(term, SC_COLOUR_YELLOW), sources[source],
+                      sc_term_colour(term, SC_COLOUR_NONE));
+    sc_out_init(&text);
+    sc_out_printf(&text, "%s [default %s", info->meaning,
+                  *info->default_text ? info->default_text : "empty");
+    if (*range_text(which, range))
+        sc_out_printf(&text, "; %s", range);
+    sc_out_add(&text, "]", 2); // with its zero
+    sc_out_text(o, "\n");
+    if (!text.error)
+        sc_text_wrap(o, (const char *)text.buffer.data, INDENT, term->columns);
+    sc_out_fini(&text);
+}
+
+static int
+run(sc_cli *cli)
+{
+    for (int i = 0; i < SC_N_SETTINGS; i++) {
+        if (sc_args_has(&cli->args, SC_OPT_JSON))
+            write_json(cli->settings, (sc_setting)i, &cli->out);
+        else
+            write_block(cli->settings, (sc_setting)i, &cli->term, &cli->out);
+    }
+    return SC_EXIT_DONE;
+}
+
+const sc_verb sc_verb_config = {
+    .name = "config",
+    .summary = "show every setting and where its value came from",
+    .arguments = "",
+    .description =
+        "Every setting: value, where it came from, meaning, default, range. An option comes "
+        "before the variable SEEDCORE_<NAME>, that before the default.\n"
+        "\n"
+        "Durations: 250ms, 30s, 5m, 2h, 7d; a bare number is seconds. Sizes: 64KiB, 10MB.\n",
+    .settings = SC_VERB_ALL_SETTINGS,
+    .has_json = true,
+    .run = run,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `seedcore down`: ends the cluster at the endpoint and waits until its processes have ended. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/verbs.h"
+
+enum { HOST_BYTES = 256 };
+
+struct down;
+
+/* A process that is waited for; its descriptor is readable once it has ended (pidfd_open(2)). */
+struct process {
+    struct down *down;
+    int fd;
+    uv_poll_t poll;
+};
+
+struct down {
+    sc_cli *cli;
+    struct process *processes;
+    size_t n_processes, n_running;
+};
+
+static void
+end_if_done(struct down *d)
+{
+    if (d->n_running > 0)
+        return;
+    sc_cli_say(d->cli, "the cluster at %s has ended",
+               sc_settings_text(d->cli->settings, SC_SET_ENDPOINT));
+    sc_cli_end(d->cli, SC_EXIT_DONE);
+}
+
+static void
+on_process_ended(uv_poll_t *poll, int status, int events)
+{
+    struct process *p = poll->data;
+
+    (void)status;
+    (void)events;
+    uv_close((uv_handle_t *)poll, NULL);
+    close(p->fd);
+    p->fd = -1;
+    p->down->n_running--;
+    end_if_done(p->down);
+}
+
+static void
+watch_process(struct down *d, long pid)
+{
+    struct process *p = &d->processes[d->n_processes];
+    int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+
+    if (fd < 0)
+        return; // it has ended already
+    *p = (struct process){.down = d, .fd = fd};
+    if (uv_poll_init(&d->cli->loop, &p->poll, fd)) {
+        close(fd);
+        return;
+    }
+    p->poll.data = p;
+    uv_poll_start(&p->poll, UV_READABLE, on_process_ended);
+    d->n_processes++;
+    d->n_running++;
+}
+
+/* Where the processes run elsewhere there is no more to be seen than that they were asked. */
+static bool
+is_here(const char *host)
+{
+    char own[HOST_BYTES] = "";
+
+    return gethostname(own, sizeof(own) - 1) == 0 && host && strcmp(own, host) == 0;
+}
+
+static void
+on_stopped(void *arg, const char *host, const uint64_t *pids, size_t n_pids, const sc_failure *why)
+{
+    struct down *d = arg;
+
+    if (sc_cli_failed(d->cli, why))
+        return;
+    if (!is_here(host)) {
+        sc_cli_say(d->cli, "the cluster was asked to end; its processes are on %s", host);
+        sc_cli_end(d->cli, SC_EXIT_DONE);
+        return;
+    }
+    sc_client_close(&d->cli->client, NULL,
+                    NULL); // that the coordinator goes away is what is wanted
+    d->processes = calloc(n_pids + 1, sizeof(*d->processes));
+    if (sc_cli_refused(d->cli, d->processes ? 0 : SC_ENOMEM))
+        return;
+    for (size_t i = 0; i < n_pids; i++)
+        watch_process(d, (long)pids[i]);
+    end_if_done(d);
+}
+
+static int
+run(sc_cli *cli)
+{
+    struct down d = {.cli = cli};
+    int status = sc_cli_connect(cli);
+
+    if (status)
+        return status;
+    sc_cli_refused(cli, sc_client_stop(cli->client, on_stopped, &d));
+    status = sc_cli_run(cli);
+    free(d.processes);
+    return status;
+}
+
+const sc_verb sc_verb_down = {
+    .name = "down",
+    .summary = "end the cluster",
+    .arguments = "",
+    .description = "Ends the cluster at the endpoint: running tasks are finished, then coordinator "
+                   "and workers end. Returns once all of its processes on this host have ended.\n",
+    .settings = SC_VERB_CONNECTS,
+    .run = run,
+};

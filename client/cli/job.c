@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs as they are printed, see job.h. Called by status, jobs, wait and whatever waits for a job.
+ */
+#include "client/cli/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/text.h"
+
+const sc_table_column sc_job_columns[SC_JOB_COLUMNS] = {
+    {"JOB", false, SC_TABLE_PREFIX},  {"NAME", false, SC_TABLE_CUT},
+    {"HANDLER", false, SC_TABLE_CUT}, {"STATE", false, SC_TABLE_KEEP},
+    {"TASKS", true, SC_TABLE_KEEP},   {"DONE", true, SC_TABLE_KEEP},
+    {"DEAD", true, SC_TABLE_KEEP},    {"TIME", true, SC_TABLE_DROP},
+};
+
+static char *
+copy(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+sc_job_status
+sc_job_keep(const sc_job_status *job)
+{
+    sc_job_status kept = *job;
+
+    kept.name = copy(job->name);
+    kept.handler = copy(job->handler);
+    kept.state = copy(job->state);
+    return kept;
+}
+
+void
+sc_job_release(sc_job_status *job)
+{
+    free((char *)job->name);
+    free((char *)job->handler);
+    free((char *)job->state);
+    *job = (sc_job_status){0};
+}
+
+bool
+sc_job_succeeded(const sc_job_status *job)
+{
+    return job->state && strcmp(job->state, "succeeded") == 0;
+}
+
+void
+sc_job_json(const sc_job_status *job, sc_out *o)
+{
+    sc_out_begin(o);
+    sc_out_field_text(o, "job", job->id);
+    sc_out_field_text(o, "name", job->name);
+    sc_out_field_text(o, "handler", job->handler);
+    sc_out_field_text(o, "state", job->state);
+    sc_out_field_number(o, "total", job->total);
+    sc_out_field_number(o, "queued", job->queued);
+    sc_out_field_number(o, "delayed", job->delayed);
+    sc_out_field_number(o, "running", job->running);
+    sc_out_field_number(o, "done", job->done);
+    sc_out_field_number(o, "dead", job->dead);
+    sc_out_field_number(o, "cancelled", job->cancelled);
+    sc_out_field_number(o, "priority", (uint64_t)job->priority);
+    sc_out_field_time(o, "submitted_at", job->submitted_at);
+    sc_out_field_time(o, "ended_at", job->ended_at);
+    sc_out_end(o);
+}
+
+sc_colour
+sc_job_colour(const char *state)
+{
+    if (strcmp(state, "succeeded") == 0)
+        return SC_COLOUR_GREEN;
+    if (strcmp(state, "failed") == 0)
+        return SC_COLOUR_RED;
+    return strcmp(state, "cancelled") == 0 ? SC_COLOUR_YELLOW : SC_COLOUR_BLUE;
+}
+
+/* From the submission to the end, or until now. */
+static char *
+time_taken(const sc_job_status *job, int64_t now_ms, char out[SC_FORMAT_BYTES])
+{
+    return sc_format_duration((job->ended_at ? job->ended_at : now_ms) - job->submitted_at, out);
+}
+
+void
+sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table)
+{
+    char time[SC_FORMAT_BYTES];
+
+    sc_table_text(table, job->id, SC_COLOUR_NONE);
+    sc_table_text(table, job->name, SC_COLOUR_NONE);
+    sc_table_text(table, job->handler, SC_COLOUR_NONE);
+    sc_table_text(table, job->state, sc_job_colour(job->state));
+    sc_table_number(table, job->total);
+    sc_table_number(table, job->done);
+    sc_table_number(table, job->dead);
+    sc_table_text(table, time_taken(job, now_ms, time), SC_COLOUR_NONE);
+}
+
+void
+sc_job_sentence(const sc_job_status *job, int64_t now_ms, sc_out *o)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } counts[] = {
+        {"dead", offsetof(sc_job_status, dead)},
+        {"cancelled", offsetof(sc_job_status, cancelled)},
+        {"running", offsetof(sc_job_status, running)},
+        {"queued", offsetof(sc_job_status, queued)},
+        {"delayed", offsetof(sc_job_status, delayed)},
+    };
+    char text[SC_FORMAT_BYTES];
+
+    sc_out_printf(o, "%s %s done", sc_format_count(job->done, text),
+                  job->done == 1 ? "task" : "tasks");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        uint64_t count;
+
+        memcpy(&count, (const char *)job + counts[i].offset, sizeof(count));
+        if (count > 0)
+            sc_out_printf(o, ", %s %s", sc_format_count(count, text), counts[i].name);
+    }
+    sc_out_printf(o, ", in %s", time_taken(job, now_ms, text));
+}

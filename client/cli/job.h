@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of a job as it is kept and printed: JSON line, row of a table, one sentence. Pure. */
+#ifndef SC_CLI_JOB_H
+#define SC_CLI_JOB_H
+
+#include "client/cli/out.h"
+#include "client/cli/table.h"
+#include "client/seedcore.h"
+
+enum { SC_JOB_COLUMNS = 8 };
+extern const sc_table_column sc_job_columns[SC_JOB_COLUMNS];
+
+/** A copy that lives on; release it. Without memory its texts are "". */
+sc_job_status sc_job_keep(const sc_job_status *job);
+void sc_job_release(sc_job_status *job);
+
+/** True where all its tasks are done. */
+bool sc_job_succeeded(const sc_job_status *job);
+/** The object on one line. */
+void sc_job_json(const sc_job_status *job, sc_out *o);
+/** A row under sc_job_columns. @param now_ms  unix time */
+void sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table);
+/** "12 tasks done, 1 dead, in 3.2 s". */
+void sc_job_sentence(const sc_job_status *job, int64_t now_ms, sc_out *o);
+/** Colour that goes with a job's state. */
+sc_colour sc_job_colour(const char *state);
+
+#endif

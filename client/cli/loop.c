@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of a command and its link to the coordinator, see cli.h: signals, the time limit until
+ * something answers, what is said when the coordinator goes and comes back. Called by the verbs. */
+#include <signal.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+
+static void
+on_signal(uv_signal_t *handle, int signum)
+{
+    sc_cli *cli = handle->data;
+
+    (void)signum;
+    if (cli->is_ended)
+        return;
+    if (cli->on_interrupt) {
+        cli->on_interrupt(cli->arg);
+        return;
+    }
+    sc_cli_say(cli, "interrupted");
+    sc_cli_end(cli, SC_EXIT_INTERRUPTED);
+}
+
+int
+sc_cli_start(sc_cli *cli)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    int rc = uv_loop_init(&cli->loop);
+
+    if (rc) {
+        sc_cli_say(cli, "cannot start: %s", uv_strerror(rc));
+        return SC_EXIT_FAILED;
+    }
+    cli->has_loop = true;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uv_signal_init(&cli->loop, &cli->signals[i]);
+        cli->signals[i].data = cli;
+        rc = uv_signal_start(&cli->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&cli->signals[i]);
+        SC_ASSERT(rc == 0);
+    }
+    uv_timer_init(&cli->loop, &cli->limit);
+    cli->limit.data = cli;
+    return 0;
+}
+
+static void
+no_coordinator(sc_cli *cli)
+{
+    char limit[64];
+
+    sc_settings_format(cli->settings, SC_SET_CONNECT_TIMEOUT, limit, sizeof(limit));
+    sc_cli_say(cli, "no coordinator answered at %s within %s; start one with: seedcore up",
+               sc_settings_text(cli->settings, SC_SET_ENDPOINT), limit);
+    sc_cli_end(cli, SC_EXIT_NO_COORDINATOR);
+}
+
+static void
+on_limit(uv_timer_t *timer)
+{
+    sc_cli *cli = timer->data;
+
+    if (!cli->is_connected) {
+        no_coordinator(cli);
+        return;
+    }
+    sc_cli_say(cli, "no worker has joined yet; start one with: seedcore-worker --connect %s",
+               sc_settings_text(cli->settings, SC_SET_ENDPOINT));
+    sc_cli_end(cli, SC_EXIT_FAILED);
+}
+
+/* Starts the time in which an answer must come. */
+static void
+start_limit(sc_cli *cli)
+{
+    int64_t ms = sc_settings_int(cli->settings, SC_SET_CONNECT_TIMEOUT);
+
+    uv_update_time(&cli->loop);
+    uv_timer_start(&cli->limit, on_limit, (uint64_t)ms, 0);
+}
+
+static void
+on_client_event(void *arg, sc_client_event event, const sc_failure *why)
+{
+    sc_cli *cli = arg;
+
+    if (cli->is_ended)
+        return;
+    switch (event) {
+    case SC_CLIENT_CONNECTED:
+        if (cli->is_connected)
+            sc_cli_say(cli, "the coordinator is back");
+        cli->is_connected = true;
+        if (!cli->is_waiting_for_workers)
+            uv_timer_stop(&cli->limit);
+        break;
+    case SC_CLIENT_DISCONNECTED:
+        sc_cli_say(cli, "lost the coordinator at %s; looking for it",
+                   sc_settings_text(cli->settings, SC_SET_ENDPOINT));
+        if (cli->is_patient)
+            break;
+        cli->is_connected = false;
+        start_limit(cli);
+        break;
+    case SC_CLIENT_UNREACHABLE:
+        no_coordinator(cli);
+        break;
+    case SC_CLIENT_REFUSED:
+        sc_cli_failed(cli, why);
+        break;
+    }
+}
+
+int
+sc_cli_connect(sc_cli *cli)
+{
+    sc_client_options options = {
+        .endpoint = sc_settings_text(cli->settings, SC_SET_ENDPOINT),
+        .connect_timeout_ms = sc_settings_int(cli->settings, SC_SET_CONNECT_TIMEOUT),
+        .on_event = on_client_event,
+        .arg = cli,
+    };
+    int status = sc_cli_start(cli);
+    int rc;
+
+    if (status)
+        return status;
+    rc = sc_client_new(&cli->loop, &options, &cli->client);
+    if (rc == 0)
+        return 0;
+    sc_cli_say(cli, "cannot connect to %s: %s", options.endpoint,
+               rc == -EINVAL ? "not an endpoint (tcp://HOST:PORT or ipc://PATH)"
+                             : sc_error_text(rc));
+    sc_cli_end(cli, rc == -EINVAL ? SC_EXIT_USAGE : SC_EXIT_FAILED);
+    return sc_cli_run(cli);
+}
+
+static void
+on_client_closed(void *arg)
+{
+    bool *is_closed = arg;
+
+    *is_closed = true;
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+int
+sc_cli_run(sc_cli *cli)
+{
+    bool is_closed;
+
+    while (!cli->is_ended && uv_run(&cli->loop, UV_RUN_DEFAULT))
+        ;
+    SC_ASSERT(cli->is_ended); // else a verb waits for nothing
+    sc_cli_progress(cli, NULL);
+    is_closed = !cli->client;
+    sc_client_close(&cli->client, on_client_closed, &is_closed);
+    while (!is_closed)
+        uv_run(&cli->loop, UV_RUN_ONCE);
+    uv_walk(&cli->loop, close_handle, NULL);
+    uv_run(&cli->loop, UV_RUN_DEFAULT);
+    SC_ASSERT(uv_loop_close(&cli->loop) == 0);
+    return cli->status;
+}
+
+void
+sc_cli_end(sc_cli *cli, int status)
+{
+    if (cli->is_ended)
+        return;
+    cli->is_ended = true;
+    cli->status = status;
+    if (cli->has_loop)
+        uv_stop(&cli->loop);
+}
+
+bool
+sc_cli_failed(sc_cli *cli, const sc_failure *why)
+{
+    const char *text;
+
+    if (cli->is_ended)
+        return true;
+    if (!why)
+        return false;
+    if (why->number == SC_ENOCOORD) {
+        no_coordinator(cli);
+        return true;
+    }
+    text = why->text ? why->text : why->code;
+    if (cli->job && !strstr(text, cli->job))
+        sc_cli_say(cli, "job %s: %s", cli->job, text);
+    else
+        sc_cli_say(cli, "%s", text);
+    sc_cli_end(cli, SC_EXIT_FAILED);
+    return true;
+}
+
+bool
+sc_cli_refused(sc_cli *cli, int rc)
+{
+    if (rc >= 0)
+        return false;
+    if (!cli->is_ended)
+        sc_cli_say(cli, "%s", sc_error_text(rc));
+    sc_cli_end(cli, SC_EXIT_FAILED);
+    return true;
+}
+
+void
+sc_cli_ask_job(sc_cli *cli, const char *job, bool wait, sc_job_cb cb, void *arg)
+{
+    int rc = sc_client_job(cli->client, job, wait, cb, arg);
+
+    cli->job = job;
+    if (rc == -EINVAL && !cli->is_ended) {
+        sc_cli_say(cli, "there is no job %s", job);
+        sc_cli_end(cli, SC_EXIT_FAILED);
+    } else {
+        sc_cli_refused(cli, rc);
+    }
+}
+
+static void on_handler(void *arg, const sc_handler_status *handler, const sc_failure *why);
+
+static void
+ask_handlers(sc_cli *cli)
+{
+    int rc = sc_client_handlers(cli->client, cli->is_waiting_for_workers, on_handler, cli);
+
+    sc_cli_refused(cli, rc);
+}
+
+/* The list ends with NULL. An empty one is asked for again: that answer comes with the first
+ * worker. */
+static void
+on_handler(void *arg, const sc_handler_status *handler, const sc_failure *why)
+{
+    sc_cli *cli = arg;
+    void (*next)(void *arg) = cli->on_workers;
+
+    if (sc_cli_failed(cli, why) || !next)
+        return;
+    if (!handler && !cli->is_waiting_for_workers) {
+        cli->is_waiting_for_workers = true;
+        start_limit(cli);
+        ask_handlers(cli);
+        return;
+    }
+    cli->on_workers = NULL;
+    cli->is_waiting_for_workers = false;
+    uv_timer_stop(&cli->limit);
+    next(cli->arg);
+}
+
+void
+sc_cli_with_workers(sc_cli *cli, void (*next)(void *arg))
+{
+    cli->on_workers = next;
+    ask_handlers(cli);
+}

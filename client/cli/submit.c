@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `seedcore submit`: queues a job from JSON lines, for a range of indexes, or of one task; waits
+ * for it where asked to. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "client/cli/cli.h"
+#include "client/cli/feed.h"
+#include "client/cli/input.h"
+#include "client/cli/job.h"
+#include "client/cli/reader.h"
+#include "client/cli/verbs.h"
+#include "client/cli/watch.h"
+
+struct submit {
+    sc_cli *cli;
+    sc_job_spec spec;
+    const char *args; // JSON; of one task or of each in the range
+    const char *path; // of the lines; NULL: none
+    bool is_array;
+    uint64_t first, n;
+    bool is_given; // the one task without lines went to the feed
+    bool has_output;
+    char job[SC_JOB_ID_TEXT];
+    const char *jobs[1];
+    sc_input input;
+    sc_feed feed;
+    sc_watch watch;
+    sc_reader reader;
+    sc_out output;
+};
+
+/* "A-B" or "A". @return 0 or SC_EBADARG */
+static int
+parse_range(const char *text, uint64_t *first, uint64_t *n)
+{
+    uint64_t last;
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return SC_EBADARG;
+    errno = 0;
+    *first = last = strtoull(text, &end, 10);
+    if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+        last = strtoull(end + 1, &end, 10);
+    if (*end || errno || last < *first || last - *first >= SC_JOB_MAX_TASKS)
+        return SC_EBADARG;
+    *n = last - *first + 1;
+    return 0;
+}
+
+static int
+read_args(struct submit *s)
+{
+    const char *text = sc_args_text(&s->cli->args, SC_OPT_ARGS);
+    const char *array = sc_args_text(&s->cli->args, SC_OPT_ARRAY);
+    sc_error err = {0};
+
+    s->args = text ? text : "null";
+    if (sc_json_check(s->args, strlen(s->args), &err))
+        return sc_cli_usage(s->cli, "--args: %s", err.text);
+    if (s->path && (text || array))
+        return sc_cli_usage(s->cli, "--input does not go with --%s", text ? "args" : "array");
+    s->is_array = array != NULL;
+    if (array && parse_range(array, &s->first, &s->n))
+        return sc_cli_usage(
+            s->cli, "--array: \"%s\" is not A-B with A <= B and at most %" PRIu64 " indexes", array,
+            SC_JOB_MAX_TASKS);
+    return 0;
+}
+
+static int
+read_options(struct submit *s)
+{
+    int64_t priority = SC_PRIORITY_DEFAULT;
+    sc_error err = {0};
+
+    s->spec.handler = s->cli->args.words[0];
+    s->spec.name = sc_args_text(&s->cli->args, SC_OPT_NAME);
+    s->path = sc_args_text(&s->cli->args, SC_OPT_INPUT);
+    if (sc_cli_check_name(s->cli, "HANDLER", s->spec.handler, SC_NAME_MAX) ||
+        (s->spec.name && sc_cli_check_name(s->cli, "--name", s->spec.name, SC_LABEL_MAX)))
+        return SC_EXIT_USAGE;
+    if (sc_args_number(&s->cli->args, SC_OPT_PRIORITY, "--priority", 0, SC_PRIORITIES - 1,
+                       &priority, &err))
+        return sc_cli_usage(s->cli, "%s", err.text);
+    s->spec.priority = (int)priority;
+    return read_args(s);
+}
+
+/* The job has ended and its results are written. */
+static void
+on_read(void *arg)
+{
+    struct submit *s = arg;
+    bool succeeded = sc_job_succeeded(&s->watch.jobs[0].status);
+    int status = s->has_output ? sc_reader_status(&s->reader) : SC_EXIT_DONE;
+
+    sc_cli_end(s->cli, succeeded ? status : SC_EXIT_FAILED);
+}
+
+static void
+on_row(void *arg, const sc_result_row *row)
+{
+    struct submit *s = arg;
+
+    sc_result_line(row, &s->output);
+}
+
+static void
+on_end(void *arg)
+{
+    struct submit *s = arg;
+    const sc_job_status *job = &s->watch.jobs[0].status;
+    sc_out text;
+
+    sc_out_init(&text);
+    sc_job_sentence(job, sc_clock_unix_ms(), &text);
+    sc_out_add(&text, "", 1);
+    if (!text.error)
+        sc_cli_say(s->cli, "job %s: %s", job->state, (const char *)text.buffer.data);
+    sc_out_fini(&text);
+    if (!s->has_output) {
+        on_read(s);
+        return;
+    }
+    s->reader = (sc_reader){.cli = s->cli,
+                            .job = s->job,
+                            .order = SC_BY_INDEX,
+                            .on_row = on_row,
+                            .on_end = on_read,
+                            .arg = s,
+                            .out = &s->output};
+    sc_reader_start(&s->reader);
+}
+
+static void
+on_accepted(void *arg, const char *job)
+{
+    struct submit *s = arg;
+
+    snprintf(s->job, sizeof(s->job), "%s", job);
+    s->jobs[0] = s->job;
+    if (sc_args_has(&s->cli->args, SC_OPT_JSON)) {
+        sc_out_begin(&s->cli->out);
+        sc_out_field_text(&s->cli->out, "job", job);
+        sc_out_end(&s->cli->out);
+    } else {
+        sc_out_printf(&s->cli->out, "%s\n", job);
+    }
+    sc_out_flush(&s->cli->out);
+    if (sc_args_has(&s->cli->args, SC_OPT_WAIT) || s->has_output)
+        sc_watch_start(&s->watch, s->cli, s->jobs, 1, on_end, s);
+    else
+        sc_cli_end(s->cli, SC_EXIT_DONE);
+}
+
+static void
+on_submitted(void *arg, const char *job, const sc_failure *why)
+{
+    struct submit *s = arg;
+
+    if (!sc_cli_failed(s->cli, why))
+        on_accepted(s, job);
+}
+
+/* The source of a single task. */
+static int
+next_task(void *arg, const char **task, size_t *len)
+{
+    struct submit *s = arg;
+
+    *task = s->args;
+    *len = strlen(s->args);
+    return s->is_given ? 0 : (s->is_given = true);
+}
+
+static int
+next_line(void *arg, const char **task, size_t *len)
+{
+    struct submit *s = arg;
+
+    return sc_input_next(&s->input, task, len);
+}
+
+/* Some worker has joined. */
+static void
+on_workers(void *arg)
+{
+    struct submit *s = arg;
+
+    if (s->is_array) {
+        sc_cli_refused(s->cli, sc_client_submit_array(s->cli->client, &s->spec, s->first, s->n,
+                                                      s->args, strlen(s->args), on_submitted, s));
+        return;
+    }
+    s->feed = (sc_feed){.cli = s->cli,
+                        .next = s->path ? next_line : next_task,
+                        .on_accepted = on_accepted,
+                        .arg = s};
+    if (s->path)
+        sc_input_start(&s->input, &s->feed);
+    sc_feed_start(&s->feed, &s->spec);
+}
+
+static void
+on_interrupt(void *arg)
+{
+    struct submit *s = arg;
+
+    sc_cli_say(s->cli, "interrupted; nothing was queued");
+    sc_cli_end(s->cli, SC_EXIT_INTERRUPTED);
+}
+
+/* What must be open before anything is submitted. */
+static int
+open_files(struct submit *s)
+{
+    const char *output = sc_args_text(&s->cli->args, SC_OPT_OUTPUT);
+    sc_error err = {0};
+    int status = s->path ? sc_input_open(&s->input, s->cli, s->path) : 0;
+
+    if (status || !output)
+        return status;
+    if (sc_out_open(&s->output, output, &err)) {
+        sc_cli_say(s->cli, "%s", err.text);
+        return SC_EXIT_FAILED;
+    }
+    s->has_output = true;
+    return 0;
+}
+
+/* The file appears only where all results are in it. */
+static int
+close_output(struct submit *s, int status)
+{
+    bool is_complete = s->has_output && s->watch.n_ended > 0 && status != SC_EXIT_INTERRUPTED;
+    sc_error err = {0};
+
+    if (!is_complete || sc_out_close(&s->output, &err) == 0)
+        return status;
+    sc_cli_say(s->cli, "%s", err.text);
+    return SC_EXIT_FAILED;
+}
+
+static int
+run(sc_cli *cli)
+{
+    struct submit s = {.cli = cli, .input.fd = -1};
+    int status;
+
+    sc_out_init(&s.output);
+    if ((status = read_options(&s)) == 0 && (status = open_files(&s)) == 0 &&
+        (status = sc_cli_connect(cli)) == 0) {
+        cli->on_interrupt = on_interrupt;
+        cli->arg = &s;
+        sc_cli_with_workers(cli, on_workers);
+        status = close_output(&s, sc_cli_run(cli));
+    }
+    sc_watch_fini(&s.watch);
+    sc_input_fini(&s.input);
+    sc_out_fini(&s.output);
+    return status;
+}
+
+static const struct poptOption options[] = {
+    SC_OPTION("input", SC_OPT_INPUT, "tasks as JSON lines, one a line; - is stdin", "FILE|-"),
+    SC_OPTION("array", SC_OPT_ARRAY, "one task for each index from A to B", "A-B"),
+    SC_OPTION("args", SC_OPT_ARGS,
+              "what the task is given; with --array, \"$index\" in it becomes the index", "JSON"),
+    SC_OPTION("name", SC_OPT_NAME, "a label for people", "TEXT"),
+    SC_OPTION("priority", SC_OPT_PRIORITY, "0 to 9, 9 goes first (default 4)", "0..9"),
+    SC_SWITCH("wait", SC_OPT_WAIT,
+              "wait until the job has ended; exit 1 unless all tasks are done"),
+    SC_OPTION("output", SC_OPT_OUTPUT, "wait, then write the results to this file", "FILE"),
+    POPT_TABLEEND,
+};
+
+const sc_verb sc_verb_submit = {
+    .name = "submit",
+    .summary = "queue a job",
+    .arguments = "HANDLER",
+    .description =
+        "Queues a job of tasks for HANDLER and prints its id. Without --input, --array or --args "
+        "it "
+        "has one task, which is given null.\n"
+        "\n"
+        "--input is streamed: nothing is queued unless every line is good. Blank lines are "
+        "skipped. "
+        "Tasks have the indexes 0, 1, 2, ... in the order of the lines.\n"
+        "\n"
+        "Before any worker has joined, submit waits for one as long as for the coordinator "
+        "(--connect-timeout). Ctrl-C during the upload drops the job; Ctrl-C while waiting leaves "
+        "it running.\n"
+        "\n"
+        "  seedcore submit echo --array 1-1000 --args '{\"n\":\"$index\"}' --wait\n"
+        "  seedcore submit echo --input tasks.jsonl --output results.jsonl\n",
+    .options = options,
+    .min_words = 1,
+    .max_words = 1,
+    .settings = SC_VERB_CONNECTS,
+    .has_json = true,
+    .run = run,
+};
