@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor with a real loop and real threads, on a session that is fed by hand: what a handler
+ * can do, on the loop and in a thread, and that nothing is left at the end. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/unit/test_worker_world.h"
+
+/* ---- handlers ---- */
+
+static void
+echo(sc_task *task, void *state)
+{
+    size_t len;
+    const char *args = sc_task_args(task, &len);
+
+    cr_assert_str_eq(state, "mine");
+    sc_task_done(task, args, len);
+}
+
+static void
+describe(sc_task *task, void *state)
+{
+    char text[80];
+    int len = snprintf(text, sizeof text, "[%d,%d,%d]", (int)sc_task_index(task),
+                       (int)sc_task_attempt(task), sc_task_job(task)[0]);
+
+    (void)state;
+    sc_task_done(task, text, (size_t)len);
+}
+
+static void
+fail(sc_task *task, void *state)
+{
+    (void)state;
+    sc_task_fail(task, "odd", true, "say \"%s\"", "hi");
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    sc_task *task = handle->data;
+
+    free(handle);
+    sc_task_done(task, "\"later\"", 7);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, on_closed);
+}
+
+/* Ends after the arguments' number of milliseconds. */
+static void
+later(sc_task *task, void *state)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+    size_t len;
+
+    (void)state;
+    uv_timer_init(sc_task_loop(task), timer);
+    timer->data = task;
+    sc_task_set_data(task, timer);
+    uv_timer_start(timer, on_timer, strtoull(sc_task_args(task, &len), NULL, 10), 0);
+}
+
+static void
+cancel_later(sc_task *task, void *state)
+{
+    (void)state;
+    on_timer(sc_task_data(task));
+}
+
+static void
+forgetful(sc_task *task, void *state)
+{
+    (void)task;
+    (void)state;
+}
+
+/* Until it is cancelled. */
+static void
+stubborn(sc_task *task, void *state)
+{
+    (void)state;
+    while (!sc_task_is_cancelled(task))
+        usleep(100);
+    sc_task_done(task, "1", 1);
+}
+
+static void
+query(sc_task *task, void *state)
+{
+    struct sc_result *rows;
+    sc_error err = {0};
+
+    (void)state;
+    sc_task_query(task, NULL, 0, &rows, &err);
+    sc_task_fail(task, sc_error_name(err.code), sc_task_may_retry(task, &err), "%s", err.text);
+}
+
+static char mine[] = "mine";
+static const sc_handler handlers[] = {
+    {.name = "echo", .run = echo, .state = mine},
+    {.name = "describe", .run = describe},
+    {.name = "fail", .run = fail},
+    {.name = "later", .run = later, .cancel = cancel_later},
+    {.name = "t.echo", .kind = SC_HANDLER_THREAD, .run = echo, .state = mine},
+    {.name = "t.describe", .kind = SC_HANDLER_THREAD, .run = describe},
+    {.name = "t.fail", .kind = SC_HANDLER_THREAD, .run = fail},
+    {.name = "t.forgetful", .kind = SC_HANDLER_THREAD, .run = forgetful},
+    {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
+    {.name = "t.query", .kind = SC_HANDLER_THREAD, .run = query},
+};
+enum { N_HANDLERS = sizeof handlers / sizeof *handlers };
+
+static void
+begin(struct world *w)
+{
+    set_up(w);
+    for (int i = 0; i < N_HANDLERS; i++)
+        cr_assert_eq(sc_registry_add(w->registry, &handlers[i]), 0);
+    start(w);
+}
+
+Test(executor, handlers)
+{
+    static const struct {
+        const char *handler, *args;
+        uint32_t count;
+        uint8_t outcome;   // ten times the outcome, plus flags
+        const char *value; // of the last one
+    } rows[] = {
+        {"echo", "{\"a\":  1}", 3, 0, "{\"a\":  1}"},
+        {"echo", "", 1, 0, "null"},
+        {"describe", "null", 3, 0, "[2,3,77]"},
+        {"fail", "null", 2, 11, "{\"code\":\"odd\",\"message\":\"say \\\"hi\\\"\"}"},
+        {"later", "1", 10, 0, "\"later\""},
+        {"t.echo", "[1]", 100, 0, "[1]"},
+        {"t.describe", "null", 5, 0, "[4,3,77]"},
+        {"t.fail", "null", 3, 11, "{\"code\":\"odd\",\"message\":\"say \\\"hi\\\"\"}"},
+        {"t.forgetful", "null", 2, 10,
+         "{\"code\":\"internal\",\"message\":\"the handler returned without ending its task\"}"},
+        {"t.query", "null", 2, 10,
+         "{\"code\":\"database\",\"message\":\"this worker has no database\"}"},
+        {"echo", "0123456789", 1000, 0, "0123456789"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+        uint32_t last = rows[i].count - 1;
+
+        begin(w);
+        add_run(w, rows[i].handler, rows[i].args, rows[i].count);
+        uv_run(&w->loop, UV_RUN_DEFAULT);
+        cr_expect_eq(w->n_ended, rows[i].count, "%s", rows[i].handler);
+        cr_expect_eq(w->outcome[last], rows[i].outcome, "%s: %d", rows[i].handler,
+                     w->outcome[last]);
+        cr_expect_str_eq(w->value[last], rows[i].value, "%s: %s", rows[i].handler, w->value[last]);
+        tear_down(w);
+        free(w);
+    }
+}
+
+static void
+turn_until_running(struct world *w, uint32_t n)
+{
+    while (sc_executor_n_running(w->executor) < n)
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+}
+
+Test(executor, cancel)
+{
+    static const struct {
+        const char *handler, *args;
+        uint32_t count, n_running;
+    } rows[] = {
+        {"later", "600000", 3, 3},
+        {"t.stubborn", "null", 2, 2},
+    };
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {.job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_CANCEL}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+        sc_task_ref refs[8];
+
+        begin(w);
+        add_run(w, rows[i].handler, rows[i].args, rows[i].count);
+        turn_until_running(w, rows[i].n_running);
+        if (strcmp(rows[i].handler, "later") == 0)
+            cr_expect_eq(sc_page_read(&w->page, refs, 8), rows[i].count, "%s", rows[i].handler);
+        sc_session_message(w->session, &cancel, 0);
+        uv_run(&w->loop, UV_RUN_DEFAULT);
+        cr_expect_eq(w->n_ended, rows[i].count, "%s", rows[i].handler);
+        cr_expect_eq(w->outcome[0], 20, "%s: %d", rows[i].handler, w->outcome[0]);
+        cr_expect(strstr(w->value[0], "\"cancelled\""), "%s: %s", rows[i].handler, w->value[0]);
+        tear_down(w);
+        free(w);
+    }
+}
+
+/* Slots bound what runs at once; the rest waits in the session. */
+Test(executor, slots)
+{
+    static const struct {
+        const char *handler;
+        uint32_t want;
+    } rows[] = {{"later", N_ASYNC}, {"t.stubborn", N_THREADS}};
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {.job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_CANCEL}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+
+        begin(w);
+        add_run(w, rows[i].handler, "600000", 20);
+        turn_until_running(w, rows[i].want);
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+        cr_expect_eq(sc_session_n_running(w->session), rows[i].want, "%s", rows[i].handler);
+        cr_expect_eq(sc_session_n_waiting(w->session), 20 - rows[i].want, "%s", rows[i].handler);
+        w->n_want = rows[i].want;
+        sc_session_message(w->session, &cancel, 0); // the others are given back
+        uv_run(&w->loop, UV_RUN_DEFAULT);
+        cr_expect_eq(w->n_ended, rows[i].want, "%s", rows[i].handler);
+        tear_down(w);
+        free(w);
+    }
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots, tasks and measuring: see executor.h. A task whose handler ends it inside run() costs no
+ * allocation, a few stores to the shared page and a share of a reading of the clock; everything
+ * else follows from that. */
+#include "worker/executor.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/slab.h"
+#include "worker/task.h"
+#include "worker/task_database.h"
+#include "worker/threads.h"
+
+enum {
+    TURN_TASKS = 2000, // then heartbeats and calls are looked after
+    TURN_NS = 1000 * 1000,
+    QUICK_NS = 2000, // tasks that take less share a reading of the clock,
+    QUICK_GROUP = 8, // so many of them
+    QUEUE_NS =
+        1000 * 1000,  // measured work that may lie in front of the threads, so that they need not
+    QUEUE_TASKS = 64, // wait for the loop; what lies there cannot be recalled
+    KEEP_BYTES = 64 * 1024, // buffers of a free task that are larger are given back
+    JOINED_MAX = SC_TASK_MAX_BYTES,
+};
+
+struct sc_executor {
+    sc_executor_config config;
+    sc_session *session;
+    sc_threads *threads;
+    sc_slab slab;
+    STAILQ_HEAD(, sc_task) free_tasks;
+    uint32_t n_waiting; // asynchronous tasks that wait,
+    uint32_t n_queued;  // and tasks in threads or in front of them
+    uint32_t slots[];   // free slots of the page for waiting tasks: n_async - n_waiting of them
+};
+
+static void run_in_thread(sc_task *task, uint32_t thread);
+static void on_thread_ended(void *arg, sc_task *task);
+
+static void
+wake(void *arg)
+{
+    sc_executor *e = arg;
+
+    e->config.on_wake(e->config.arg);
+}
+
+int
+sc_executor_new(const sc_executor_config *config, sc_executor **out)
+{
+    sc_executor *e = calloc(1, sizeof *e + config->n_async * sizeof *e->slots);
+    sc_threads_config threads = {.loop = config->loop,
+                                 .n_threads = config->n_threads,
+                                 .run = run_in_thread,
+                                 .on_ended = on_thread_ended,
+                                 .on_turn = wake,
+                                 .arg = e};
+    int rc = e ? sc_threads_new(&threads, &e->threads) : SC_ENOMEM;
+
+    if (rc != 0) {
+        free(e);
+        return rc;
+    }
+    e->config = *config;
+    STAILQ_INIT(&e->free_tasks);
+    sc_slab_init(&e->slab, sizeof(sc_task), 0); // bounded by the slots and the queue
+    for (uint32_t i = 0; i < config->n_async; i++)
+        e->slots[i] = 1 + config->n_threads + i;
+    *out = e;
+    return 0;
+}
+
+void
+sc_executor_set_session(sc_executor *e, sc_session *session)
+{
+    e->session = session;
+}
+
+void
+sc_executor_close(sc_executor **executor)
+{
+    sc_executor *e = *executor;
+    sc_task *task;
+
+    if (!e)
+        return;
+    SC_ASSERT(sc_executor_n_running(e) == 0);
+    sc_threads_close(&e->threads);
+    for (task = STAILQ_FIRST(&e->free_tasks); task; task = STAILQ_NEXT(task, node)) {
+        sc_buffer_fini(&task->joined);
+        sc_buffer_fini(&task->value);
+    }
+    sc_slab_fini(&e->slab);
+    free(e);
+    *executor = NULL;
+}
+
+/* ---- tasks ---- */
+
+static sc_task *
+new_task(sc_executor *e)
+{
+    sc_task *task = STAILQ_FIRST(&e->free_tasks);
+
+    if (task) {
+        STAILQ_REMOVE_HEAD(&e->free_tasks, node);
+        return task;
+    }
+    task = sc_slab_new(&e->slab);
+    if (!task)
+        return NULL;
+    task->executor = e;
+    sc_buffer_init(&task->joined, JOINED_MAX);
+    sc_buffer_init(&task->value, 0);
+    return task;
+}
+
+static void
+free_task(sc_executor *e, sc_task *task)
+{
+    if (task->joined.capacity > KEEP_BYTES)
+        sc_buffer_fini(&task->joined);
+    if (task->value.capacity > KEEP_BYTES)
+        sc_buffer_fini(&task->value);
+    task->state = SC_TASK_FREE;
+    STAILQ_INSERT_HEAD(&e->free_tasks, task, node);
+}
+
+static sc_task_ref
+reference(const sc_task *task, bool is_executing)
+{
+    const sc_assignment *a = task->started.assignment;
+
+    return (sc_task_ref){.job = a->job,
+                         .token = a->token,
+                         .index = sc_started_index(&task->started),
+                         .is_executing = is_executing};
+}
+
+static const char cancelled_text[] = "{\"code\":\"cancelled\",\"message\":\"cancelled\"}";
+static const char too_large_text[] =
+    "{\"code\":\"too_large\",\"message\":\"the arguments are larger than allowed\"}";
+static const char no_memory_text[] =
+    "{\"code\":\"system\",\"message\":\"the worker has no memory for this task\"}";
+
+static const sc_ending cancelled = {
+    .outcome = SC_CANCELLED, .data = cancelled_text, .len = sizeof cancelled_text - 1};
+static const sc_ending too_large = {
+    .outcome = SC_DEAD, .data = too_large_text, .len = sizeof too_large_text - 1};
+static const sc_ending no_memory = {.outcome = SC_DEAD,
+                                    .is_retryable = true,
+                                    .data = no_memory_text,
+                                    .len = sizeof no_memory_text - 1};
+
+/* Ends a task in the session. Reading its assignment is over with this. */
+static void
+end(sc_executor *e, sc_task *task, const sc_ending *ending)
+{
+    sc_session_end(e->session, &task->started, sc_task_is_cancelled(task) ? &cancelled : ending,
+                   (int64_t)uv_now(e->config.loop));
+}
+
+/* The next task of a kind, ready to be run; NULL where there is none. */
+static sc_task *
+take(sc_executor *e, sc_slot_kind kind)
+{
+    sc_task *task = new_task(e);
+    int rc;
+
+    if (!task)
+        return NULL;
+    while (sc_session_take(e->session, kind, &task->started)) {
+        task->handler_number = task->started.assignment->handler;
+        task->handler = sc_registry_get(e->config.registry, task->handler_number);
+        task->is_ended = false;
+        task->data = NULL;
+        atomic_store_explicit(&task->is_cancelled, false, memory_order_relaxed);
+        rc = sc_started_args(&task->started, &task->joined, &task->args);
+        if (rc == 0)
+            return task;
+        end(e, task, rc == SC_ELIMIT ? &too_large : &no_memory);
+    }
+    free_task(e, task);
+    return NULL;
+}
+
+void
+sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending)
+{
+    SC_ASSERT(!task->is_ended);
+    task->is_ended = true;
+    if (task->state == SC_TASK_QUEUED) { // in a thread: the loop does the rest
+        sc_buffer_clear(&task->value);
+        task->ending = no_memory;
+        if (sc_buffer_add(&task->value, ending->data, ending->len) == 0) {
+            task->ending = *ending;
+            task->ending.data = task->value.data;
+        }
+        return;
+    }
+    end(e, task, ending);
+    if (task->state == SC_TASK_CALLED)
+        return; // run_async does the rest
+    sc_session_measure(e->session, task->handler_number, sc_clock_ns() - task->started_ns);
+    sc_page_end(e->config.page, task->slot);
+    e->n_waiting--;
+    e->slots[e->config.n_async - e->n_waiting - 1] = task->slot;
+    free_task(e, task);
+    wake(e);
+}
+
+/* ---- on the loop ---- */
+
+/* It did not end inside run(): from now on it waits in a slot. */
+static void
+keep_waiting(sc_executor *e, sc_task *task)
+{
+    sc_task_ref ref = reference(task, false);
+
+    task->slot = e->slots[e->config.n_async - e->n_waiting - 1];
+    task->state = SC_TASK_WAITING;
+    e->n_waiting++;
+    sc_page_begin(e->config.page, task->slot, &ref);
+}
+
+/* Calls one handler. @return true where the task ended in it */
+static bool
+call(sc_executor *e, sc_task *task, int64_t now_ns)
+{
+    sc_task_ref ref = reference(task, true);
+
+    task->state = SC_TASK_CALLED;
+    task->started_ns = now_ns;
+    sc_page_begin(e->config.page, SC_PAGE_LOOP, &ref);
+    task->handler->run(task, task->handler->state);
+    if (!task->is_ended) {
+        keep_waiting(e, task);
+        return false;
+    }
+    free_task(e, task);
+    return true;
+}
+
+static bool
+turn_async(sc_executor *e)
+{
+    int64_t start_ns = sc_clock_ns();
+    int64_t now_ns = start_ns, last_ns = start_ns;
+    unsigned group = 1, n_since = 0; // tasks a reading of the clock, and since the last one
+    sc_task *task = NULL;
+
+    for (int i = 0; i < TURN_TASKS && now_ns - start_ns < TURN_NS; i++) {
+        uint32_t handler;
+        int64_t one_ns;
+        bool is_ended;
+
+        task = e->n_waiting < e->config.n_async ? take(e, SC_SLOT_ASYNC) : NULL;
+        if (!task)
+            break;
+        handler = task->handler_number;
+        is_ended = call(e, task, now_ns);
+        if (++n_since < group && is_ended)
+            continue;
+        now_ns = sc_clock_ns();
+        one_ns = (now_ns - last_ns) / n_since;
+        last_ns = now_ns;
+        if (is_ended)
+            sc_session_measure(e->session, handler, one_ns);
+        group = one_ns < QUICK_NS ? QUICK_GROUP : 1;
+        n_since = 0;
+    }
+    sc_page_end(e->config.page, SC_PAGE_LOOP);
+    return task != NULL;
+}
+
+/* ---- in threads ---- */
+
+static void
+run_in_thread(sc_task *task, uint32_t thread)
+{
+    sc_shared_page *page = task->executor->config.page;
+    sc_task_ref ref = reference(task, true);
+
+    task->started_ns = sc_clock_ns();
+    sc_page_begin(page, 1 + thread, &ref);
+    if (!sc_task_is_cancelled(task)) {
+        task->handler->run(task, task->handler->state);
+        if (!task->is_ended)
+            sc_task_fail(task, "internal", false, "the handler returned without ending its task");
+    }
+    sc_page_end(page, 1 + thread);
+    task->took_ns = sc_clock_ns() - task->started_ns;
+}
+
+static void
+on_thread_ended(void *arg, sc_task *task)
+{
+    sc_executor *e = arg;
+
+    if (task->is_ended) // otherwise it was cancelled before its turn came
+        sc_session_measure(e->session, task->handler_number, task->took_ns);
+    end(e, task, &task->ending);
+    e->n_queued--;
+    free_task(e, task);
+}
+
+/* One task a thread, and behind them as many as are done before the loop could bring the next. */
+static uint32_t
+room_in_threads(const sc_executor *e)
+{
+    uint64_t cost_ns = sc_session_next_cost_ns(e->session, SC_SLOT_THREAD);
+    uint64_t n_ahead = cost_ns > 0 ? QUEUE_NS / cost_ns : 0;
+
+    return e->config.n_threads + (uint32_t)(n_ahead < QUEUE_TASKS ? n_ahead : QUEUE_TASKS);
+}
+
+static void
+turn_threads(sc_executor *e)
+{
+    sc_task *task;
+
+    while (e->n_queued < room_in_threads(e) && (task = take(e, SC_SLOT_THREAD))) {
+        task->state = SC_TASK_QUEUED;
+        e->n_queued++;
+        sc_threads_add(e->threads, task);
+    }
+}
+
+/* ---- the rest ---- */
+
+bool
+sc_executor_turn(sc_executor *e)
+{
+    turn_threads(e);
+    return turn_async(e);
+}
+
+void
+sc_executor_cancel(sc_executor *e, sc_started *started)
+{
+    sc_task *task = SC_CONTAINER(started, sc_task, started);
+
+    (void)e;
+    if (atomic_exchange(&task->is_cancelled, true))
+        return;
+    if (task->state == SC_TASK_WAITING && task->handler->cancel)
+        task->handler->cancel(task, task->handler->state);
+}
+
+uint32_t
+sc_executor_n_running(const sc_executor *e)
+{
+    return e->n_waiting + e->n_queued;
+}
+
+uv_loop_t *
+sc_executor_loop(const sc_executor *e)
+{
+    return e->config.loop;
+}
+
+sc_database *
+sc_task_database(const sc_task *task)
+{
+    return task->executor->config.database;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joining and staying: see member.h. Called by the worker's session and by the supervisor; decides
+ * nothing about tasks. */
+#include "worker/member.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+static const char *const state_names[] = {"joining", "joined", "ended"};
+
+static void
+move(sc_member *m, sc_member_state to)
+{
+    static const bool is_legal[3][3] = {
+        [SC_MEMBER_JOINING] = {[SC_MEMBER_JOINED] = true, [SC_MEMBER_ENDED] = true},
+        [SC_MEMBER_JOINED] = {[SC_MEMBER_JOINING] = true, [SC_MEMBER_ENDED] = true},
+    };
+
+    SC_ASSERT(is_legal[m->state][to]);
+    sc_log_debug("membership %s -> %s", state_names[m->state], state_names[to]);
+    m->state = to;
+}
+
+static void
+say_hello(sc_member *m, int64_t now_ms)
+{
+    sc_message hello = {.type = SC_MSG_HELLO, .hello = *m->config.hello};
+
+    m->hello_ms = now_ms;
+    m->is_hello_sent = m->config.send(m->config.arg, &hello) == 0;
+    if (m->is_hello_sent)
+        sc_liveness_said(&m->liveness, now_ms);
+}
+
+void
+sc_member_init(sc_member *m, const sc_member_config *config, int64_t now_ms)
+{
+    *m = (sc_member){.config = *config, .state = SC_MEMBER_JOINING, .refused_ms = -1};
+    sc_liveness_init(&m->liveness, config->heartbeat_ms, config->lease_ms, now_ms);
+    say_hello(m, now_ms);
+}
+
+void
+sc_member_rejoin(sc_member *m, int64_t now_ms)
+{
+    if (m->state == SC_MEMBER_ENDED)
+        return;
+    if (m->state == SC_MEMBER_JOINED)
+        move(m, SC_MEMBER_JOINING);
+    say_hello(m, now_ms);
+}
+
+static bool
+on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
+{
+    if (m->state != SC_MEMBER_JOINING)
+        return false; // the answer to a HELLO that was repeated: what we hold was listed after it
+    move(m, SC_MEMBER_JOINED);
+    m->epoch = welcome->epoch;
+    m->refused_ms = -1;
+    if (welcome->heartbeat_ms > 0 && welcome->lease_ms >= 2 * welcome->heartbeat_ms) {
+        m->config.heartbeat_ms = (int64_t)welcome->heartbeat_ms;
+        m->config.lease_ms = (int64_t)welcome->lease_ms;
+    }
+    if (welcome->task_max_bytes > 0)
+        m->config.task_max_bytes = welcome->task_max_bytes;
+    sc_liveness_init(&m->liveness, m->config.heartbeat_ms, m->config.lease_ms, now_ms);
+    sc_log_info("joined epoch=%" PRIu64, m->epoch);
+    return true;
+}
+
+static void
+end_refused(sc_member *m, const sc_refused *refused)
+{
+    m->code = (int)refused->code;
+    if (m->code == SC_EVERSION)
+        snprintf(m->text, sizeof m->text,
+                 "refused: this program is version %s (protocol %d to %d), the coordinator is "
+                 "version %.*s "
+                 "(protocol %u to %u)",
+                 SC_VERSION, SC_PROTOCOL_MIN, SC_PROTOCOL_MAX, (int)refused->version.len,
+                 refused->version.data ? refused->version.data : "", refused->protocol_min,
+                 refused->protocol_max);
+    else
+        snprintf(m->text, sizeof m->text, "refused: %s: %.*s", sc_error_name(m->code),
+                 (int)refused->text.len, refused->text.data ? refused->text.data : "");
+    move(m, SC_MEMBER_ENDED);
+}
+
+/* A refusal of the whole session. Some never pass, some are given a lease, after the others we
+ * simply try again. */
+static void
+on_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
+{
+    if (m->state == SC_MEMBER_ENDED)
+        return;
+    if (m->state == SC_MEMBER_JOINED) {
+        move(m, SC_MEMBER_JOINING); // HELLO follows with the next heartbeat
+        m->hello_ms = now_ms;
+    }
+    if (refused->code == SC_EVERSION || refused->code == SC_EBADARG) {
+        end_refused(m, refused);
+    } else if (refused->code == SC_ENAMETAKEN || refused->code == SC_ELIMIT) {
+        if (m->refused_ms < 0)
+            m->refused_ms = now_ms;
+        else if (now_ms - m->refused_ms > m->config.lease_ms)
+            end_refused(m, refused);
+    }
+}
+
+bool
+sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms)
+{
+    sc_liveness_heard(&m->liveness, now_ms);
+    if (message->type == SC_MSG_WELCOME)
+        return on_welcome(m, &message->welcome, now_ms);
+    if (message->type == SC_MSG_REFUSED && message->refused.request == 0)
+        on_refused(m, &message->refused, now_ms);
+    else if (message->type == SC_MSG_WHO && m->state == SC_MEMBER_JOINED)
+        sc_member_rejoin(m, now_ms); // while JOINING a HELLO is on its way already
+    return false;
+}
+
+void
+sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
+{
+    if (late_ms > 0)
+        sc_liveness_shift(&m->liveness, late_ms);
+    if (m->state == SC_MEMBER_JOINED && sc_liveness_is_gone(&m->liveness, now_ms)) {
+        sc_log_warn("coordinator silent for %" PRId64 " ms", m->config.lease_ms);
+        sc_member_rejoin(m, now_ms);
+    } else if (m->state == SC_MEMBER_JOINING &&
+               (!m->is_hello_sent || now_ms - m->hello_ms >= m->config.heartbeat_ms)) {
+        say_hello(m, now_ms);
+    }
+}
+
+bool
+sc_member_must_say(const sc_member *m, int64_t now_ms)
+{
+    return m->state == SC_MEMBER_JOINED && sc_liveness_must_say(&m->liveness, now_ms);
+}
+
+int
+sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms)
+{
+    int rc;
+
+    if (m->state != SC_MEMBER_JOINED)
+        return SC_ECLOSED;
+    rc = m->config.send(m->config.arg, message);
+    if (rc == 0)
+        sc_liveness_said(&m->liveness, now_ms);
+    return rc;
+}
+
+void
+sc_member_leave(sc_member *m, const char *reason, int64_t now_ms)
+{
+    sc_message bye = {.type = SC_MSG_BYE, .bye.reason = sc_text_of(reason)};
+
+    if (m->state == SC_MEMBER_ENDED)
+        return;
+    (void)sc_member_send(m, &bye, now_ms);
+    move(m, SC_MEMBER_ENDED);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joining the cluster and staying in it: HELLO until it is answered, heartbeats, silence. Workers
+ * and supervisors hold one each. Pure: it is given messages and the time, and sends through a
+ * function of its owner.
+ *
+ *     JOINING --WELCOME--> JOINED        JOINED --WHO, REFUSED, silence for a lease--> JOINING
+ *     JOINING --REFUSED for good--> ENDED             any --sc_member_leave--> ENDED
+ *
+ * JOINING: HELLO is said every heartbeat, nothing else. JOINED: the coordinator knows us. ENDED:
+ * nothing is said. */
+#ifndef SC_MEMBER_H
+#define SC_MEMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/liveness.h"
+#include "proto/message.h"
+
+typedef enum sc_member_state {
+    SC_MEMBER_JOINING,
+    SC_MEMBER_JOINED,
+    SC_MEMBER_ENDED
+} sc_member_state;
+
+typedef struct sc_member_config {
+    const sc_hello *hello;          /* who we are; borrowed, its texts and lists too */
+    int64_t heartbeat_ms, lease_ms; /* until WELCOME says others */
+    uint64_t task_max_bytes;        /* likewise */
+    int (*send)(void *arg, const sc_message *message); /* 0, or it was not sent */
+    void *arg;
+} sc_member_config;
+
+typedef struct sc_member {
+    sc_member_config config;
+    sc_member_state state;
+    sc_liveness liveness;
+    int64_t hello_ms;   /* last HELLO */
+    bool is_hello_sent; /* it went out; while nothing is connected it does not */
+    int64_t refused_ms; /* first refusal in a row that may pass, -1 = none */
+    uint64_t epoch;     /* of the coordinator that welcomed us last */
+    int code;           /* ENDED by a refusal: why, else 0 */
+    char text[512];     /* what the coordinator said, for a person */
+} sc_member;
+
+/** Start JOINING and say HELLO. */
+void sc_member_init(sc_member *m, const sc_member_config *config, int64_t now_ms);
+/** Any message of the coordinator. @return true where it made us JOINED: now the owner lists what
+ * it holds */
+bool sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms);
+/** HELLO and silence. @param late_ms  how much later than wanted this tick comes */
+void sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms);
+/** True where nothing was said for a heartbeat: the owner sends its HEARTBEAT. */
+bool sc_member_must_say(const sc_member *m, int64_t now_ms);
+/** Send while JOINED. @return 0; SC_ECLOSED in another state; what `send` returned */
+int sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms);
+/** Say HELLO again: we were out of touch. */
+void sc_member_rejoin(sc_member *m, int64_t now_ms);
+/** Say BYE where JOINED, and end. */
+void sc_member_leave(sc_member *m, const char *reason, int64_t now_ms);
+
+#endif

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's session: see session.h. Called by the runtime for messages and ticks, by the
+ * executor for tasks. Keeps no clock, no socket and no thread, so that the simulation runs this
+ * very code. */
+#include "worker/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "proto/run.h"
+#include "worker/backlog.h"
+#include "worker/cost.h"
+#include "worker/outbox.h"
+
+enum {
+    HELD_ITEMS = 800, // about 60 bytes each: below SC_HELD_MAX_BYTES and SC_HEADER_MAX_OBJECTS
+    LATE_MS = 100,    // a tick later than this moves leases
+    // The coordinator counts what it gave; calls may come beyond the credit. What passes this bound
+    // goes back.
+    CREDIT_SLACK = 2,
+};
+
+struct sc_session {
+    sc_session_config config;
+    sc_member member;
+    sc_backlog backlog;
+    struct sc_assignments dirty; // those with results not yet in the outbox,
+    size_t dirty_bytes;          // and the bytes of these
+    sc_outbox outbox;
+    bool is_draining;
+    sc_cost *costs; // a handler each
+    // Scratch.
+    sc_held_run held[HELD_ITEMS];
+    sc_range ranges[SC_CHUNK_MAX_TASKS];
+    sc_buffer text; // an error as JSON
+};
+
+static int
+member_send(void *arg, const sc_message *message)
+{
+    sc_session *s = arg;
+
+    return s->config.actions.send(s->config.actions.arg, message);
+}
+
+int
+sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out)
+{
+    sc_session *s = calloc(1, sizeof *s);
+    sc_member_config member = {.hello = config->hello,
+                               .heartbeat_ms = config->heartbeat_ms,
+                               .lease_ms = config->lease_ms,
+                               .task_max_bytes = SC_TASK_MAX_BYTES,
+                               .send = member_send,
+                               .arg = s};
+
+    if (!s)
+        return SC_ENOMEM;
+    s->costs = calloc(config->hello->handlers.n + 1, sizeof *s->costs);
+    if (!s->costs) {
+        free(s);
+        return SC_ENOMEM;
+    }
+    s->config = *config;
+    sc_backlog_init(&s->backlog);
+    TAILQ_INIT(&s->dirty);
+    sc_outbox_init(&s->outbox);
+    sc_buffer_init(&s->text, 0);
+    sc_member_init(&s->member, &member, now_ms);
+    *out = s;
+    return 0;
+}
+
+void
+sc_session_free(sc_session **session)
+{
+    sc_session *s = *session;
+
+    if (!s)
+        return;
+    sc_backlog_fini(&s->backlog);
+    sc_outbox_fini(&s->outbox);
+    sc_buffer_fini(&s->text);
+    free(s->costs);
+    free(s);
+    *session = NULL;
+}
+
+/* ---- results ---- */
+
+static void
+send_results(sc_session *s, int64_t now_ms)
+{
+    sc_message message;
+
+    while (sc_outbox_next(&s->outbox, &message)) {
+        if (sc_member_send(&s->member, &message, now_ms) != 0)
+            return; // not joined, or no room: the next turn tries again
+        sc_outbox_sent(&s->outbox);
+    }
+}
+
+/* What was collected of one run becomes a message. */
+static void
+flush_assignment(sc_session *s, sc_assignment *a)
+{
+    size_t n_bytes = a->records.len + a->values.len;
+    sc_results results = {.job = a->job,
+                          .token = a->token,
+                          .base = a->first,
+                          .cost_ns = sc_session_cost_ns(s, a->handler)};
+
+    if (sc_outbox_add(&s->outbox, &results, &a->records, &a->values) != 0)
+        return; // without memory: it stays collected
+    s->dirty_bytes -= n_bytes;
+    TAILQ_REMOVE(&s->dirty, a, dirty_node);
+    a->is_dirty = false;
+    sc_backlog_settle(&s->backlog, a);
+}
+
+static void
+flush_all(sc_session *s)
+{
+    sc_assignment *next;
+
+    for (sc_assignment *a = TAILQ_FIRST(&s->dirty); a; a = next) {
+        next = TAILQ_NEXT(a, dirty_node);
+        flush_assignment(s, a);
+    }
+}
+
+static int
+collect(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending)
+{
+    sc_record record = {.offset = offset,
+                        .len = (uint32_t)ending->len,
+                        .attempt = (uint16_t)a->attempt,
+                        .outcome = (uint8_t)ending->outcome,
+                        .flags = ending->is_retryable ? SC_RECORD_RETRY : 0};
+    int rc = sc_buffer_reserve(&a->records, sizeof record);
+
+    if (rc == 0)
+        rc = sc_buffer_add(&a->values, ending->data, ending->len);
+    if (rc == 0)
+        rc = sc_buffer_add(&a->records, &record, sizeof record);
+    if (rc != 0)
+        return rc;
+    s->dirty_bytes += sizeof record + ending->len;
+    if (!a->is_dirty) {
+        TAILQ_INSERT_TAIL(&s->dirty, a, dirty_node);
+        a->is_dirty = true;
+    }
+    return 0;
+}
+
+/* An ending that says what went wrong; lives in s->text. */
+static sc_ending
+error_ending(sc_session *s, sc_outcome outcome, int code, const char *text)
+{
+    sc_buffer_clear(&s->text);
+    if (sc_buffer_printf(&s->text, "{\"code\":\"%s\",\"message\":", sc_error_name(code)) != 0 ||
+        sc_json_add_string(&s->text, text, strlen(text)) != 0 ||
+        sc_buffer_add(&s->text, "}", 1) != 0)
+        return (sc_ending){.outcome = outcome, .data = "{\"code\":\"system\"}", .len = 17};
+    return (sc_ending){.outcome = outcome, .data = s->text.data, .len = s->text.len};
+}
+
+static void
+send_recalled(sc_session *s, const sc_assignment *a, uint32_t n_ranges, int64_t now_ms)
+{
+    sc_message message = {
+        .type = SC_MSG_RECALLED,
+        .recalled = {.job = a->job, .token = a->token, .ranges = {s->ranges, n_ranges}}};
+
+    // Where it cannot be sent, the session ends soon: silence, or the list after HELLO says the
+    // same.
+    if (sc_member_send(&s->member, &message, now_ms) != 0 && s->member.state == SC_MEMBER_JOINED)
+        sc_member_rejoin(&s->member, now_ms);
+}
+
+/* The answer to one task: its result, or where there is no memory for that, the task itself. */
+static void
+answer(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending, int64_t now_ms)
+{
+    sc_ending last = *ending;
+
+    if (last.len > s->member.config.task_max_bytes)
+        last = error_ending(s, SC_DEAD, SC_ETOOLARGE, "the result is larger than allowed");
+    sc_backlog_answer(&s->backlog, a, offset);
+    if (collect(s, a, offset, &last) == 0)
+        return;
+    last = error_ending(s, SC_DEAD, SC_ENOMEM, "the worker has no memory for the result");
+    last.is_retryable = true;
+    if (collect(s, a, offset, &last) == 0)
+        return;
+    s->ranges[0] = (sc_range){a->first + offset, 1};
+    send_recalled(s, a, 1, now_ms);
+}
+
+void
+sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms)
+{
+    sc_assignment *a = task->assignment;
+
+    LIST_REMOVE(task, node);
+    a->n_executing--;
+    if (!sc_assignment_is_answered(a, task->offset))
+        answer(s, a, task->offset, ending, now_ms);
+    if (a->is_dirty && (a->n_open == 0 || a->values.len >= SC_CHUNK_MAX_BYTES)) {
+        flush_assignment(s, a);
+        send_results(s, now_ms);
+    } else {
+        sc_backlog_settle(&s->backlog, a);
+    }
+}
+
+void
+sc_session_measure(sc_session *s, uint32_t handler, int64_t ns)
+{
+    sc_cost_add(&s->costs[handler], ns);
+}
+
+uint64_t
+sc_session_cost_ns(const sc_session *s, uint32_t handler)
+{
+    return sc_cost_p90(&s->costs[handler]);
+}
+
+uint64_t
+sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind)
+{
+    const sc_assignment *a = sc_backlog_first(&s->backlog, kind);
+
+    return a ? sc_session_cost_ns(s, a->handler) : 0;
+}
+
+void
+sc_session_flush(sc_session *s, int64_t now_ms)
+{
+    flush_all(s);
+    send_results(s, now_ms);
+    if (s->is_draining && s->backlog.n_running == 0 && s->backlog.n_waiting == 0 &&
+        sc_outbox_is_empty(&s->outbox) && s->member.state != SC_MEMBER_ENDED)
+        sc_member_leave(&s->member, "drained", now_ms);
+}
+
+/* ---- runs ---- */
+
+static const sc_hello_handler *
+handler_at(const sc_session *s, uint32_t i)
+{
+    return (const sc_hello_handler *)s->config.hello->handlers.items + i;
+}
+
+/* Its place in HELLO, or how many there are. */
+static uint32_t
+find_handler(const sc_session *s, sc_text name)
+{
+    uint32_t i;
+
+    for (i = 0; i < s->config.hello->handlers.n; i++) {
+        sc_text one = handler_at(s, i)->name;
+
+        if (one.len == name.len && memcmp(one.data, name.data, name.len) == 0)
+            break;
+    }
+    return i;
+}
+
+static bool
+has_room(const sc_session *s, const sc_message *m)
+{
+    uint64_t n_tasks = (uint64_t)s->backlog.n_waiting + s->backlog.n_running + m->run.count;
+    uint64_t n_bytes = s->backlog.n_bytes + m->bytes.len;
+
+    return n_tasks <= CREDIT_SLACK * (uint64_t)s->config.hello->credit_tasks + SC_CHUNK_MAX_TASKS &&
+           n_bytes <= CREDIT_SLACK * s->config.hello->credit_bytes + SC_TASK_MAX_BYTES;
+}
+
+static bool
+is_well_formed(const sc_session *s, const sc_message *m)
+{
+    uint32_t n = m->run.is_array ? sc_tasks_count(m->table) : m->run.count;
+
+    return m->run.count > 0 && n > 0 && m->run.class < SC_BACKLOG_CLASSES &&
+           sc_tasks_check(m->table, m->bytes, n, (uint32_t)s->member.config.task_max_bytes) == 0;
+}
+
+/* A run that cannot be taken goes back as it came. */
+static void
+return_run(sc_session *s, const sc_run *run, int64_t now_ms)
+{
+    sc_assignment a = {.job = run->job, .token = run->token};
+
+    s->ranges[0] = (sc_range){run->first, run->count};
+    send_recalled(s, &a, 1, now_ms);
+}
+
+/* Every task of a run ends with the same error. */
+static void
+refuse_run(sc_session *s, sc_assignment *a, int code, const char *text, int64_t now_ms)
+{
+    sc_ending ending = error_ending(s, SC_DEAD, code, text);
+
+    for (uint32_t offset = 0; offset < a->count; offset++)
+        answer(s, a, offset, &ending, now_ms);
+    if (a->is_dirty)
+        flush_assignment(s, a);
+    else
+        sc_backlog_settle(&s->backlog, a);
+    send_results(s, now_ms);
+}
+
+static void
+on_run(sc_session *s, const sc_message *m, int64_t now_ms)
+{
+    char text[SC_NAME_MAX + 32];
+    sc_assignment *a;
+
+    if (sc_backlog_find(&s->backlog, m->run.token) || m->run.count == 0)
+        return; // said twice, or nothing to do
+    if (s->is_draining || !has_room(s, m) || !(a = sc_backlog_add(&s->backlog, m))) {
+        return_run(s, &m->run, now_ms);
+        return;
+    }
+    a->handler = find_handler(s, m->run.handler);
+    if (a->handler == s->config.hello->handlers.n) {
+        snprintf(text, sizeof text, "this worker has no handler %.*s", (int)m->run.handler.len,
+                 m->run.handler.data);
+        refuse_run(s, a, SC_ENOHANDLER, text, now_ms);
+    } else if (!is_well_formed(s, m)) {
+        refuse_run(s, a, SC_EMALFORMED, "the table of the run does not fit its bytes", now_ms);
+    } else {
+        a->kind = handler_at(s, a->handler)->kind;
+        sc_backlog_enqueue(&s->backlog, a);
+    }
+}
+
+bool
+sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out)
+{
+    return s->outbox.n_bytes + s->dirty_bytes < s->config.result_max_bytes &&
+           sc_backlog_take(&s->backlog, kind, out);
+}
+
+/* ---- recall ---- */
+
+static bool
+is_in(uint64_t index, const sc_recall *recall)
+{
+    return index >= recall->first && index - recall->first < recall->count;
+}
+
+static void
+cancel_started(sc_session *s, sc_assignment *a, const sc_recall *recall)
+{
+    sc_started *next;
+
+    a->n_executing++; // holds it: a cancelled task may end at once
+    for (sc_started *t = LIST_FIRST(&a->started); t; t = next) {
+        next = LIST_NEXT(t, node);
+        if (!is_in(sc_started_index(t), recall))
+            continue;
+        if (recall->mode == SC_RECALL_FORGET && !sc_assignment_is_answered(a, t->offset))
+            sc_backlog_answer(&s->backlog, a, t->offset);
+        s->config.actions.cancel(s->config.actions.arg, t);
+    }
+    a->n_executing--;
+}
+
+static void
+recall_assignment(sc_session *s, sc_assignment *a, const sc_recall *recall, int64_t now_ms)
+{
+    sc_range range = {recall->first, recall->count};
+    uint32_t n_ranges = sc_backlog_give_back(&s->backlog, a, &range, s->ranges);
+
+    if (recall->mode != SC_RECALL_FORGET)
+        send_recalled(s, a, n_ranges, now_ms);
+    if (recall->mode != SC_RECALL_WAITING)
+        cancel_started(s, a, recall);
+    sc_backlog_settle(&s->backlog, a);
+}
+
+static void
+on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
+{
+    bool is_found = false;
+    sc_assignment *a, *next;
+
+    flush_all(s); // so that what has ended already is in the outbox
+    if (recall->mode == SC_RECALL_FORGET)
+        sc_outbox_forget(&s->outbox, recall);
+    if (recall->token.run != 0) {
+        if ((a = sc_backlog_find(&s->backlog, recall->token))) {
+            recall_assignment(s, a, recall, now_ms);
+            is_found = true;
+        }
+    } else {
+        for (a = TAILQ_FIRST(&s->backlog.all); a; a = next) {
+            next = TAILQ_NEXT(a, node);
+            if (memcmp(&a->job, &recall->job, sizeof a->job) != 0)
+                continue;
+            recall_assignment(s, a, recall, now_ms);
+            is_found = true;
+        }
+    }
+    if (!is_found && recall->mode != SC_RECALL_FORGET) {
+        sc_assignment none = {.job = recall->job, .token = recall->token};
+
+        send_recalled(s, &none, 0, now_ms);
+    }
+    send_results(s, now_ms);
+}
+
+/* ---- what is held ---- */
+
+static void
+send_held(sc_session *s, uint32_t *n, int64_t now_ms)
+{
+    sc_message message = {.type = SC_MSG_HELD, .held.runs = {s->held, *n}};
+
+    if (*n > 0)
+        (void)sc_member_send(&s->member, &message, now_ms);
+    *n = 0;
+}
+
+static void
+list_item(sc_session *s, const sc_held_run *item, uint32_t *n, int64_t now_ms)
+{
+    s->held[(*n)++] = *item;
+    if (*n == HELD_ITEMS)
+        send_held(s, n, now_ms);
+}
+
+/* After WELCOME: all that waits, runs or is not acknowledged, then READY, then the results again.
+ */
+static void
+list_all(sc_session *s, int64_t now_ms)
+{
+    sc_message ready = {.type = SC_MSG_READY, .ready.is_draining = s->is_draining};
+    uint32_t n = 0;
+    sc_held_run item;
+    sc_assignment *a;
+    sc_parcel *p;
+
+    flush_all(s);
+    for (a = TAILQ_FIRST(&s->backlog.all); a; a = TAILQ_NEXT(a, node))
+        for (uint32_t at = 0; sc_assignment_list(a, &at, &item);)
+            list_item(s, &item, &n, now_ms);
+    for (p = TAILQ_FIRST(&s->outbox.parcels); p; p = TAILQ_NEXT(p, node))
+        for (uint32_t at = 0; sc_parcel_list(p, &at, &item);)
+            list_item(s, &item, &n, now_ms);
+    send_held(s, &n, now_ms);
+    if (sc_member_send(&s->member, &ready, now_ms) != 0) {
+        sc_member_rejoin(&s->member, now_ms);
+        return;
+    }
+    sc_outbox_restart(&s->outbox);
+    send_results(s, now_ms);
+}
+
+/* ---- events ---- */
+
+void
+sc_session_message(sc_session *s, const sc_message *m, int64_t now_ms)
+{
+    if (s->member.state == SC_MEMBER_ENDED)
+        return;
+    if (sc_member_message(&s->member, m, now_ms))
+        list_all(s, now_ms);
+    if (s->member.state != SC_MEMBER_JOINED)
+        return;
+    switch (m->type) {
+    case SC_MSG_RUN:
+        on_run(s, m, now_ms);
+        break;
+    case SC_MSG_RESULTS_ACK:
+        sc_outbox_ack(&s->outbox, m->results_ack.number);
+        break;
+    case SC_MSG_RECALL:
+        on_recall(s, &m->recall, now_ms);
+        break;
+    default: // sessions are the member's; what a newer coordinator says beyond that is not for us
+        break;
+    }
+}
+
+/* Takes all that waits out of the queues. */
+static void
+drop_waiting(sc_session *s, bool is_told, int64_t now_ms)
+{
+    sc_assignment *next;
+
+    for (sc_assignment *a = TAILQ_FIRST(&s->backlog.all); a; a = next) {
+        sc_range range = {a->first, a->count};
+        uint32_t n_ranges;
+
+        next = TAILQ_NEXT(a, node);
+        if (a->n_waiting == 0)
+            continue;
+        n_ranges = sc_backlog_give_back(&s->backlog, a, &range, s->ranges);
+        if (is_told)
+            send_recalled(s, a, n_ranges, now_ms);
+        sc_backlog_settle(&s->backlog, a);
+    }
+}
+
+static void
+send_heartbeat(sc_session *s, int64_t now_ms)
+{
+    sc_message message = {.type = SC_MSG_HEARTBEAT,
+                          .heartbeat = {.running = s->backlog.n_running,
+                                        .waiting = s->backlog.n_waiting,
+                                        .is_draining = s->is_draining}};
+
+    (void)sc_member_send(&s->member, &message, now_ms);
+}
+
+void
+sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms)
+{
+    if (late_ms > s->member.config.lease_ms && s->member.state != SC_MEMBER_ENDED) {
+        sc_log_warn("loop stood still for %" PRId64 " ms: %u waiting tasks thrown away", late_ms,
+                    s->backlog.n_waiting);
+        drop_waiting(s, false, now_ms);
+        sc_member_rejoin(&s->member, now_ms);
+    }
+    sc_member_tick(&s->member, now_ms, late_ms > LATE_MS ? late_ms : 0);
+    sc_session_flush(s, now_ms);
+    if (sc_member_must_say(&s->member, now_ms))
+        send_heartbeat(s, now_ms);
+}
+
+void
+sc_session_drain(sc_session *s, int64_t now_ms)
+{
+    if (s->is_draining)
+        return;
+    s->is_draining = true;
+    send_heartbeat(s, now_ms);
+    drop_waiting(s, true, now_ms);
+    sc_session_flush(s, now_ms);
+}
+
+/* ---- what is asked ---- */
+
+const sc_member *
+sc_session_member(const sc_session *s)
+{
+    return &s->member;
+}
+
+uint32_t
+sc_session_n_waiting(const sc_session *s)
+{
+    return s->backlog.n_waiting;
+}
+
+uint32_t
+sc_session_n_running(const sc_session *s)
+{
+    return s->backlog.n_running;
+}
+
+bool
+sc_session_check(const sc_session *s)
+{
+    size_t n_dirty = 0;
+    const sc_assignment *a;
+
+    for (a = TAILQ_FIRST(&s->dirty); a; a = TAILQ_NEXT(a, dirty_node)) {
+        if (!a->is_dirty || a->records.len == 0)
+            return false;
+        n_dirty += a->records.len + a->values.len;
+    }
+    return n_dirty == s->dirty_bytes && sc_backlog_check(&s->backlog);
+}

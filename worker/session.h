@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's half of the protocol: joining, the runs it holds and their order, results until they
+ * are acknowledged, recall, drain. Pure: it is given messages, ticks and the time; it sends through
+ * `actions.send` and says through `actions.cancel` which started tasks nobody wants any more. The
+ * executor (or the simulation) takes tasks and ends them.
+ *
+ *     sc_session_take -> run it -> sc_session_end        any number of times, then once a turn:
+ * sc_session_flush
+ */
+#ifndef SC_SESSION_H
+#define SC_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/assignment.h"
+#include "worker/member.h"
+
+typedef struct sc_session sc_session;
+
+typedef struct sc_session_actions {
+    int (*send)(void *arg,
+                const sc_message *message); /* 0, or a code: it was not sent and is tried again */
+    void (*cancel)(void *arg, sc_started *task); /* may end the task before it returns */
+    void *arg;
+} sc_session_actions;
+
+typedef struct sc_session_config {
+    const sc_hello
+        *hello; /* role, name, slots, credit, handlers; borrowed, must outlive the session */
+    int64_t heartbeat_ms, lease_ms; /* until WELCOME says others */
+    size_t result_max_bytes;        /* kept until acknowledged; beyond it nothing new starts */
+    sc_session_actions actions;
+} sc_session_config;
+
+/* How a task ended. */
+typedef struct sc_ending {
+    sc_outcome outcome;
+    bool is_retryable; /* dead, but worth another attempt */
+    const void *data;  /* the value; of the others {"code","message"}; copied */
+    size_t len;
+} sc_ending;
+
+/** A session that says HELLO. @return 0, SC_ENOMEM */
+int sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out);
+/** No task may be executing. */
+void sc_session_free(sc_session **s);
+
+/** A message of the coordinator. */
+void sc_session_message(sc_session *s, const sc_message *message, int64_t now_ms);
+/** Every few milliseconds to 100 ms. @param late_ms  how much later than wanted it comes. Later
+ * than the lease: what waits is thrown away (the coordinator has given it to others) and HELLO said
+ * again. Later than 100 ms: the peer is given that much longer. */
+void sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms);
+/** Give back what waits, take nothing new, let end what runs; then BYE and SC_MEMBER_ENDED. */
+void sc_session_drain(sc_session *s, int64_t now_ms);
+/** Where it stands: `state`; after a refusal `code` and `text`. */
+const sc_member *sc_session_member(const sc_session *s);
+
+/** Start the next waiting task of a kind: by class, then arrival.
+ *  @return false where none waits, or too many results are not acknowledged. `out` is the
+ * executor's, until it ends */
+bool sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out);
+/** A started task has ended; `task` is free again. Results of one turn travel together, a call's at
+ * once. */
+void sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms);
+/** What a task of this handler took. */
+void sc_session_measure(sc_session *s, uint32_t handler, int64_t ns);
+/** 90th percentile of that; 0 while nothing is measured. */
+uint64_t sc_session_cost_ns(const sc_session *s, uint32_t handler);
+/** That of the handler whose task would be taken next; 0 also where none waits. */
+uint64_t sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind);
+/** The end of a turn: send what was collected. */
+void sc_session_flush(sc_session *s, int64_t now_ms);
+
+uint32_t sc_session_n_waiting(const sc_session *s);
+/** Started, and not answered. */
+uint32_t sc_session_n_running(const sc_session *s);
+/** True where all counts agree with the lists; for asserts and tests. */
+bool sc_session_check(const sc_session *s);
+
+#endif

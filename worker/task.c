@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions of handler.h: what the code of a handler calls. Each is for the thread that runs
+ * the task. */
+#include "worker/task.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+
+const char *
+sc_task_args(const sc_task *task, size_t *len)
+{
+    *len = task->args.len;
+    return (const char *)task->args.data;
+}
+
+uint64_t
+sc_task_index(const sc_task *task)
+{
+    return sc_started_index(&task->started);
+}
+
+const uint8_t *
+sc_task_job(const sc_task *task)
+{
+    return task->started.assignment->job.bytes;
+}
+
+uint32_t
+sc_task_attempt(const sc_task *task)
+{
+    return task->started.assignment->attempt;
+}
+
+bool
+sc_task_is_cancelled(const sc_task *task)
+{
+    return atomic_load_explicit(&task->is_cancelled, memory_order_relaxed);
+}
+
+void *
+sc_task_data(const sc_task *task)
+{
+    return task->data;
+}
+
+void
+sc_task_set_data(sc_task *task, void *data)
+{
+    task->data = data;
+}
+
+struct uv_loop_s *
+sc_task_loop(const sc_task *task)
+{
+    return sc_executor_loop(task->executor);
+}
+
+void
+sc_task_done(sc_task *task, const char *json, size_t len)
+{
+    sc_ending ending = {.outcome = SC_DONE, .data = json, .len = len};
+
+    if (len == 0) {
+        ending.data = "null";
+        ending.len = 4;
+    }
+    sc_executor_end(task->executor, task, &ending);
+}
+
+void
+sc_task_fail(sc_task *task, const char *code, bool is_retryable, const char *format, ...)
+{
+    char text[SC_MESSAGE_TEXT_MAX + 1];
+    sc_buffer json;
+    sc_ending ending = {.outcome = SC_DEAD, .is_retryable = is_retryable};
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (len < 0)
+        text[0] = '\0';
+    sc_buffer_init(&json, 0);
+    if (sc_buffer_add(&json, "{\"code\":", 8) == 0 &&
+        sc_json_add_string(&json, code, strnlen(code, SC_CODE_MAX)) == 0 &&
+        sc_buffer_add(&json, ",\"message\":", 11) == 0 &&
+        sc_json_add_string(&json, text, strlen(text)) == 0 && sc_buffer_add(&json, "}", 1) == 0) {
+        ending.data = json.data;
+        ending.len = json.len;
+    } else {
+        ending.data = "{\"code\":\"system\",\"message\":\"no memory\"}";
+        ending.len = strlen(ending.data);
+    }
+    sc_executor_end(task->executor, task, &ending);
+    sc_buffer_fini(&json);
+}

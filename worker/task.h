@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A task while it runs: what handlers know as an opaque sc_task. The executor's; task.c has the
+ * functions of handler.h.
+ *
+ *     FREE -> CALLED -> FREE                    it ended inside run()
+ *             CALLED -> WAITING -> FREE         asynchronous: it ended later
+ *     FREE -> QUEUED -> FREE                    in threads; only the loop moves it
+ */
+#ifndef SC_TASK_H
+#define SC_TASK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/buffer.h"
+#include "proto/message.h"
+#include "worker/executor.h"
+#include "worker/handler.h"
+
+typedef enum sc_task_state {
+    SC_TASK_FREE,
+    SC_TASK_CALLED,
+    SC_TASK_WAITING,
+    SC_TASK_QUEUED
+} sc_task_state;
+
+struct sc_task {
+    sc_started started;         /* the session's */
+    STAILQ_ENTRY(sc_task) node; /* free ones, a queue of threads.c */
+    sc_executor *executor;
+    const sc_handler *handler;
+    uint32_t handler_number; /* its place in HELLO */
+    uint32_t slot;           /* of the page, while it waits */
+    sc_task_state state;
+    bool is_ended; /* by its handler */
+    atomic_bool is_cancelled;
+    int64_t started_ns, took_ns;
+    void *data;       /* the handler's */
+    sc_slice args;    /* into the run, or into `joined` */
+    sc_buffer joined; /* memory for arguments of arrays; kept from task to task */
+    sc_ending ending; /* in threads: how it ended, */
+    sc_buffer value;  /* and the bytes of that */
+};
+
+/** What every end of a task comes to. In a thread the ending is kept, on the loop it goes to the
+ * session at once. */
+void sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending);
+uv_loop_t *sc_executor_loop(const sc_executor *e);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sleep` {"ms"}: ends after that time, at once when it is cancelled. It shows how an asynchronous
+ * handler waits: with a handle on the loop whose close callback ends the task. */
+#include "worker/tasks/tasks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <uv.h>
+
+#include "worker/tasks/args.h"
+
+enum { MAX_MS = 7 * 24 * 3600 * 1000 };
+
+struct sleep {
+    uv_timer_t timer;
+    sc_task *task;
+    int64_t ms;
+};
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    struct sleep *sleep = handle->data;
+    char value[48];
+    int len = snprintf(value, sizeof value, "{\"ms\":%lld}", (long long)sleep->ms);
+
+    sc_task_done(sleep->task, value, (size_t)len);
+    free(sleep);
+}
+
+static void
+end(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, on_closed);
+}
+
+static void
+cancel(sc_task *task, void *state)
+{
+    struct sleep *sleep = sc_task_data(task);
+
+    (void)state;
+    if (!uv_is_closing((uv_handle_t *)&sleep->timer))
+        end(&sleep->timer);
+}
+
+static void
+start(sc_task *task, int64_t ms)
+{
+    struct sleep *sleep = malloc(sizeof *sleep);
+
+    if (!sleep) {
+        sc_task_fail(task, "system", true, "no memory");
+        return;
+    }
+    sleep->task = task;
+    sleep->ms = ms;
+    uv_timer_init(sc_task_loop(task), &sleep->timer);
+    sleep->timer.data = sleep;
+    uv_timer_start(&sleep->timer, end, (uint64_t)ms, 0);
+    sc_task_set_data(task, sleep);
+}
+
+static void
+run(sc_task *task, void *state)
+{
+    json_t *args = sc_args_object(task);
+    int64_t ms;
+
+    (void)state;
+    if (args && sc_args_int(task, args, "ms", MAX_MS, &ms))
+        start(task, ms);
+    json_decref(args);
+}
+
+int
+sc_tasks_add_sleep(sc_registry *registry)
+{
+    static const sc_handler handler = {.name = "sleep",
+                                       .description = "{\"ms\"}: waits without keeping a thread",
+                                       .run = run,
+                                       .cancel = cancel};
+
+    return sc_registry_add(registry, &handler);
+}
