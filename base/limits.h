@@ -16,7 +16,7 @@ enum {
      * several messages. */
     SC_HEADER_MAX_BYTES = 128 * 1024,
     SC_HEADER_MAX_DEPTH = 8,
-    SC_HEADER_MAX_OBJECTS = 16384,
+    SC_HEADER_MAX_OBJECTS = 65536,
     /* A HELD list is cut so that a worker that holds much cannot stop the coordinator's loop. */
     SC_HELD_MAX_BYTES = 64 * 1024,
 

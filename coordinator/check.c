@@ -24,7 +24,7 @@ check_worker(const sc_core *core, const worker *w)
         SC_ASSERT((r->chunk != NULL) != (r->call != NULL));
         SC_ASSERT(!r->call || r->call->run == r);
         n_out += r->n_left;
-        bytes += r->bytes * r->n_left;
+        bytes += r->bytes;
         work_ns += r->cost_ns * r->n_left;
     }
     for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++)

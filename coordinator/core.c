@@ -171,8 +171,10 @@ void
 sc_core_message(sc_core *core, uint64_t link, const sc_message *message, int64_t now_ms)
 {
     core->now_ms = now_ms;
-    if (!core->has_exited)
-        sc_peers_message(core, link, message);
+    if (core->has_exited)
+        return;
+    sc_peers_message(core, link, message);
+    sc_jobs_make_room(core);
 }
 
 void
@@ -204,11 +206,12 @@ void
 sc_core_turn(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    sc_jobs_make_room(core);
     sc_results_flush_acks(core);
     sc_schedule(core);
     sc_results_news(core);
     if (core->is_stopping)
-        sc_peers_check_stopped(core);
+        sc_peers_check_stopped(core, false);
 }
 
 static void
@@ -227,15 +230,19 @@ timer_due(sc_core *core, timer *t)
     case TIMER_CALL:
         sc_calls_timer(core, SC_CONTAINER(t, call, timer));
         break;
+    case TIMER_STOP:
+        sc_peers_check_stopped(core, true);
+        break;
     }
 }
 
-// We were stopped: give every peer as much longer.
+// We were stopped: every peer not heard of since is given as much longer.
 static void
-shift_leases(sc_core *core, int64_t late_ms)
+shift_leases(sc_core *core, int64_t due_ms)
 {
     for (peer *p = core->by_instance; p; p = p->by_instance.next)
-        sc_liveness_shift(&p->liveness, late_ms);
+        if (p->liveness.heard_ms < due_ms)
+            sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
 }
 
 void
@@ -244,7 +251,7 @@ sc_core_tick(sc_core *core, int64_t now_ms)
     int64_t due_ms = sc_core_next_ms(core);
     core->now_ms = now_ms;
     if (due_ms < now_ms - LATE_MS)
-        shift_leases(core, now_ms - due_ms);
+        shift_leases(core, due_ms);
     sc_heap_node *node;
     while ((node = sc_heap_pop_due(&core->timers, now_ms)))
         timer_due(core, SC_CONTAINER(node, timer, node));

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The structs that the files of the core share. Who writes what:
- *   core.c      the root: events in, actions out, counters          peers.c     sessions, leases,
- * deaths jobs.c      upload, job states, bounds, forgetting              tasks.c     chunks, runs,
- * tasks that leave the straight path runs.c      the table of open runs schedule.c  room in
- * workers, lanes, handing out, taking back    results.c   what ended, reading calls.c     calls
- * ask.c       questions Every list says in its comment which field links it. Nothing depends on
- * addresses or on the order of a hash. */
+/* The structs that the files of the core share.
+ *
+ *   core.c      the root: events in, actions out, counters
+ *   peers.c     sessions and their ends
+ *   workers.c   what a worker process holds, its death
+ *   jobs.c      upload, job states, bounds, forgetting
+ *   tasks.c     chunks, tasks that leave the straight path
+ *   runs.c      the table of open runs
+ *   room.c      which worker has room
+ *   schedule.c  lanes, handing out
+ *   recall.c    taking back
+ *   poison.c    blame for deaths, running alone
+ *   results.c   what ended, reading
+ *   calls.c     calls
+ *   ask.c       questions
+ *
+ * Every list says in its comment which field links it. Nothing depends on addresses or on the order
+ * of a hash. */
 #ifndef SC_CORE_INT_H
 #define SC_CORE_INT_H
 
@@ -46,7 +57,13 @@ typedef struct handler handler;
 typedef struct range range;
 
 /* A deadline in core->timers; the kind says what it lies in. */
-typedef enum timer_kind { TIMER_PEER, TIMER_STAGED, TIMER_DELAYED, TIMER_CALL } timer_kind;
+typedef enum timer_kind {
+    TIMER_PEER,
+    TIMER_STAGED,
+    TIMER_DELAYED,
+    TIMER_CALL,
+    TIMER_STOP
+} timer_kind;
 typedef struct timer {
     sc_heap_node node;
     timer_kind kind;
@@ -103,7 +120,7 @@ struct worker {
     bool must_ack;           // in core->to_ack (ack_next)
     bool is_reported;        // its supervisor said what had started (run.held) when it died
     bool is_reserved;        // a suspect task runs or will run alone here
-    bool is_recalling;       // a RECALL of ours is not answered yet
+    bool is_recalling;       // asked to give something back, and nothing came of it yet
     run *runs;               // handed out (run.prev/next), oldest first
     worker *ack_next;
     worker *reserved_prev, *reserved_next; // core->reserved
@@ -141,10 +158,11 @@ typedef struct exception exception;
 struct exception {
     chunk *chunk;
     uint32_t offset;
-    uint32_t attempt; // of the next try
-    uint32_t blame;   // worker processes that died while it was executing
-    bool is_delayed;  // timer is set
-    bool is_suspect;  // in core->suspects
+    uint32_t attempt;    // of the next try
+    uint64_t blamed_run; // the last run that it was blamed for
+    uint32_t blame;      // worker processes that died while it was executing
+    bool is_delayed;     // timer is set
+    bool is_suspect;     // in core->suspects
     timer timer;
     exception *next;                        // chunk.exceptions
     exception *suspect_prev, *suspect_next; // core->suspects
@@ -178,13 +196,21 @@ struct run {
     uint32_t n_left;
     uint32_t class;
     uint32_t attempt;
-    uint64_t cost_ns, bytes; // a task's, estimated
-    bool is_alone;           // a suspect: nothing else runs in that worker
-    bits left;               // offsets from `first` that have not ended
-    bits held;               // while its worker lists: confirmed
-    run *prev, *next;        // worker.runs
+    uint64_t cost_ns; // a task's, estimated when it was handed out
+    uint64_t bytes;   // of the payload that it carries
+    bool is_alone;    // a suspect: nothing else runs in that worker
+    bits left;        // offsets from `first` that have not ended
+    bits held;        // while its worker lists: confirmed
+    run *prev, *next; // worker.runs
     UT_hash_handle hh;
 };
+
+/* What is known of a chunk before it is touched. */
+typedef struct chunk_info {
+    uint64_t first; // place of its first task
+    uint64_t bytes; // of its payload
+    bool is_stored;
+} chunk_info;
 
 struct job {
     sc_uuid id;
@@ -200,14 +226,14 @@ struct job {
     uint64_t backoff_base_ms, backoff_max_ms;
     sc_slice pieces_table, pieces_bytes; // array: arguments
     // upload
-    uint64_t client;                    // instance of the uploader
-    bool is_opened;                     // the store has answered PUT_OPEN
-    bool is_committing;                 // COMMIT has come, the store has not answered yet
-    uint32_t n_chunks, n_stored_chunks; // received; of these the store has answered
-    struct {
-        uint64_t first; // place of the chunk's first task
-        uint64_t bytes; // of its payload
-    } * chunk_infos;    // of every chunk; uploaded jobs only
+    uint64_t client;    // instance of the uploader
+    bool is_opened;     // the store has answered PUT_OPEN
+    bool is_committing; // COMMIT has come
+    bool is_committed;  // and the store has it
+    uint64_t commit_request;
+    uint32_t n_chunks;        // received
+    uint32_t n_stored_chunks; // the store has answered these and all before them
+    chunk_info *chunk_infos;  // of every chunk; uploaded jobs only
     uint32_t chunk_infos_max;
     uint64_t queued_bytes; // payload of chunks whose tasks have not all ended; part of stored_bytes
     timer staged_timer;
@@ -264,6 +290,7 @@ struct sc_core {
     sc_core_emit emit;
     void *arg;
     int64_t now_ms;
+    timer stop_timer;
     int64_t unix_offset_ms; // unix time = now_ms + this
     sc_random random;
     sc_heap timers;
@@ -309,6 +336,26 @@ struct sc_core {
     } rates[RATE_SECONDS + 1];
 };
 
+/* What a worker is to have room for: tasks of a handler and class, the first of so many bytes. */
+typedef struct demand {
+    handler *handler;
+    uint32_t class;
+    uint64_t bytes;
+} demand;
+
+/* sets of handlers, by id */
+static inline bool
+sc_set_has(const uint64_t *set, uint32_t id)
+{
+    return set[id / 64] >> (id % 64) & 1;
+}
+static inline void
+sc_set_put(uint64_t *set, uint32_t id, bool is_in)
+{
+    uint64_t bit = (uint64_t)1 << (id % 64);
+    set[id / 64] = is_in ? set[id / 64] | bit : set[id / 64] & ~bit;
+}
+
 /* bits */
 static inline bool
 bit_get(const bits *b, uint32_t i)
@@ -349,9 +396,19 @@ peer *sc_peers_find_instance(sc_core *core, uint64_t instance);
 void sc_peers_gone(sc_core *core, peer *p, const char *why);
 void sc_peers_timer(sc_core *core, peer *p);
 void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
-void sc_peers_check_stopped(sc_core *core);
+void sc_peers_check_stopped(sc_core *core, bool is_late);
 void sc_peers_free(sc_core *core, peer *p);
 void sc_peers_who(sc_core *core, uint64_t link);
+
+/* workers.c */
+int sc_workers_new(sc_core *core, peer *p, const sc_hello *h);
+void sc_workers_relist(sc_core *core, worker *w);
+void sc_workers_held(sc_core *core, peer *p, const sc_held *m);
+void sc_workers_ready(sc_core *core, peer *p, const sc_ready *m);
+void sc_workers_heartbeat(sc_core *core, worker *w, const sc_heartbeat *m);
+void sc_workers_died(sc_core *core, const sc_died *m);
+bool sc_workers_may_have_started(const run *r, uint32_t offset);
+void sc_workers_free(sc_core *core, worker *w, bool was_lost);
 
 /* jobs.c */
 void sc_jobs_open(sc_core *core, peer *p, const sc_message *message);
@@ -379,10 +436,13 @@ void sc_tasks_progress(sc_core *core, job *j);
 void sc_tasks_drop_payload(chunk *c);
 void sc_tasks_count_ended(sc_core *core, chunk *c, uint32_t n);
 void sc_tasks_suspect(sc_core *core, exception *e);
+void sc_tasks_unsuspect(sc_core *core, exception *e);
+void sc_tasks_undelay(sc_core *core, exception *e);
+void sc_tasks_drop_range(sc_core *core, range *r);
+exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
 void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
 void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
-void sc_tasks_blame(sc_core *core, const sc_task_ref *ref);
 void sc_tasks_timer(sc_core *core, exception *e);
 void sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code);
 void sc_tasks_end_all(sc_core *core, job *j, int code);
@@ -393,19 +453,34 @@ void sc_tasks_drop_exception(sc_core *core, exception *e);
 /* runs.c */
 run *sc_runs_open(sc_core *core, const run *from);
 run *sc_runs_find(sc_core *core, const sc_token *token);
+uint64_t sc_runs_base(const run *r);
+void sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n);
 void sc_runs_close(sc_core *core, run *r);
 void sc_runs_ended(sc_core *core, run *r, uint32_t n);
+
+/* room.c */
+int sc_room_offer(sc_core *core, worker *w, const sc_list *handlers);
+void sc_room_join(sc_core *core, worker *w);
+void sc_room_leave(sc_core *core, worker *w);
+void sc_room_update(sc_core *core, worker *w);
+uint64_t sc_room_n_out(const worker *w, sc_slot_kind kind);
+worker *sc_room_find(sc_core *core, const demand *d, uint32_t *room);
+void sc_room_reserve(sc_core *core, worker *w);
+void sc_room_unreserve(sc_core *core, worker *w);
 
 /* schedule.c */
 void sc_schedule(sc_core *core);
 void sc_schedule_lane(sc_core *core, job *j);
-void sc_schedule_unlane(sc_core *core, job *j);
 void sc_schedule_calls(sc_core *core, handler *h);
-void sc_schedule_room(sc_core *core, worker *w);
-void sc_schedule_join(sc_core *core, worker *w);
-void sc_schedule_leave(sc_core *core, worker *w);
-int sc_schedule_offer(sc_core *core, worker *w, const sc_list *handlers);
-void sc_schedule_recalled(sc_core *core, worker *w, const sc_recalled *m);
+void sc_schedule_alone(sc_core *core, worker *w, exception *e);
+
+/* recall.c */
+void sc_recall_for_idle(sc_core *core);
+void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
+
+/* poison.c */
+void sc_poison_blame(sc_core *core, const sc_task_ref *ref);
+void sc_poison_schedule(sc_core *core);
 
 /* results.c */
 void sc_results_take(sc_core *core, worker *w, const sc_message *message);

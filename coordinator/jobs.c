@@ -181,9 +181,14 @@ sc_jobs_free(sc_core *core, job *j)
     free(j);
 }
 
+// Those who wait for a job that goes are told so.
 static void
 remove_job(sc_core *core, job *j)
 {
+    for (watch *w; (w = j->watches);) {
+        sc_core_refuse(core, w->peer, w->request, SC_ENOJOB, "the job has been forgotten");
+        sc_watch_free(core, w);
+    }
     sc_core_emit_job(core, SC_ACTION_DROP_JOB, &j->id);
     sc_jobs_free(core, j);
 }
@@ -372,11 +377,13 @@ sc_jobs_open(sc_core *core, peer *p, const sc_message *m)
         return;
     } else if (!h) {
         sc_jobs_refuse_handler(core, p, o->request, o->handler);
+    } else if (refuse_bytes(core, p, o->request, m->table.len + m->bytes.len)) {
+        return;
     } else if (!make_place(core)) {
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
                        "%llu jobs are open already; try again when some have ended",
                        (unsigned long long)core->n_jobs);
-    } else if (!refuse_bytes(core, p, o->request, m->table.len + m->bytes.len)) {
+    } else {
         job *j = new_job(core, p, m, h);
         if (!j) {
             sc_core_refuse(core, p, o->request, SC_ENOMEM, "out of memory");
@@ -423,6 +430,7 @@ take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
     sc_ticket t = {j->id, p->instance, m->chunk.request, SC_MSG_CHUNK, j->n_chunks};
     j->chunk_infos[j->n_chunks].first = j->n_tasks;
     j->chunk_infos[j->n_chunks].bytes = bytes;
+    j->chunk_infos[j->n_chunks].is_stored = false;
     j->n_chunks++;
     j->n_tasks += m->chunk.count;
     j->queued_bytes += bytes;
@@ -431,7 +439,6 @@ take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
     sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
                       core->now_ms + core->options.staged_timeout_ms);
     emit_put(core, SC_ACTION_PUT_CHUNK, &t, m->table, m->bytes);
-    sc_jobs_make_room(core);
 }
 
 void
@@ -449,18 +456,20 @@ sc_jobs_chunk(sc_core *core, peer *p, const sc_message *m)
     }
     if (c->number < j->n_chunks)
         return; // the store will answer
-    int rc = j->state == SC_JOB_STAGED ? check_chunk(j, m) : SC_ESTATE;
-    if (rc < 0) {
+    if (j->state != SC_JOB_STAGED) {
+        sc_core_refuse(core, p, c->request, SC_ESTATE, "the upload is complete already");
+        return;
+    }
+    int rc = check_chunk(j, m);
+    if (rc == 0 && !grow_infos(j))
+        rc = SC_ENOMEM;
+    if (rc < 0)
         sc_core_refuse(core, p, c->request, rc, "chunk %u of the upload: %s", c->number,
                        sc_error_text(rc));
-    } else if (refuse_bytes(core, p, c->request, m->table.len + m->bytes.len)) {
-        remove_job(core, j);
-    } else if (!grow_infos(j)) {
-        sc_core_refuse(core, p, c->request, SC_ENOMEM, "out of memory");
-        remove_job(core, j);
-    } else {
+    if (rc < 0 || refuse_bytes(core, p, c->request, m->table.len + m->bytes.len))
+        remove_job(core, j); // its client cannot go on
+    else
         take_chunk(core, p, j, m);
-    }
 }
 
 void
@@ -477,8 +486,10 @@ sc_jobs_commit(sc_core *core, peer *p, const sc_message *m)
                        "commit of %llu tasks in %u chunks, but %llu in %u are here",
                        (unsigned long long)c->n_tasks, c->n_chunks, (unsigned long long)j->n_tasks,
                        j->n_chunks);
+        remove_job(core, j);
     } else if (!j->is_committing) {
         j->is_committing = true;
+        j->commit_request = c->request;
         sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0};
         emit_put(core, SC_ACTION_PUT_COMMIT, &t, (sc_slice){0}, (sc_slice){0});
     }
@@ -494,16 +505,30 @@ sc_jobs_drop(sc_core *core, peer *p, const sc_message *m)
 
 /* ---- the store's answers ---- */
 
+// Answers come in any order: a chunk counts when all before it are stored too, as its client takes
+// an ACK for all of them; the job is open when everything is.
 static void
-stored(sc_core *core, job *j, const sc_ticket *t)
+stored(sc_core *core, peer *p, job *j, const sc_ticket *t)
 {
-    if (t->of == SC_MSG_CHUNK && t->number >= j->n_stored_chunks)
-        j->n_stored_chunks = t->number + 1;
+    uint32_t before = j->n_stored_chunks;
     if (t->of == SC_MSG_OPEN)
         j->is_opened = true;
-    if (j->state == SC_JOB_STAGED &&
-        (t->of == SC_MSG_COMMIT || (t->of == SC_MSG_OPEN && j->is_array)))
-        sc_jobs_move(core, j, SC_JOB_OPEN);
+    else if (t->of == SC_MSG_COMMIT)
+        j->is_committed = j->is_committing;
+    else if (t->number < j->n_chunks)
+        j->chunk_infos[t->number].is_stored = true;
+    while (j->n_stored_chunks < j->n_chunks && j->chunk_infos[j->n_stored_chunks].is_stored)
+        j->n_stored_chunks++;
+    if (p && t->of == SC_MSG_OPEN)
+        ack(core, p, t->request, j, SC_MSG_OPEN, before);
+    else if (p && j->n_stored_chunks > before)
+        ack(core, p, t->request, j, SC_MSG_CHUNK, j->n_stored_chunks - 1);
+    bool is_whole = j->is_array || (j->is_committed && j->n_stored_chunks == j->n_chunks);
+    if (!j->is_opened || !is_whole)
+        return;
+    sc_jobs_move(core, j, SC_JOB_OPEN);
+    if (p && !j->is_array)
+        ack(core, p, j->commit_request, j, SC_MSG_COMMIT, 0);
 }
 
 void
@@ -512,15 +537,14 @@ sc_core_stored(sc_core *core, const sc_ticket *t, int status, int64_t now_ms)
     core->now_ms = now_ms;
     job *j = sc_jobs_find(core, &t->job);
     peer *p = sc_peers_find_instance(core, t->client);
-    if (!j)
+    if (!j || j->state != SC_JOB_STAGED || j->client != t->client)
+        return; // of an upload that is gone
+    if (status == 0) {
+        stored(core, p, j, t);
         return;
-    if (status == 0)
-        stored(core, j, t);
-    if (p && status == 0)
-        ack(core, p, t->request, j, t->of, t->number);
-    else if (p)
+    }
+    if (p)
         sc_core_refuse(core, p, t->request, status, "the job cannot be stored: %s",
                        sc_error_text(status));
-    if (status < 0 && j->state == SC_JOB_STAGED)
-        remove_job(core, j);
+    remove_job(core, j);
 }

@@ -119,6 +119,15 @@ listen_for_end(struct program *p)
     uv_unref((uv_handle_t *)&p->parent);
 }
 
+// @return exit status
+static int
+refuse(struct program *p, const sc_error *err)
+{
+    sc_log_error("%s", err->text);
+    sc_settings_free(&p->settings);
+    return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -132,17 +141,15 @@ main(int argc, char **argv)
         sc_program_usage("seedcore-coordinator", "SEEDCORE_FAULTS: cannot read '%s'", bad);
     // 2. what must be ours alone: the folder, before the endpoint
     int lock = sc_state_dir_lock(sc_settings_text(p.settings, SC_SET_DIR), &err);
-    if (lock < 0) {
-        sc_log_error("%s", err.text);
-        return 1;
-    }
+    if (lock < 0)
+        return refuse(&p, &err);
     // 3. the loop, signals (after them nothing of others may install any), the shell
     signal(SIGPIPE, SIG_IGN);
     SC_ASSERT(uv_loop_init(&p.loop) == 0);
     uint64_t parent_pid = p.parent_fd >= 0 ? (uint64_t)getppid() : 0;
     if (sc_shell_new(&p.loop, p.settings, parent_pid, &p.shell, &err) < 0) {
-        sc_log_error("%s", err.text);
-        return 1;
+        uv_loop_close(&p.loop);
+        return refuse(&p, &err);
     }
     listen_for_end(&p);
     sc_log_info("ready endpoint=%s pid=%d", sc_shell_endpoint(p.shell), (int)getpid());

@@ -16,6 +16,13 @@ role_name(sc_role role)
     return names[role];
 }
 
+// Clients come and go with every command; workers are news.
+static sc_log_level
+level_of(sc_role role)
+{
+    return role == SC_ROLE_CLIENT ? SC_LOG_DEBUG : SC_LOG_INFO;
+}
+
 void
 sc_peers_who(sc_core *core, uint64_t link)
 {
@@ -54,37 +61,11 @@ drop_interests(sc_core *core, peer *p)
 }
 
 static void
-drop_worker(sc_core *core, worker *w, bool was_lost)
-{
-    sc_schedule_leave(core, w);
-    w->offer->n_users--;
-    for (run *r; (r = w->runs);)
-        if (r->call) {
-            call *c = r->call;
-            sc_runs_close(core, r);
-            sc_calls_lost(core, c, was_lost);
-        } else {
-            job *j = r->chunk->job;
-            bits left = r->left;
-            sc_tasks_requeue_run(core, r, &left, was_lost);
-            sc_runs_close(core, r);
-            sc_tasks_progress(core, j);
-        }
-    if (w->must_ack) {
-        worker **at = &core->to_ack;
-        while (*at != w)
-            at = &(*at)->ack_next;
-        *at = w->ack_next;
-    }
-    free(w);
-}
-
-static void
 end_session(sc_core *core, peer *p, bool was_lost)
 {
     drop_interests(core, p);
     if (p->worker)
-        drop_worker(core, p->worker, was_lost);
+        sc_workers_free(core, p->worker, was_lost);
     p->worker = NULL;
     if (p->role == SC_ROLE_CLIENT)
         core->n_clients--;
@@ -112,7 +93,7 @@ sc_peers_free(sc_core *core, peer *p)
 void
 sc_peers_gone(sc_core *core, peer *p, const char *why)
 {
-    sc_log_info("%s %s gone: %s", role_name(p->role), p->name, why);
+    sc_log_write(level_of(p->role), "%s %s gone: %s", role_name(p->role), p->name, why);
     core->totals.peers_lost++;
     end_session(core, p, true);
 }
@@ -178,29 +159,8 @@ new_peer(sc_core *core, uint64_t link, const sc_hello *h)
     return p;
 }
 
-static int
-new_worker(sc_core *core, peer *p, const sc_hello *h)
-{
-    worker *w = calloc(1, sizeof *w);
-    if (!w)
-        return SC_ENOMEM;
-    w->peer = p;
-    w->supervisor = h->supervisor;
-    w->slots[SC_SLOT_ASYNC] = h->slots_async;
-    w->slots[SC_SLOT_THREAD] = h->slots_thread;
-    w->credit_tasks = h->credit_tasks;
-    w->credit_bytes = h->credit_bytes;
-    int rc = sc_schedule_offer(core, w, &h->handlers);
-    if (rc < 0) {
-        free(w);
-        return rc;
-    }
-    p->worker = w;
-    return 0;
-}
-
-// The same process on a new connection: the session goes on there. A worker lists again what it
-// holds.
+// The same process says HELLO again, perhaps on a new connection: the session goes on there. A
+// worker lists again what it holds; a client asks its questions again.
 static void
 rebind(sc_core *core, peer *p, uint64_t link)
 {
@@ -210,15 +170,10 @@ rebind(sc_core *core, peer *p, uint64_t link)
         HASH_ADD(by_link, core->by_link, link, sizeof link, p);
         SC_ASSERT(p->by_link.tbl);
     }
-    worker *w = p->worker;
-    if (!w)
-        return;
-    sc_schedule_leave(core, w);
-    w->state = WORKER_LISTING;
-    w->results_number = 0;
-    w->is_recalling = false;
-    for (run *r = w->runs; r; r = r->next)
-        memset(&r->held, 0, sizeof r->held);
+    while (p->watches)
+        sc_watch_free(core, p->watches);
+    if (p->worker)
+        sc_workers_relist(core, p->worker);
 }
 
 static void
@@ -251,6 +206,15 @@ refuse_taken(sc_core *core, uint64_t link, const sc_hello *h)
     return true;
 }
 
+// Those who look after workers, and workers that nobody looks after, are told to end.
+static void
+tell_stop(sc_core *core, peer *p)
+{
+    sc_message stop = {.type = SC_MSG_STOP};
+    if (p->role == SC_ROLE_SUPERVISOR || (p->worker && !p->worker->supervisor))
+        sc_core_send(core, p, &stop);
+}
+
 static void
 hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
 {
@@ -277,164 +241,20 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
     } else if (!(p = new_peer(core, link, h))) {
         sc_core_refuse_link(core, link, 0, SC_ENOMEM, "out of memory");
         return;
-    } else if (h->role == SC_ROLE_WORKER && (rc = new_worker(core, p, h)) < 0) {
+    } else if (h->role == SC_ROLE_WORKER && (rc = sc_workers_new(core, p, h)) < 0) {
         sc_core_refuse_link(core, link, 0, rc,
                             rc == SC_ELIMIT ? "too many different handlers in this cluster (256)"
                                             : "out of memory");
         sc_peers_free(core, p);
         return;
     } else {
-        sc_log_info("%s %s joined from %s, pid %llu", role_name(p->role), p->name, p->host,
+        sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role), p->name, p->host,
                     (unsigned long long)p->pid);
     }
     sc_liveness_heard(&p->liveness, core->now_ms);
     welcome(core, p, h);
-    if (core->is_stopping && p->role == SC_ROLE_SUPERVISOR) {
-        sc_message m = {.type = SC_MSG_STOP};
-        sc_core_send(core, p, &m);
-    }
-}
-
-/* ---- what workers and supervisors say of themselves ---- */
-
-static void
-forget(sc_core *core, peer *p, const sc_held_run *held)
-{
-    sc_message m = {.type = SC_MSG_RECALL};
-    m.recall = (sc_recall){.job = held->job,
-                           .token = held->token,
-                           .first = held->first,
-                           .count = held->count,
-                           .mode = SC_RECALL_FORGET};
-    sc_core_send(core, p, &m);
-}
-
-// The run that a list entry means, if this worker still has it and the range lies in it.
-static run *
-listed_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset)
-{
-    run *r = sc_runs_find(core, &held->token);
-    if (!r || r->worker != w)
-        return NULL;
-    uint64_t base = r->chunk ? r->chunk->job->first_index + r->chunk->first + r->first : 0;
-    *offset = held->first - base;
-    return held->first >= base && *offset <= r->count && held->count <= r->count - *offset ? r
-                                                                                           : NULL;
-}
-
-static void
-held(sc_core *core, peer *p, const sc_held *m)
-{
-    const sc_held_run *runs = m->runs.items;
-    for (uint32_t i = 0; i < m->runs.n; i++) {
-        uint64_t offset = 0;
-        run *r = listed_run(core, p->worker, &runs[i], &offset);
-        if (!r) {
-            forget(core, p, &runs[i]);
-            continue;
-        }
-        for (uint64_t k = 0; k < runs[i].count; k++)
-            bit_set(&r->held, (uint32_t)(offset + k));
-    }
-}
-
-// What it was given and has not listed was lost on the way: it never saw it.
-static void
-requeue_unlisted(sc_core *core, worker *w)
-{
-    for (run *r = w->runs, *next; r; r = next) {
-        next = r->next;
-        bits lost;
-        uint32_t n = 0;
-        for (int i = 0; i < BIT_WORDS; i++) {
-            lost.words[i] = r->left.words[i] & ~r->held.words[i];
-            n += (uint32_t)__builtin_popcountll(lost.words[i]);
-        }
-        if (n == 0)
-            continue;
-        call *c = r->call;
-        job *j = c ? NULL : r->chunk->job;
-        if (j)
-            sc_tasks_requeue_run(core, r, &lost, false);
-        for (int i = 0; i < BIT_WORDS; i++)
-            r->left.words[i] &= ~lost.words[i];
-        sc_runs_ended(core, r, n);
-        if (c)
-            sc_calls_lost(core, c, false);
-        else
-            sc_tasks_progress(core, j);
-    }
-}
-
-static void
-ready(sc_core *core, peer *p, const sc_ready *m)
-{
-    worker *w = p->worker;
-    if (w->state != WORKER_LISTING)
-        return;
-    requeue_unlisted(core, w);
-    w->state = m->is_draining ? WORKER_DRAINING : WORKER_READY;
-    sc_log_info("worker %s ready", p->name);
-    if (w->state == WORKER_READY) {
-        sc_schedule_join(core, w);
-        sc_ask_ready(core);
-    }
-}
-
-static void
-heartbeat(sc_core *core, peer *p, const sc_heartbeat *m)
-{
-    worker *w = p->worker;
-    if (!w)
-        return;
-    w->running = m->running;
-    w->waiting = m->waiting;
-    if (m->is_draining && w->state == WORKER_READY) {
-        sc_schedule_leave(core, w);
-        w->state = WORKER_DRAINING;
-    }
-}
-
-// Which of its tasks had started, for those that may not be repeated.
-static void
-note_started(sc_core *core, worker *w, const sc_died *m)
-{
-    const sc_task_ref *started = m->started.items;
-    for (run *r = w->runs; r; r = r->next)
-        memset(&r->held, 0, sizeof r->held);
-    for (uint32_t i = 0; i < m->started.n; i++) {
-        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true};
-        uint64_t offset = 0;
-        run *r = listed_run(core, w, &one, &offset);
-        if (r)
-            bit_set(&r->held, (uint32_t)offset);
-    }
-    w->is_reported = true;
-}
-
-static void
-died(sc_core *core, const sc_died *m)
-{
-    static const char *const how[] = {"fault or exit", "stalled", "killed", "stopped"};
-    peer *p = sc_peers_find_instance(core, m->instance);
-    sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
-                m->worker.data, how[m->death], m->detail, m->started.n);
-    const sc_task_ref *started = m->started.items;
-    uint32_t n_executing = 0;
-    for (uint32_t i = 0; i < m->started.n; i++)
-        n_executing += started[i].is_executing;
-    if (p && p->worker)
-        note_started(core, p->worker, m);
-    for (uint32_t i = 0; i < m->started.n; i++) {
-        bool is_blamed = m->death == SC_DEATH_FAULT ? started[i].is_executing || n_executing == 0
-                         : m->death == SC_DEATH_STALLED ? started[i].is_on_loop
-                         : m->death == SC_DEATH_KILLED  ? m->started.n == 1
-                                                        : false;
-        if (is_blamed)
-            sc_tasks_blame(core, &started[i]);
-    }
-    if (p && p->worker)
-        sc_peers_gone(core, p, "its process died");
+    if (core->is_stopping)
+        tell_stop(core, p);
 }
 
 /* ---- end of the cluster ---- */
@@ -447,26 +267,27 @@ sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
     if (core->options.parent_pid)
         processes[n++].pid = core->options.parent_pid;
     processes[n++].pid = core->options.pid;
-    sc_message stop = {.type = SC_MSG_STOP};
     for (peer *p = core->by_instance; p; p = p->by_instance.next) {
         if (p->role == SC_ROLE_CLIENT)
             continue;
         if (strcmp(p->host, core->host) == 0 && n < SC_MAX_PEERS)
             processes[n++].pid = p->pid;
-        if (p->role == SC_ROLE_SUPERVISOR || !p->worker->supervisor)
-            sc_core_send(core, p, &stop);
+        tell_stop(core, p);
     }
+    if (!core->is_stopping)
+        sc_core_timer_set(core, &core->stop_timer, TIMER_STOP,
+                          core->now_ms + core->options.drain_timeout_ms + core->options.lease_ms);
     core->is_stopping = true;
     sc_message m = {.type = SC_MSG_STOPPING};
     m.stopping = (sc_stopping){request, sc_text_of(core->host), {processes, n}};
     sc_core_send(core, asker, &m);
 }
 
-// Asked to end, and all workers and supervisors have left.
+// Asked to end, and all workers and supervisors have left, or have had their time.
 void
-sc_peers_check_stopped(sc_core *core)
+sc_peers_check_stopped(sc_core *core, bool is_late)
 {
-    if (core->has_exited || core->n_peers > core->n_clients)
+    if (core->has_exited || (!is_late && core->n_peers > core->n_clients))
         return;
     core->has_exited = true;
     core->emit(core->arg, &(sc_action){.type = SC_ACTION_EXIT});
@@ -504,13 +325,13 @@ from_worker(sc_core *core, peer *p, const sc_message *m)
 {
     switch (m->type) {
     case SC_MSG_HELD:
-        return held(core, p, &m->held), true;
+        return sc_workers_held(core, p, &m->held), true;
     case SC_MSG_READY:
-        return ready(core, p, &m->ready), true;
+        return sc_workers_ready(core, p, &m->ready), true;
     case SC_MSG_RESULTS:
         return sc_results_take(core, p->worker, m), true;
     case SC_MSG_RECALLED:
-        return sc_schedule_recalled(core, p->worker, &m->recalled), true;
+        return sc_recall_answered(core, p->worker, &m->recalled), true;
     default:
         return false;
     }
@@ -521,7 +342,7 @@ from_supervisor(sc_core *core, const sc_message *m)
 {
     if (m->type != SC_MSG_DIED)
         return false;
-    died(core, &m->died);
+    sc_workers_died(core, &m->died);
     return true;
 }
 
@@ -540,9 +361,10 @@ sc_peers_message(sc_core *core, uint64_t link, const sc_message *m)
     }
     sc_liveness_heard(&p->liveness, core->now_ms);
     if (m->type == SC_MSG_HEARTBEAT) {
-        heartbeat(core, p, &m->heartbeat);
+        if (p->worker)
+            sc_workers_heartbeat(core, p->worker, &m->heartbeat);
     } else if (m->type == SC_MSG_BYE) {
-        sc_log_info("%s %s left", role_name(p->role), p->name);
+        sc_log_write(level_of(p->role), "%s %s left", role_name(p->role), p->name);
         sc_jobs_client_left(core, p->instance);
         end_session(core, p, false);
     } else if (!(p->role == SC_ROLE_CLIENT   ? from_client(core, p, m)

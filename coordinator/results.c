@@ -121,7 +121,8 @@ filter(const sc_message *m, const verdict *v, sc_slice *table, sc_slice *bytes)
         sc_record record = sc_records_get(m->table, i);
         if (v->keep[i]) {
             memcpy(records->data + n_kept++ * sizeof record, &record, sizeof record);
-            memcpy(values->data + kept_bytes, m->bytes.data + at, record.len);
+            if (record.len)
+                memcpy(values->data + kept_bytes, m->bytes.data + at, record.len);
             kept_bytes += record.len;
         }
         at += record.len;
@@ -180,7 +181,6 @@ take(sc_core *core, worker *w, run *r, const sc_message *m)
         return;
     sc_tasks_count_ended(core, c, n_ended);
     sc_tasks_progress(core, j);
-    sc_jobs_make_room(core);
 }
 
 void
@@ -198,6 +198,7 @@ sc_results_take(sc_core *core, worker *w, const sc_message *m)
         return;
     }
     w->results_number = m->results.number;
+    w->is_recalling = false; // it goes on: asking again may bring something
     run *r = sc_runs_find(core, &m->results.token);
     if (!r || r->worker != w)
         core->totals.unknown_results += n;
@@ -218,27 +219,30 @@ read_until(const job *j, uint32_t order)
     return j->first_index + (order == SC_READ_INDEX ? j->prefix : j->n_tasks);
 }
 
+// Is there something to read, or will there never be?
 static bool
 can_answer(const job *j, const sc_read *read)
 {
-    return !read->wait || sc_job_has_ended(j->state) || read->order == SC_READ_INDEX_ENDED ||
-           read->from < read_until(j, read->order);
+    uint64_t n_ended = j->done + j->dead + j->cancelled;
+    return !read->wait || sc_job_has_ended(j->state) ||
+           (n_ended > 0 && read->from < read_until(j, read->order));
 }
 
 static void
 answer_read(sc_core *core, const peer *p, const job *j, const sc_read *read)
 {
+    uint64_t first = read->order == SC_READ_ENDED ? 0 : j->first_index;
+    uint64_t until = read_until(j, read->order);
     sc_action a = {.type = SC_ACTION_GET_RESULTS};
-    uint64_t from =
-        read->order != SC_READ_ENDED && read->from < j->first_index ? j->first_index : read->from;
-    uint32_t max = read->max_bytes < PAGE_MAX_BYTES ? read->max_bytes : PAGE_MAX_BYTES;
     a.read = (sc_store_read){.job = j->id,
                              .client = p->instance,
                              .request = read->request,
-                             .from = from,
-                             .until = read_until(j, read->order),
+                             .from = read->from < first ? first : read->from,
                              .order = read->order,
-                             .max_bytes = max};
+                             .max_bytes = read->max_bytes};
+    a.read.until = until < a.read.from ? a.read.from : until;
+    if (a.read.max_bytes > PAGE_MAX_BYTES)
+        a.read.max_bytes = PAGE_MAX_BYTES;
     core->emit(core->arg, &a);
 }
 

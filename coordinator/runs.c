@@ -13,6 +13,13 @@ sc_runs_find(sc_core *core, const sc_token *token)
     return r && r->epoch == token->epoch ? r : NULL;
 }
 
+// The index of its first task in the job.
+uint64_t
+sc_runs_base(const run *r)
+{
+    return r->chunk ? r->chunk->job->first_index + r->chunk->first + r->first : 0;
+}
+
 // Registers a run whose fields but number and epoch are set in `from`; all its offsets are open.
 run *
 sc_runs_open(sc_core *core, const run *from)
@@ -44,8 +51,8 @@ sc_runs_open(sc_core *core, const run *from)
     w->n_out[kind][r->class] += r->count;
     w->work_ns[kind][r->class] += r->cost_ns * r->count;
     w->n_out_all += r->count;
-    w->bytes_out += r->bytes * r->count;
-    sc_schedule_room(core, w);
+    w->bytes_out += r->bytes;
+    sc_room_update(core, w);
     return r;
 }
 
@@ -59,8 +66,7 @@ account(sc_core *core, run *r, uint32_t n)
     w->n_out[kind][r->class] -= n;
     w->work_ns[kind][r->class] -= r->cost_ns * n;
     w->n_out_all -= n;
-    w->bytes_out -= r->bytes * n;
-    sc_schedule_room(core, w);
+    sc_room_update(core, w);
 }
 
 // `n` of its tasks are no longer there (their bits are cleared by the caller); the last one closes
@@ -78,6 +84,7 @@ void
 sc_runs_close(sc_core *core, run *r)
 {
     worker *w = r->worker;
+    w->bytes_out -= r->bytes;
     account(core, r, r->n_left);
     DL_DELETE(w->runs, r);
     HASH_DEL(core->runs, r);
@@ -88,4 +95,17 @@ sc_runs_close(sc_core *core, run *r)
     if (r->call)
         r->call->run = NULL;
     sc_slab_free(&core->run_slab, r);
+}
+
+// `n` of its tasks (`which`; their bits in `left` are cleared by the caller) have not started and
+// are queued again.
+void
+sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n)
+{
+    call *c = r->call;
+    if (!c)
+        sc_tasks_requeue_run(core, r, which, false);
+    sc_runs_ended(core, r, n);
+    if (c)
+        sc_calls_lost(core, c, false);
 }

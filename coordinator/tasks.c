@@ -105,6 +105,13 @@ free_chunk(sc_core *core, chunk *c)
     sc_slab_free(&core->chunk_slab, c);
 }
 
+static void
+drop_stored(sc_core *core, job *j, uint32_t number)
+{
+    core->emit(core->arg, &(sc_action){.type = SC_ACTION_DROP_CHUNK, .chunk = {j->id, number}});
+    sc_jobs_unqueued(core, j, j->chunk_infos[number].bytes);
+}
+
 // All tasks of a chunk have ended: its payload is of no more use.
 static void
 chunk_ended(sc_core *core, chunk *c)
@@ -168,23 +175,23 @@ sc_tasks_find_exception(const chunk *c, uint32_t offset)
     return e;
 }
 
-static exception *
-get_exception(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+// The history of a task, a new one if need be; NULL without memory.
+exception *
+sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset)
 {
     exception *e = sc_tasks_find_exception(c, offset);
     if (!e && (e = sc_slab_new(&core->exception_slab))) {
         e->chunk = c;
         e->offset = offset;
+        e->attempt = 1;
         e->next = c->exceptions;
         c->exceptions = e;
     }
-    if (e)
-        e->attempt = attempt;
     return e;
 }
 
-static void
-unsuspect(sc_core *core, exception *e)
+void
+sc_tasks_unsuspect(sc_core *core, exception *e)
 {
     if (e->is_suspect)
         DL_DELETE2(core->suspects, e, suspect_prev, suspect_next);
@@ -194,7 +201,7 @@ unsuspect(sc_core *core, exception *e)
 void
 sc_tasks_drop_exception(sc_core *core, exception *e)
 {
-    unsuspect(core, e);
+    sc_tasks_unsuspect(core, e);
     if (e->is_delayed)
         core->n_delayed--;
     sc_core_timer_stop(core, &e->timer);
@@ -221,6 +228,15 @@ sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t
     *r = (range){.chunk = c, .first = first, .count = count, .attempt = attempt};
     DL_APPEND(c->job->again, r);
     sc_schedule_lane(core, c->job);
+}
+
+void
+sc_tasks_drop_range(sc_core *core, range *r)
+{
+    job *j = r->chunk->job;
+    DL_DELETE(j->again, r);
+    sc_slab_free(&core->range_slab, r);
+    sc_schedule_lane(core, j);
 }
 
 // A stretch of lost or returned tasks, none with a history.
@@ -261,7 +277,7 @@ sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
             continue;
         }
         for (uint32_t i = first; i < first + n; i++) {
-            bool is_over = may_be_over && (!r->worker->is_reported || bit_get(&r->held, i));
+            bool is_over = may_be_over && sc_workers_may_have_started(r, i);
             exception *e = sc_tasks_find_exception(c, r->first + i);
             if (e)
                 requeue_exception(core, r, e, i, is_over);
@@ -289,7 +305,9 @@ sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
     job *j = c->job;
     j->running--;
     uint64_t wait_ms = backoff_ms(core, j, attempt);
-    exception *e = get_exception(core, c, offset, attempt + 1);
+    exception *e = sc_tasks_get_exception(core, c, offset);
+    if (e)
+        e->attempt = attempt + 1;
     if (!e || core->n_delayed >= MAX_DELAYED || wait_ms == 0) {
         j->queued++;
         if (e && e->blame) {
@@ -307,8 +325,8 @@ sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
     sc_core_timer_set(core, &e->timer, TIMER_DELAYED, core->now_ms + (int64_t)wait_ms);
 }
 
-static void
-undelay(sc_core *core, exception *e)
+void
+sc_tasks_undelay(sc_core *core, exception *e)
 {
     sc_core_timer_stop(core, &e->timer);
     e->is_delayed = false;
@@ -320,104 +338,13 @@ undelay(sc_core *core, exception *e)
 void
 sc_tasks_timer(sc_core *core, exception *e)
 {
-    undelay(core, e);
+    sc_tasks_undelay(core, e);
     if (e->blame) {
         sc_tasks_suspect(core, e);
         return;
     }
     sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
     sc_tasks_drop_exception(core, e);
-}
-
-/* ---- poison ---- */
-
-// Take one task out of the ranges that wait to be handed out again.
-static bool
-take_from_again(sc_core *core, chunk *c, uint32_t offset)
-{
-    for (range *r = c->job->again; r; r = r->next) {
-        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
-            continue;
-        uint32_t behind = r->first + r->count - offset - 1;
-        uint32_t before = offset - r->first;
-        if (behind)
-            sc_tasks_again(core, c, offset + 1, behind, r->attempt);
-        r->count = before;
-        if (before == 0) {
-            DL_DELETE(c->job->again, r);
-            sc_slab_free(&core->range_slab, r);
-        }
-        return true;
-    }
-    return false;
-}
-
-// Take one task out of the open run that has it.
-static bool
-take_from_runs(sc_core *core, chunk *c, uint32_t offset)
-{
-    for (run *r = core->runs; r; r = r->hh.next) {
-        if (r->chunk != c || offset < r->first || offset >= r->first + r->count ||
-            !bit_get(&r->left, offset - r->first))
-            continue;
-        bit_clear(&r->left, offset - r->first);
-        c->job->running--;
-        c->job->queued++;
-        sc_runs_ended(core, r, 1);
-        return true;
-    }
-    return false;
-}
-
-// Three deaths: take it from wherever it is and end it.
-static void
-end_poisonous(sc_core *core, exception *e)
-{
-    chunk *c = e->chunk;
-    uint32_t offset = e->offset;
-    if (e->is_delayed)
-        undelay(core, e);
-    else if (!e->is_suspect && !take_from_again(core, c, offset))
-        take_from_runs(core, c, offset);
-    sc_tasks_end_range(core, c, offset, 1, SC_EPOISON);
-    sc_tasks_progress(core, c->job);
-}
-
-static void
-blame_call(sc_core *core, const sc_task_ref *ref)
-{
-    run *r = sc_runs_find(core, &ref->token);
-    if (r && r->call && ++r->call->blame >= SC_POISON_COUNT)
-        sc_calls_fail(core, r->call, SC_EPOISON, sc_error_text(SC_EPOISON));
-}
-
-// A worker process died, and this task is blamed for it.
-void
-sc_tasks_blame(sc_core *core, const sc_task_ref *ref)
-{
-    static const sc_uuid nil;
-    if (memcmp(&ref->job, &nil, sizeof nil) == 0) {
-        blame_call(core, ref);
-        return;
-    }
-    job *j = sc_jobs_find(core, &ref->job);
-    uint64_t place = j ? ref->index - j->first_index : 0;
-    if (!j || ref->index < j->first_index || place >= j->next)
-        return;
-    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
-    uint32_t offset = c ? (uint32_t)(place - c->first) : 0;
-    if (!c || bit_get(&c->ended, offset))
-        return;
-    run *r = sc_runs_find(core, &ref->token);
-    exception *e = sc_tasks_find_exception(c, offset);
-    if (!e)
-        e = get_exception(core, c, offset, r ? r->attempt : 1);
-    if (!e)
-        return;
-    if (++e->blame >= SC_POISON_COUNT)
-        end_poisonous(core, e);
-    else if (!e->is_delayed && take_from_again(core, c, offset))
-        sc_tasks_suspect(core, e);
 }
 
 /* ---- ended without a worker's word ---- */
@@ -476,13 +403,22 @@ close_runs(sc_core *core, job *j)
     }
 }
 
+// The tasks that were never handed out, and their payload.
+static void
+end_untouched(sc_core *core, job *j, int code)
+{
+    put_range(core, j, j->next, j->n_tasks - j->next, 1, code);
+    for (uint32_t k = sc_tasks_chunk_of(j, j->next); k < j->n_chunks; k++)
+        drop_stored(core, j, k);
+}
+
 // Give up every open task of a job that has been committed.
 void
 sc_tasks_end_all(sc_core *core, job *j, int code)
 {
     close_runs(core, j);
     for (uint64_t place = j->prefix; place < j->next;) {
-        chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, place));
+        chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
         SC_ASSERT(c);
         bits open;
         for (int i = 0; i < BIT_WORDS; i++)
@@ -490,13 +426,13 @@ sc_tasks_end_all(sc_core *core, job *j, int code)
         uint32_t end = j->next - c->first < c->count ? (uint32_t)(j->next - c->first) : c->count;
         for (exception *e = c->exceptions; e; e = e->next)
             if (e->is_delayed)
-                undelay(core, e);
+                sc_tasks_undelay(core, e);
         for (uint32_t at = 0, first, n; sc_bits_next(&open, at, end, &first, &n); at = first + n)
             sc_tasks_end_range(core, c, first, n, code);
         place = c->first + c->count;
     }
     if (j->next < j->n_tasks)
-        put_range(core, j, j->next, j->n_tasks - j->next, 1, code);
+        end_untouched(core, j, code);
     j->next = j->prefix = j->n_tasks;
     sc_tasks_forget(core, j);
     sc_core_news(core, j);
@@ -507,12 +443,10 @@ sc_tasks_end_all(sc_core *core, job *j, int code)
 void
 sc_tasks_forget(sc_core *core, job *j)
 {
-    sc_schedule_unlane(core, j);
-    while (j->again) {
-        range *r = j->again;
-        DL_DELETE(j->again, r);
-        sc_slab_free(&core->range_slab, r);
-    }
+    j->next = j->n_tasks;
+    while (j->again)
+        sc_tasks_drop_range(core, j->again);
+    sc_schedule_lane(core, j);
     while (j->chunks)
         free_chunk(core, j->chunks);
 }

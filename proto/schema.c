@@ -18,7 +18,7 @@
         text, sizeof(type), sizeof type##_fields / sizeof *type##_fields, type##_fields            \
     }
 
-enum { LIST_MAX = SC_HEADER_MAX_OBJECTS };
+enum { LIST_MAX = 16384 };
 #define ANY UINT64_MAX
 
 /* ---- the structs in lists ---- */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks that are blamed for the death of worker processes: each death counts, a counted task
+ * ("suspect") runs alone in a worker process from then on, and with SC_POISON_COUNT it is dead.
+ * Part of the core. */
+#include "coordinator/core_int.h"
+
+#include <string.h>
+
+/* ---- counting ---- */
+
+// Take one task out of the ranges that wait to be handed out again. @return its attempt, or 0 where
+// it is not there
+static uint32_t
+take_from_again(sc_core *core, chunk *c, uint32_t offset)
+{
+    for (range *r = c->job->again; r; r = r->next) {
+        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
+            continue;
+        uint32_t attempt = r->attempt, behind = r->first + r->count - offset - 1;
+        if (behind)
+            sc_tasks_again(core, c, offset + 1, behind, attempt);
+        r->count = offset - r->first;
+        if (r->count == 0)
+            sc_tasks_drop_range(core, r);
+        return attempt;
+    }
+    return 0;
+}
+
+// Take one task out of the open run that has it.
+static void
+take_from_runs(sc_core *core, chunk *c, uint32_t offset)
+{
+    for (run *r = core->runs; r; r = r->hh.next) {
+        if (r->chunk != c || offset < r->first || offset >= r->first + r->count ||
+            !bit_get(&r->left, offset - r->first))
+            continue;
+        bit_clear(&r->left, offset - r->first);
+        c->job->running--;
+        c->job->queued++;
+        sc_runs_ended(core, r, 1);
+        return;
+    }
+}
+
+// Take it from wherever it is and end it.
+static void
+end_poisonous(sc_core *core, exception *e)
+{
+    chunk *c = e->chunk;
+    uint32_t offset = e->offset;
+    if (e->is_delayed)
+        sc_tasks_undelay(core, e);
+    else if (!e->is_suspect && !take_from_again(core, c, offset))
+        take_from_runs(core, c, offset);
+    sc_tasks_end_range(core, c, offset, 1, SC_EPOISON);
+    sc_tasks_progress(core, c->job);
+}
+
+static void
+blame_call(sc_core *core, const sc_task_ref *ref)
+{
+    run *r = sc_runs_find(core, &ref->token);
+    if (r && r->call && ++r->call->blame >= SC_POISON_COUNT)
+        sc_calls_fail(core, r->call, SC_EPOISON, sc_error_text(SC_EPOISON));
+}
+
+// The task of a reference with its history; NULL where it has ended.
+static exception *
+find_blamed(sc_core *core, const sc_task_ref *ref)
+{
+    job *j = sc_jobs_find(core, &ref->job);
+    if (!j || ref->token.epoch != core->options.epoch || sc_job_has_ended(j->state) ||
+        ref->index < j->first_index || ref->index - j->first_index >= j->next)
+        return NULL;
+    uint64_t place = ref->index - j->first_index;
+    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
+    uint32_t offset = c ? (uint32_t)(place - c->first) : 0;
+    if (!c || bit_get(&c->ended, offset))
+        return NULL;
+    return sc_tasks_get_exception(core, c, offset);
+}
+
+// A worker process died, and this task is blamed for it. A death counts once, however often it is
+// reported.
+void
+sc_poison_blame(sc_core *core, const sc_task_ref *ref)
+{
+    static const sc_uuid nil;
+    if (memcmp(&ref->job, &nil, sizeof nil) == 0) {
+        blame_call(core, ref);
+        return;
+    }
+    exception *e = find_blamed(core, ref);
+    if (!e || e->blamed_run == ref->token.run)
+        return;
+    e->blamed_run = ref->token.run;
+    if (++e->blame >= SC_POISON_COUNT) {
+        end_poisonous(core, e);
+        return;
+    }
+    uint32_t attempt = e->is_delayed ? 0 : take_from_again(core, e->chunk, e->offset);
+    if (attempt) {
+        e->attempt = attempt;
+        sc_tasks_suspect(core, e);
+    }
+}
+
+/* ---- running alone ---- */
+
+static bool
+runs_alone(const worker *w)
+{
+    return w->runs && w->runs->is_alone;
+}
+
+static bool
+may_take(const worker *w, const exception *e)
+{
+    const handler *h = e->chunk->job->handler;
+    return sc_set_has(w->offer->handlers, h->id) && w->slots[h->kind] > 0;
+}
+
+static exception *
+first_for(sc_core *core, const worker *w)
+{
+    exception *e = core->suspects;
+    while (e && !may_take(w, e))
+        e = e->suspect_next;
+    return e;
+}
+
+// Is a worker on its way to being empty for this one?
+static bool
+is_awaited(const sc_core *core, const exception *e)
+{
+    for (const worker *w = core->reserved; w; w = w->reserved_next)
+        if (!runs_alone(w) && may_take(w, e))
+            return true;
+    return false;
+}
+
+// Keeps workers for suspects that have none, at most half of all, one at a time for each kind.
+static void
+reserve(sc_core *core)
+{
+    uint32_t most = core->n_ready > 3 ? core->n_ready / 2 : 1;
+    for (exception *e = core->suspects; e && core->n_reserved < most; e = e->suspect_next) {
+        demand d = {e->chunk->job->handler, SC_CLASS_CALL, 0};
+        uint32_t room = 0;
+        worker *w = is_awaited(core, e) ? NULL : sc_room_find(core, &d, &room);
+        if (w)
+            sc_room_reserve(core, w);
+    }
+}
+
+// Suspects go to workers that have nothing else and get nothing else meanwhile.
+void
+sc_poison_schedule(sc_core *core)
+{
+    reserve(core);
+    for (worker *w = core->reserved, *next; w; w = next) {
+        next = w->reserved_next;
+        exception *e = runs_alone(w) ? NULL : first_for(core, w);
+        if (!e && !runs_alone(w))
+            sc_room_unreserve(core, w);
+        else if (e && w->n_out_all == 0)
+            sc_schedule_alone(core, w, e);
+    }
+}

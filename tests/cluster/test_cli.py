@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every command: exit statuses, help, usage errors, streams; and the verbs that need no cluster."""
+import re
+
+import pytest
+
+from settings import settings
+
+VERBS = ["up", "down", "submit", "call", "status", "wait", "results", "jobs", "workers", "handlers", "energy", "config",
+         "version"]
+NEED_A_COORDINATOR = [["down"], ["call", "echo"], ["submit", "echo"], ["status"], ["status", "1f"], ["wait", "1f"],
+                      ["results", "1f"], ["jobs"], ["workers"], ["handlers"], ["energy", "batch"]]
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def words(command):
+    return " ".join(command) or "(none)"
+
+
+def test_bare_command_prints_usage(sandbox):
+    result = sandbox.run()
+    assert result.status == 2, repr(result)
+    assert result.stdout == "" and "seedcore VERB" in result.stderr, repr(result)
+    for verb in VERBS:
+        assert verb in result.stderr, verb
+
+
+@pytest.mark.parametrize("option", ["--help", "help"])
+def test_help_goes_to_stdout(sandbox, option):
+    result = sandbox.run(option)
+    assert result.status == 0 and result.stderr == "", repr(result)
+    for verb in VERBS:
+        assert re.search(rf"\b{verb}\b", result.stdout), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(sandbox, verb):
+    by_option, by_verb = sandbox.run(verb, "--help"), sandbox.run("help", verb)
+    assert by_option.status == 0 and by_option.stderr == "", repr(by_option)
+    assert f"seedcore {verb}" in by_option.stdout, repr(by_option)
+    assert (by_verb.status, by_verb.stdout) == (0, by_option.stdout), repr(by_verb)
+    assert not CONTROL.search(by_option.stdout), repr(by_option)
+
+
+@pytest.mark.parametrize("program", ["seedcore-coordinator", "seedcore-worker"])
+def test_every_program_has_help(sandbox, program):
+    result = sandbox.run(program, "--help")
+    assert result.status == 0 and result.stderr == "" and program in result.stdout, repr(result)
+
+
+@pytest.mark.parametrize("command, named", [
+    (["submti"], "submit"),
+    (["worker"], "workers"),
+    (["quite-something-else"], "quite-something-else"),
+    (["help", "submti"], "submit"),
+    (["jobs", "--no-such-option"], "--no-such-option"),
+    (["jobs", "surplus"], "surplus"),
+    (["submit"], "HANDLER"),
+    (["call"], "HANDLER"),
+    (["wait"], "JOB"),
+    (["results"], "JOB"),
+    (["energy"], "load"),
+    (["energy", "lode"], "load"),
+    (["energy", "load"], "FILE"),
+    (["up", "--workers"], "--workers"),
+    (["up", "--workers", "many"], "many"),
+    (["up", "--workers", "100000"], "1024"),
+    (["jobs", "--limit", "-1"], "-1"),
+    (["jobs", "--connect-timeout", "5x"], "5x"),
+    (["submit", "echo", "--priority", "10"], "0 to 9"),
+    (["submit", "echo", "--array", "9-5"], "9-5"),
+    (["submit", "echo", "--args", "{"], "--args"),
+    (["seedcore-coordinator", "--no-such-option"], "--no-such-option"),
+    (["seedcore-worker", "--processes", "x"], "x"),
+], ids=lambda value: words(value) if isinstance(value, list) else "")
+def test_usage_errors_name_what_is_wrong(sandbox, command, named):
+    result = sandbox.run(*command)
+    assert result.status == 2 and result.stdout == "", repr(result)
+    assert named in result.stderr, repr(result)
+
+
+@pytest.mark.parametrize("command", NEED_A_COORDINATOR, ids=words)
+def test_no_coordinator(sandbox, command):
+    result = sandbox.run(*command, "--connect-timeout", "100ms")
+    assert result.status == 3 and result.stdout == "", repr(result)
+    assert sandbox.endpoint in result.stderr and "seedcore up" in result.stderr, repr(result)
+
+
+def test_endpoint_option_comes_before_the_variable(sandbox):
+    result = sandbox.run("jobs", "--connect-timeout", "100ms", "--endpoint", "ipc:///nonexistent/by-option")
+    assert result.status == 3 and "ipc:///nonexistent/by-option" in result.stderr, repr(result)
+
+
+def test_endpoint_default(sandbox):
+    rows = {row["name"]: row for row in sandbox.ok("config", "--json", env={"SEEDCORE_ENDPOINT": None}).rows}
+    assert rows["ENDPOINT"]["value"] == "tcp://127.0.0.1:5570", rows["ENDPOINT"]
+
+
+def test_config_says_where_values_come_from(sandbox):
+    result = sandbox.ok("config", "--json", "--connect-timeout", "7s", env={"SEEDCORE_HEARTBEAT": "250ms"})
+    rows = {row["name"]: row for row in result.rows}
+    sources = {name: rows[name]["source"] for name in ("CONNECT_TIMEOUT", "HEARTBEAT", "PEER_LEASE")}
+    assert sources == {"CONNECT_TIMEOUT": "flag", "HEARTBEAT": "environment", "PEER_LEASE": "default"}
+    assert (rows["HEARTBEAT"]["value"], rows["HEARTBEAT"]["default"]) == ("250ms", "200ms"), rows["HEARTBEAT"]
+    for row in rows.values():
+        assert row["meaning"], row
+
+
+def test_config_lists_every_setting(sandbox):
+    rows = {row["name"]: row for row in sandbox.ok("config", "--json").rows}
+    assert set(rows) == {setting.name for setting in settings()}
+    text = sandbox.ok("config").stdout
+    assert [name for name in rows if name not in text] == []
+
+
+def test_config_refuses_what_is_out_of_range(sandbox):
+    result = sandbox.run("config", env={"SEEDCORE_PEER_LEASE": "1ms"})
+    assert result.status != 0 and "SEEDCORE_PEER_LEASE" in result.stderr and "1ms" in result.stderr, repr(result)
+
+
+def test_version(sandbox):
+    version = sandbox.ok("version", "--json").json
+    assert {"version", "protocol"} <= set(version), version
+    for args in (["version"], ["--version"]):
+        result = sandbox.ok(*args)
+        assert version["version"] in result.stdout and result.stderr == "", repr(result)
+
+
+def test_full_disk_under_stdout_is_an_error(sandbox):
+    result = sandbox.run("/bin/sh", "-c", "seedcore config >/dev/full")
+    assert result.status == 1 and result.stderr != "", repr(result)
+
+
+def test_nothing_is_written_to_the_current_folder(sandbox):
+    before = set(sandbox.folder.iterdir())
+    for args in (["config"], ["version"], ["jobs", "--connect-timeout", "50ms"]):
+        sandbox.run(*args)
+    assert set(sandbox.folder.iterdir()) == before
+
+
+@pytest.mark.tsan
+def test_up_and_down(cluster):
+    c = cluster(workers=2)
+    assert [set(row) >= {"worker", "host", "pid", "state", "slots"} for row in c.workers()] == [True, True]
+    assert {row["worker"] for row in c.workers()} == {"w-1", "w-2"}
+    assert c.down().status == 0
+    assert c.run("status", "--connect-timeout", "100ms").status == 3

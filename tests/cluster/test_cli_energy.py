@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`energy load` and `energy batch` on the sample data."""
+import contextlib
+import csv
+import shutil
+
+import pytest
+
+from cluster import SAMPLE, Cluster
+
+
+@pytest.fixture(scope="module")
+def c():
+    """A cluster into which the sample data was loaded, twice."""
+    with contextlib.closing(Cluster(workers=2)) as cluster:
+        counts = {"systems": 205, "agents": 4150, "pairs": 50009, "hyperedges": 1654}
+        assert cluster.ok("energy", "load", SAMPLE, "--json").json == counts
+        assert cluster.ok("energy", "load", *sorted(SAMPLE.glob("energy_[!e]*.csv")), "--json").json == counts
+        yield cluster
+
+
+def test_batch_agrees_with_what_is_expected(c):
+    rows = {row["system_id"]: row for row in c.ok("energy", "batch", "--json").rows}
+    assert sorted(rows) == list(range(1, 206))
+    with open(SAMPLE / "energy_expected.csv", newline="") as file:
+        for want in csv.DictReader(file):
+            have = rows[int(want["system_id"])]
+            for name, text in want.items():
+                assert have[name] == pytest.approx(float(text), rel=1e-4, abs=1e-6), (want["system_id"], name)
+
+
+def test_some_systems(c):
+    rows = c.ok("energy", "batch", "--systems", "1,7-9", "--json").rows
+    assert [row["system_id"] for row in rows] == [1, 7, 8, 9]
+    result = c.run("energy", "batch", "--systems", "1000")
+    assert result.status == 1 and "1000" in result.stderr, repr(result)
+    assert c.run("energy", "batch", "--systems", "9-1").status == 2
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("language", ["C.UTF-8", "C"])
+def test_report_fits(c, columns, language):
+    result = c.ok("energy", "batch", env={"COLUMNS": str(columns), "LANG": language})
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= columns, max(lines, key=len)
+    assert language != "C" or result.stdout.isascii()
+    for text in ("Lowest energy per agent", "Highest energy per agent", "Total energy by month", "2009-03", "tasks/s"):
+        assert text in result.stdout, text
+
+
+@pytest.mark.parametrize("file, line, text, reason", [
+    ("energy_system.csv", 2, "1,2009-03,4,16,x,1,1,0,0", "s_norm"),
+    ("energy_pair.csv", 2, "999,0,1,0.5", "999"),
+    ("energy_agent.csv", 3, "1,2,3", "3 fields"),
+])
+def test_bad_files(c, file, line, text, reason):
+    folder = c.folder / "data"
+    shutil.copytree(SAMPLE, folder)
+    lines = (folder / file).read_text().splitlines()
+    lines[line - 1] = text
+    (folder / file).write_text("\n".join(lines))
+    result = c.run("energy", "load", folder)
+    shutil.rmtree(folder)
+    assert result.status == 1 and f"{folder}/{file}:{line}: " in result.stderr and reason in result.stderr, repr(result)
+
+
+def test_nothing_loaded(cluster):
+    result = cluster(workers=1).run("energy", "batch")
+    assert result.status == 1 and "energy load" in result.stderr, repr(result)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`up` and `down`: readiness, restarts, ends, and what is in the way of a start."""
+import os
+import signal
+import socket
+import stat
+
+import pytest
+
+from cluster import Cluster, parent_of, wait_for
+
+
+def test_ready_line(cluster):
+    c = cluster(workers=1)
+    wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
+    assert c.up.peek().stdout == ""
+    assert c.ok("call", "echo", "--args", "1").json == 1
+
+
+def test_detach(sandbox):
+    result = sandbox.ok("up", "--detach", "--workers", "2")
+    log = sandbox.dir / "log"
+    assert str(log) in result.stdout + result.stderr, repr(result)
+    assert {p.name for p in log.iterdir()} == {"up.log", "coordinator.log", "worker.log"}
+    assert stat.S_IMODE(sandbox.dir.stat().st_mode) == 0o700
+    assert len(sandbox.ok("workers", "--json").rows) == 2
+    again = sandbox.run("up", "--detach")
+    coordinator = sandbox.pids("seedcore-coordinator")
+    assert again.status == 1 and str(coordinator[0]) in again.stderr, repr(again)
+    sandbox.ok("down")
+    assert sandbox.pids() == []
+    assert sandbox.run("down", "--connect-timeout", "100ms").status == 3
+
+
+def test_detached_cluster_survives_the_terminal(sandbox):
+    result = sandbox.run_on_terminal("up", "--detach", "--workers", "1")
+    assert result.status == 0, repr(result)
+    [up] = sandbox.pids("seedcore")
+    os.kill(up, signal.SIGHUP)
+    assert sandbox.ok("call", "echo", "--args", "1").json == 1
+    sandbox.ok("down")
+
+
+def test_folder_of_another_cluster(sandbox):
+    sandbox.ok("up", "--detach", "--workers", "1")
+    [pid] = sandbox.pids("seedcore-coordinator")
+    other = f"ipc://{sandbox.folder}/other"
+    for args in ([], ["--detach"]):
+        result = sandbox.run("up", "--workers", "1", "--endpoint", other, *args)
+        assert result.status == 1 and str(pid) in result.stderr, repr(result)
+    assert len(sandbox.ok("workers", "--json").rows) == 1
+    sandbox.ok("down")
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]], ids=["foreground", "detached"])
+def test_endpoint_of_something_else(sandbox, detach):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        endpoint = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        result = sandbox.run("up", "--endpoint", endpoint, *detach)
+    assert result.status == 1 and endpoint in result.stderr, repr(result)
+
+
+def test_folder_that_cannot_be_used(sandbox):
+    file = sandbox.folder / "file"
+    file.write_text("")
+    result = sandbox.run("up", "--dir", file / "state")
+    assert result.status == 1 and str(file) in result.stderr, repr(result)
+
+
+def test_plugin_that_cannot_be_read(sandbox):
+    result = sandbox.run("up", "--plugin", "/nonexistent/plugin.so")
+    assert result.status == 1 and "/nonexistent/plugin.so" in result.stderr, repr(result)
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]], ids=["foreground", "detached"])
+def test_listening_beyond_loopback_is_refused(sandbox, detach):
+    result = sandbox.run("up", "--endpoint", "tcp://0.0.0.0:5599", *detach)
+    assert result.status == 1 and "--insecure" in result.stderr, repr(result)
+    wait_for(lambda: not sandbox.pids(), what="the end of all processes")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_drains(cluster, number):
+    c = cluster(workers=1)
+    process = c.start("call", "sleep", "--args", '{"ms":500}')
+    wait_for(lambda: c.workers()[0]["running"] == 1, what="the task")
+    c.up.signal(number)
+    assert process.result().status == 0, "a task that runs is finished"
+    assert c.up.result().status == 0
+    assert c.pids() == []
+
+
+def test_second_signal_stops_at_once(cluster):
+    c = cluster(workers=1)
+    c.ok("submit", "sleep", "--args", '{"ms":60000}')
+    wait_for(lambda: c.workers()[0]["running"] == 1, what="the task")
+    c.up.signal(signal.SIGINT)
+    wait_for(lambda: "ending" in c.up.peek().stderr, what="the drain")
+    c.up.signal(signal.SIGINT)
+    assert c.up.result(timeout=5).status == 130
+    wait_for(lambda: not c.pids(), what="the end of all processes")
+
+
+@pytest.mark.parametrize("which", ["coordinator", "supervisor"])
+def test_what_dies_is_started_again(cluster, which):
+    c = cluster(workers=2)
+    wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
+    pid = c.coordinator_pid() if which == "coordinator" else c.supervisor_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: pid not in c.pids() and c.workers(), what="new workers")
+    c.wait_for_workers(2)
+    assert c.ok("call", "echo", "--args", "1").json == 1
+    assert "starting it again" in c.up.peek().stderr
+    assert c.down().status == 0
+
+
+def test_children_end_with_up(cluster):
+    c = cluster(workers=1)
+    c.up.signal(signal.SIGKILL)
+    c.up.result()
+    wait_for(lambda: not c.pids(), what="the end of all processes")
+
+
+def test_children_are_away_from_the_terminal(cluster):
+    c = cluster(workers=1)
+    for pid in (c.coordinator_pid(), c.supervisor_pid()):
+        assert parent_of(pid) == c.up.pid
+        assert os.getsid(pid) != os.getsid(c.up.pid)
+
+
+def test_settings_reach_the_children(sandbox):
+    sandbox.ok("up", "--detach", "--workers", "1", "--worker-async-slots", "7", "--worker-threads", "2")
+    assert sandbox.ok("workers", "--json").json["slots"] == 9
+    sandbox.ok("down")
+
+
+def test_wait_survives_a_new_coordinator():
+    c = Cluster(workers=1)
+    try:
+        job = c.ok("submit", "sleep", "--args", '{"ms":60000}', "--json").json["job"]
+        process = c.start("wait", job)
+        wait_for(lambda: c.ok("status", "--json").json["clients"] > 1, what="its session")
+        wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
+        os.kill(c.coordinator_pid(), signal.SIGKILL)
+        result = process.result()
+        assert result.status == 1 and "the coordinator" in result.stderr, repr(result)
+    finally:
+        c.close()

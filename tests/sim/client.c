@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clients around the real session: they upload jobs, read results in every order while and after
+ * they run, call, leave, and at last end the cluster. What they are told is checked row by row
+ * against the store. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/args.h"
+#include "proto/run.h"
+#include "tests/sim/world.h"
+
+struct act {
+    sc_client_request request;
+    process *client;
+    plan *plan;
+    bool is_done;
+    // upload
+    sc_chunks chunks;
+    uint64_t next; // place of the task to be added next
+    // reading
+    uint64_t n_rows;
+    uint8_t *seen; // by task
+    // call
+    uint64_t payload_hash;
+    LIST_ENTRY(act) node;
+};
+
+static void client_tick(world *w, event *e);
+static void submit_again(world *w, event *e);
+
+static void
+set_tick(process *p)
+{
+    world *w = p->world;
+    int64_t next_ms = sc_client_session_next_ms(p->client);
+    if (next_ms == INT64_MAX) {
+        sc_heap_remove(&w->events, &p->tick.node);
+        return;
+    }
+    int64_t at_us = next_ms * US_A_MS > w->now_us ? next_ms * US_A_MS : w->now_us + 1;
+    if (p->tick.node.position == 0 || p->tick.node.deadline_ms != at_us)
+        sc_sim_set(w, &p->tick, at_us);
+}
+
+static act *
+new_act(process *p, plan *j, sc_message_type type,
+        void (*on_end)(sc_client_request *, const sc_message *, const sc_failure *))
+{
+    act *a = calloc(1, sizeof *a);
+    SC_ASSERT(a);
+    a->client = p;
+    a->plan = j;
+    a->request.message.type = type;
+    a->request.on_end = on_end;
+    LIST_INSERT_HEAD(&p->acts, a, node);
+    p->n_acts++;
+    return a;
+}
+
+static void
+done(act *a)
+{
+    if (!a->is_done)
+        a->client->n_acts--;
+    a->is_done = true;
+}
+
+static void
+start(act *a)
+{
+    process *p = a->client;
+    int rc = sc_client_session_start(p->client, &a->request, sc_sim_ms(p->world));
+    if (rc < 0)
+        sc_sim_fail(p->world, "%s: a request cannot be started: %s", p->name, sc_error_text(rc));
+}
+
+// Failures that a client must live with here; everything else is a bug.
+static void
+check_failure(const act *a, const sc_failure *why, const char *const *allowed)
+{
+    for (; *allowed; allowed++)
+        if (strcmp(*allowed, why->code) == 0)
+            return;
+    sc_sim_fail(a->client->world, "%s is refused %s: %s: %s", a->client->name,
+                sc_message_name(a->request.message.type), why->code, why->text);
+}
+
+/* ---- submitting ---- */
+
+static void
+start_reading(act *a)
+{
+    process *p = a->client;
+    for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
+        if (sc_sim_random(p->world, 3) == 0)
+            sc_client_read_all(p, a->plan, (sc_read_order)order);
+}
+
+static void
+on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *why)
+{
+    static const char *const allowed[] = {"closed", "unknown_handler", "limit", "store_full",
+                                          "lost",   "unknown_job",     NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    world *w = a->client->world;
+    sc_args_drop(&r->message);
+    done(a);
+    if (answer) {
+        a->plan->is_accepted = true;
+        sc_history_accept(w->history, &a->plan->id, a->plan->first, a->plan->n_tasks);
+        start_reading(a);
+        return;
+    }
+    check_failure(a, why, allowed);
+    if (strcmp(why->code, "unknown_handler") == 0) {
+        a->client->n_acts++; // until it has submitted again
+        sc_sim_after(w, 200 * US_A_MS, submit_again, a, 0);
+    }
+}
+
+// Adds tasks until there is no room.
+static void
+feed(act *a)
+{
+    process *p = a->client;
+    world *w = p->world;
+    plan *j = a->plan;
+    char payload[256];
+    while (a->next < j->n_tasks) {
+        uint32_t n = sc_plan_payload(w, j, j->first + a->next, payload, sizeof payload);
+        int rc = sc_chunks_add(&a->chunks, payload, n);
+        if (rc < 0 && rc != -EAGAIN)
+            sc_sim_fail(w, "a task cannot be added: %s", sc_error_text(rc));
+        if (rc < 0)
+            break;
+        a->next++;
+        if (!w->shape.is_large && sc_sim_random(w, 8) == 0)
+            sc_chunks_seal(&a->chunks);
+    }
+    if (a->next < j->n_tasks)
+        sc_client_session_push(p->client, &a->request, sc_sim_ms(w));
+    else if (!a->request.has_commit)
+        sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
+}
+
+static void
+on_room(sc_client_request *r)
+{
+    feed(SC_CONTAINER(r, act, request));
+}
+
+static void
+cut_args(act *a)
+{
+    char text[256];
+    int n = snprintf(text, sizeof text, "{\"job\":%" PRIu32 ",\"index\":\"$index\",\"pad\":\"\"}",
+                     a->plan->number);
+    if (sc_args_cut(text, (size_t)n, &a->request.message) < 0)
+        sc_sim_fail(a->client->world, "arguments cannot be cut");
+}
+
+void
+sc_client_submit(process *p, plan *j)
+{
+    act *a = new_act(p, j, SC_MSG_OPEN, on_submitted);
+    a->request.message.open = (sc_open){
+        .job = j->id,
+        .name = sc_text_of("sim"),
+        .handler = sc_text_of(sc_plan_handlers[j->handler]),
+        .priority = j->priority,
+        .is_array = j->is_array,
+        .first_index = j->first,
+        .n_tasks = j->is_array ? j->n_tasks : 0,
+        .retries = j->retries,
+        .backoff_base_ms = j->backoff_ms,
+        .backoff_max_ms = 4 * j->backoff_ms,
+    };
+    if (j->is_array) {
+        cut_args(a);
+        start(a);
+    } else {
+        sc_chunks_init(&a->chunks);
+        a->request.chunks = &a->chunks;
+        a->request.on_room = on_room;
+        start(a);
+        feed(a);
+    }
+    set_tick(p);
+}
+
+static void
+submit_again(world *w, event *e)
+{
+    act *a = e->object;
+    process *p = a->client;
+    (void)w;
+    if (p->is_dead)
+        return;
+    p->n_acts--;
+    sc_client_submit(p, a->plan);
+}
+
+// An upload is given up half-way.
+static void
+maybe_drop(process *p)
+{
+    act *a;
+    LIST_FOREACH(a, &p->acts, node)
+    if (!a->is_done && a->request.chunks && !a->request.has_commit) {
+        sc_client_session_drop(p->client, &a->request);
+        done(a);
+        return;
+    }
+}
+
+/* ---- reading ---- */
+
+static void
+check_row(act *a, const sc_message *m, uint32_t i, size_t at)
+{
+    world *w = a->client->world;
+    plan *j = a->plan;
+    sc_record r = sc_records_get(m->table, i);
+    uint64_t index = m->page.base + r.offset;
+    const sc_worker_name *names = m->page.workers.items;
+    const sc_model_result *kept = sc_model_store_find(w->store, &j->id, index);
+    uint64_t from = a->request.message.read.from;
+    if (index < j->first || index - j->first >= j->n_tasks)
+        sc_sim_fail(w, "a page of job %u has index %" PRIu64, j->number, index);
+    if (a->request.message.read.order == SC_READ_INDEX && index != from + i)
+        sc_sim_fail(w, "a page of job %u jumps to %" PRIu64, j->number, index);
+    if (a->seen[index - j->first]++)
+        sc_sim_fail(w, "result %" PRIu64 " of job %u comes twice", index, j->number);
+    if (r.worker >= m->page.workers.n)
+        sc_sim_fail(w, "result %" PRIu64 " of job %u names no worker", index, j->number);
+    if (kept && (kept->len != r.len || memcmp(kept->value, m->bytes.data + at, r.len) != 0 ||
+                 kept->outcome != r.outcome || kept->attempt != r.attempt ||
+                 !sc_text_equal(names[r.worker].name, kept->worker)))
+        sc_sim_fail(w, "result %" PRIu64 " of job %u is not what is kept", index, j->number);
+}
+
+static void
+check_end(const act *a, const sc_message *m)
+{
+    world *w = a->client->world;
+    const plan *j = a->plan;
+    const sc_read *read = &a->request.message.read;
+    bool is_live = !w->is_auditing;
+    if (m->page.n_dropped > 0 && !w->shape.is_store_small)
+        sc_sim_fail(w, "results of job %u were dropped", j->number);
+    if (m->page.n_dropped > 0 || (read->order == SC_READ_INDEX_ENDED && is_live))
+        return;
+    if (a->n_rows != j->n_tasks)
+        sc_sim_fail(w, "reading job %u in order %u gave %" PRIu64 " of %" PRIu64 " results",
+                    j->number, read->order, a->n_rows, j->n_tasks);
+}
+
+static void
+on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
+{
+    static const char *const allowed[] = {"closed", NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    world *w = a->client->world;
+    size_t at = 0;
+    if (!m) {
+        check_failure(a, why, allowed);
+        done(a);
+        return;
+    }
+    uint32_t n = sc_records_count(m->table);
+    for (uint32_t i = 0; i < n; i++) {
+        check_row(a, m, i, at);
+        at += sc_records_get(m->table, i).len;
+    }
+    a->n_rows += n;
+    w->n_rows_read += n;
+    if (m->page.next < r->message.read.from || (n > 0 && m->page.next == r->message.read.from))
+        sc_sim_fail(w, "reading job %u does not get on", a->plan->number);
+    if (n == 0 && m->page.next == r->message.read.from && !m->page.is_end)
+        sc_sim_fail(w, "a page of job %u has nothing in it", a->plan->number);
+    if (m->page.is_end) {
+        check_end(a, m);
+        done(a);
+        return;
+    }
+    r->message.read.from = m->page.next;
+    start(a);
+}
+
+void
+sc_client_read_all(process *p, plan *j, sc_read_order order)
+{
+    act *a = new_act(p, j, SC_MSG_READ, on_page);
+    a->seen = calloc(j->n_tasks, 1);
+    SC_ASSERT(a->seen);
+    a->request.message.read = (sc_read){
+        .job = j->id,
+        .from = order == SC_READ_ENDED ? 0 : j->first,
+        .order = order,
+        .max_bytes =
+            1 + (uint32_t)sc_sim_random(p->world, p->world->shape.is_large ? 1 << 20 : 2000),
+        .wait = true,
+    };
+    start(a);
+    set_tick(p);
+}
+
+/* ---- calls ---- */
+
+static void
+on_reply(sc_client_request *r, const sc_message *m, const sc_failure *why)
+{
+    static const char *const allowed[] = {"closed",          "timeout", "unknown_handler",
+                                          "unknown_outcome", "poison",  NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    world *w = a->client->world;
+    char want[128];
+    uint32_t n = sc_plan_value(a->payload_hash, want, sizeof want);
+    sc_args_drop(&r->message);
+    done(a);
+    if (!m) {
+        check_failure(a, why, allowed);
+        w->n_calls_failed++;
+        return;
+    }
+    w->n_calls_done++;
+    if (sc_records_count(m->table) != 1 || sc_records_get(m->table, 0).outcome != SC_DONE ||
+        m->bytes.len != n || memcmp(m->bytes.data, want, n) != 0)
+        sc_sim_fail(w, "%s: a call returns something else", a->client->name);
+}
+
+static void
+call(world *w, event *e)
+{
+    process *p = e->object;
+    char text[64];
+    if (p->is_dead)
+        return;
+    p->n_acts--;
+    act *a = new_act(p, NULL, SC_MSG_CALL, on_reply);
+    int n = snprintf(text, sizeof text, "{\"call\":%" PRIu64 "}", sc_random_u64(&w->random));
+    a->payload_hash = sc_plan_hash(text, (size_t)n);
+    if (sc_args_whole(text, (size_t)n, &a->request.message) < 0)
+        sc_sim_fail(w, "arguments cannot be copied");
+    a->request.message.call = (sc_call){
+        .handler = sc_text_of(sc_plan_handlers[sc_sim_random(w, N_HANDLERS)]),
+        .timeout_ms = sc_sim_random(w, 3) ? 50 + sc_sim_random(w, 3000) : 0,
+    };
+    start(a);
+    set_tick(p);
+}
+
+void
+sc_client_call_many(process *p, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        p->n_acts++; // until it has called
+        sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 3000000), call, p, 0);
+    }
+}
+
+/* ---- the end ---- */
+
+static void
+on_stopping(sc_client_request *r, const sc_message *m, const sc_failure *why)
+{
+    act *a = SC_CONTAINER(r, act, request);
+    if (!m)
+        sc_sim_fail(a->client->world, "STOP is refused: %s", why->text);
+    done(a);
+}
+
+void
+sc_client_stop_cluster(process *p)
+{
+    start(new_act(p, NULL, SC_MSG_STOP, on_stopping));
+    set_tick(p);
+}
+
+/* ---- the process ---- */
+
+static int
+say(void *arg, const sc_message *m)
+{
+    return sc_net_say(arg, m);
+}
+
+static void
+on_event(void *arg, sc_client_event what, const sc_failure *why)
+{
+    process *p = arg;
+    if (what == SC_CLIENT_REFUSED || what == SC_CLIENT_UNREACHABLE)
+        sc_sim_fail(p->world, "%s cannot join: %s", p->name, why->text);
+}
+
+static void
+room(world *w, event *e)
+{
+    process *p = e->object;
+    p->is_full = false;
+    if (p->is_dead)
+        return;
+    sc_client_session_room(p->client, sc_sim_ms(w));
+    set_tick(p);
+}
+
+static void
+client_tick(world *w, event *e)
+{
+    process *p = e->object;
+    if (p->is_dead)
+        return;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
+        return;
+    }
+    if (!p->is_full && sc_sim_chance(w, w->shape.p_full)) {
+        p->is_full = true;
+        sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 50000), room, p, 0);
+    }
+    if (sc_sim_chance(w, 5))
+        maybe_drop(p);
+    sc_client_session_tick(p->client, sc_sim_ms(w));
+    set_tick(p);
+}
+
+process *
+sc_client_start(world *w, uint32_t place, const char *name)
+{
+    process *p = sc_sim_process(w, A_CLIENT, name, place);
+    sc_client_session_options options = {
+        .send = say,
+        .on_event = on_event,
+        .arg = p,
+        .endpoint = "sim",
+        .name = p->name,
+        .host = "sim",
+        .instance = p->instance,
+        .pid = 100 + place,
+        .heartbeat_ms = 200,
+        .lease_ms = 800,
+        .connect_timeout_ms = -1,
+    };
+    LIST_INIT(&p->acts);
+    SC_ASSERT(sc_client_session_new(&options, sc_sim_ms(w), &p->client) == 0);
+    p->tick = (event){.run = client_tick, .object = p, .is_kept = true};
+    set_tick(p);
+    return p;
+}
+
+void
+sc_client_message(process *p, const sc_message *m)
+{
+    sc_client_session_message(p->client, m, sc_sim_ms(p->world));
+    set_tick(p);
+}
+
+void
+sc_client_leave(process *p, bool says_bye)
+{
+    sc_trace(p->world, TRACE_LEAVE, p->number, says_bye, 0);
+    if (says_bye)
+        sc_client_session_close(p->client);
+    p->is_dead = true;
+    p->n_acts = 0;
+    sc_heap_remove(&p->world->events, &p->tick.node);
+    sc_net_cut(p, says_bye);
+}
+
+uint32_t
+sc_client_print(const process *p)
+{
+    const act *a;
+    LIST_FOREACH (a, &p->acts, node)
+        if (!a->is_done && !p->is_dead)
+            fprintf(stderr, "%s waits for %s of job %d\n", p->name,
+                    sc_message_name(a->request.message.type), a->plan ? (int)a->plan->number : -1);
+    return p->n_acts;
+}
+
+void
+sc_client_free_process(process *p)
+{
+    sc_client_session_free(&p->client);
+    for (act *a; (a = LIST_FIRST(&p->acts));) {
+        LIST_REMOVE(a, node);
+        sc_args_drop(&a->request.message);
+        if (a->request.chunks)
+            sc_chunks_fini(&a->chunks);
+        free(a->seen);
+        free(a);
+    }
+}

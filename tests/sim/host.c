@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The coordinator's process: what its shell does with the core's actions, on the simulated network
+ * and the model store. The store answers later and in any order. */
+#include <stdlib.h>
+
+#include "tests/sim/world.h"
+
+static void
+turn(world *w, event *e)
+{
+    (void)e;
+    if (w->core_stalled_until_us > w->now_us)
+        sc_sim_set(w, &w->core_turn, w->core_stalled_until_us + 1);
+    else
+        sc_core_turn(w->core, sc_sim_ms(w));
+}
+
+static void
+set_tick(world *w)
+{
+    int64_t next_ms = sc_core_next_ms(w->core);
+    if (next_ms == INT64_MAX) {
+        sc_heap_remove(&w->events, &w->core_tick.node);
+        return;
+    }
+    int64_t at_us = next_ms * US_A_MS > w->now_us ? next_ms * US_A_MS : w->now_us + 1;
+    if (w->core_tick.node.position == 0 || w->core_tick.node.deadline_ms != at_us)
+        sc_sim_set(w, &w->core_tick, at_us);
+}
+
+// Something was said to the core: its turn comes at once or a little later, with more.
+static void
+after_event(world *w)
+{
+    if (sc_sim_random(w, 2))
+        sc_core_turn(w->core, sc_sim_ms(w));
+    else if (w->core_turn.node.position == 0)
+        sc_sim_set(w, &w->core_turn, w->now_us + 1 + (int64_t)sc_sim_random(w, 200));
+    set_tick(w);
+    if (!w->shape.is_large || w->n_events - w->n_checked >= 1000) {
+        w->n_checked = w->n_events;
+        sc_core_check(w->core);
+    }
+}
+
+static void
+tick(world *w, event *e)
+{
+    (void)e;
+    if (w->core_stalled_until_us > w->now_us) { // what has arrived by then is handed in first
+        sc_sim_set(w, &w->core_tick, w->core_stalled_until_us + 2);
+        return;
+    }
+    sc_trace(w, TRACE_TICK, 0, 0, 0);
+    sc_core_tick(w->core, sc_sim_ms(w));
+    after_event(w);
+}
+
+typedef struct pending {
+    sc_model_question question;
+    int status;
+} pending;
+
+static void
+store_answers(world *w, event *e)
+{
+    pending *p = e->object;
+    if (w->core_stalled_until_us > w->now_us) {
+        e->owns_object = false;
+        sc_sim_after(w, w->core_stalled_until_us - w->now_us, store_answers, p, e->number)
+            ->owns_object = true;
+        return;
+    }
+    sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
+    sc_model_store_answer(w->store, &p->question, p->status, w->core, sc_sim_ms(w));
+    after_event(w);
+}
+
+static void
+emit(void *arg, const sc_action *action)
+{
+    world *w = arg;
+    sc_model_question question;
+    if (action->type == SC_ACTION_SEND) {
+        sc_net_tell(w, action->send.link, action->send.message);
+    } else if (action->type == SC_ACTION_EXIT) {
+        w->has_exited = true;
+    } else if (sc_model_store_act(w->store, action, &question)) {
+        pending *p = malloc(sizeof *p);
+        SC_ASSERT(p);
+        *p = (pending){question, 0};
+        if (question.type == SC_ASKED_STORED && w->shape.is_store_failing && sc_sim_chance(w, 50))
+            p->status = SC_ESTOREFULL;
+        int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
+        if (sc_sim_chance(w, 5))
+            us *= 100;
+        sc_sim_after(w, us, store_answers, p, w->n_events)->owns_object = true;
+    }
+}
+
+static void
+on_end(void *arg, const sc_uuid *job, const sc_model_result *result)
+{
+    sc_plan_ended(arg, job, result);
+}
+
+void
+sc_host_start(world *w)
+{
+    w->options = (sc_core_options){
+        .epoch = 1 + w->seed,
+        .seed = w->seed,
+        .pid = 1,
+        .host = "sim",
+        .started_unix_ms = 1700000000000,
+        .heartbeat_ms = 200,
+        .lease_ms = 800,
+        .staged_timeout_ms = 5000,
+        .waiting_ms = 50,
+        .drain_timeout_ms = 60000,
+        .queue_max_bytes = w->shape.is_store_small ? 64 << 10 : 64 << 20,
+        .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
+        .max_jobs = 100,
+    };
+    w->core_tick = (event){.run = tick, .is_kept = true};
+    w->core_turn = (event){.run = turn, .is_kept = true};
+    w->store = sc_model_store_new(on_end, w);
+    SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
+}
+
+void
+sc_host_message(world *w, conn *c, const sc_message *m)
+{
+    w->who_link = 0;
+    if (m->type == SC_MSG_DIED)
+        sc_plan_blame(w, &m->died, 1);
+    sc_core_message(w->core, c->link, m, sc_sim_ms(w));
+    if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard
+        sc_plan_blame(w, &m->died, -1);
+    after_event(w);
+}
+
+void
+sc_host_lost(world *w, uint64_t link)
+{
+    sc_trace(w, TRACE_LOST, link, 0, 0);
+    sc_core_send_failed(w->core, link, sc_sim_ms(w));
+    after_event(w);
+}
+
+void
+sc_host_free(world *w)
+{
+    sc_core_free(&w->core);
+    sc_model_store_free(&w->store);
+}

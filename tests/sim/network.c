@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections: messages travel encoded, each takes its time, their order holds within a connection
+ * and nowhere else. A broken connection loses what is on it; its process finds out by nothing but
+ * silence, and says its next word on a new one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/world.h"
+
+static void
+drop_packet(packet *p)
+{
+    sc_slice_drop(&p->header);
+    sc_slice_drop(&p->table);
+    sc_slice_drop(&p->bytes);
+    free(p);
+}
+
+static void
+drop_packets(conn *c, direction to)
+{
+    for (packet *p; (p = STAILQ_FIRST(&c->packets[to]));) {
+        STAILQ_REMOVE_HEAD(&c->packets[to], node);
+        drop_packet(p);
+    }
+}
+
+static conn *
+new_conn(process *p)
+{
+    world *w = p->world;
+    conn *c = calloc(1, sizeof *c);
+    if (w->n_conns == w->max_conns) {
+        w->max_conns = w->max_conns ? 2 * w->max_conns : 64;
+        w->conns = realloc(w->conns, w->max_conns * sizeof(conn *));
+    }
+    SC_ASSERT(c && w->conns);
+    w->conns[w->n_conns++] = c;
+    c->link = w->n_conns;
+    c->peer = p;
+    c->is_open = true;
+    STAILQ_INIT(&c->packets[TO_CORE]);
+    STAILQ_INIT(&c->packets[TO_PEER]);
+    return c;
+}
+
+/* ---- arriving ---- */
+
+static bool
+decode(world *w, const packet *p, sc_message *out, void **memory)
+{
+    // A copy of the exact size, gone after the call: whoever keeps a text too long is found.
+    *memory = malloc(p->header.len);
+    SC_ASSERT(*memory);
+    memcpy(*memory, p->header.data, p->header.len);
+    sc_error err = {0};
+    int rc = sc_message_decode(w->decoder, *memory, p->header.len, out, &err);
+    if (rc < 0)
+        sc_sim_fail(w, "%s does not decode: %s", sc_message_name(p->type), err.text);
+    out->table = p->table;
+    out->bytes = p->bytes;
+    return true;
+}
+
+static void
+hand_to_peer(conn *c, const sc_message *m)
+{
+    switch (c->peer->kind) {
+    case A_WORKER:
+        sc_worker_message(c->peer, m);
+        break;
+    case A_SUPERVISOR:
+        sc_supervisor_message(c->peer, m);
+        break;
+    case A_CLIENT:
+        sc_client_message(c->peer, m);
+        break;
+    }
+}
+
+static void
+deliver(world *w, event *e)
+{
+    conn *c = e->object;
+    direction to = (direction)e->number;
+    int64_t stalled_until_us = to == TO_CORE ? w->core_stalled_until_us : c->peer->stalled_until_us;
+    packet *p = STAILQ_FIRST(&c->packets[to]);
+    if (!p)
+        return;
+    if (stalled_until_us > w->now_us) {
+        sc_sim_after(w, stalled_until_us - w->now_us, deliver, c, to);
+        return;
+    }
+    STAILQ_REMOVE_HEAD(&c->packets[to], node);
+    sc_message m;
+    void *memory;
+    if (to == TO_CORE || (c->is_open && !c->peer->is_dead)) {
+        decode(w, p, &m, &memory);
+        sc_trace(w, to == TO_CORE ? TRACE_TO_CORE : TRACE_TO_PEER, c->link, p->type,
+                 (uint8_t)c->peer->name[0]);
+        if (to == TO_CORE)
+            sc_host_message(w, c, &m);
+        else
+            hand_to_peer(c, &m);
+        free(memory);
+    }
+    drop_packet(p);
+}
+
+/* ---- sending ---- */
+
+static packet *
+new_packet(world *w, const sc_message *m)
+{
+    packet *p = calloc(1, sizeof *p);
+    SC_ASSERT(p);
+    sc_buffer_clear(&w->encoded);
+    int rc = sc_message_encode(m, &w->encoded);
+    if (rc < 0)
+        sc_sim_fail(w, "%s does not encode: %s", sc_message_name(m->type), sc_error_text(rc));
+    p->type = m->type;
+    p->header = sc_slice_of(sc_blob_copy(w->encoded.data, w->encoded.len));
+    p->table = sc_slice_keep(m->table);
+    p->bytes = sc_slice_keep(m->bytes);
+    return p;
+}
+
+static void
+put(conn *c, direction to, const sc_message *m)
+{
+    world *w = c->peer->world;
+    int64_t at_us = w->now_us + 20 + (int64_t)sc_sim_random(w, (uint64_t)w->shape.delay_us);
+    packet *p = new_packet(w, m);
+    STAILQ_INSERT_TAIL(&c->packets[to], p, node);
+    if (at_us < c->last_us[to])
+        at_us = c->last_us[to];
+    c->last_us[to] = at_us;
+    sc_sim_after(w, at_us - w->now_us, deliver, c, to);
+}
+
+// Messages that may be said twice and change nothing the second time.
+static bool
+may_repeat(sc_message_type type)
+{
+    return type == SC_MSG_OPEN || type == SC_MSG_CHUNK || type == SC_MSG_COMMIT ||
+           type == SC_MSG_CALL || type == SC_MSG_RESULTS;
+}
+
+int
+sc_net_say(process *p, const sc_message *m)
+{
+    world *w = p->world;
+    if (p->is_dead)
+        return -EPIPE;
+    if (p->is_full)
+        return -EAGAIN;
+    if (!p->conn)
+        p->conn = new_conn(p);
+    put(p->conn, TO_CORE, m);
+    if (may_repeat(m->type) && sc_sim_chance(w, w->shape.p_duplicate))
+        put(p->conn, TO_CORE, m);
+    return 0;
+}
+
+static void
+lost(world *w, event *e)
+{
+    if (w->core_stalled_until_us > w->now_us)
+        sc_sim_after(w, w->core_stalled_until_us - w->now_us, lost, NULL, e->number);
+    else
+        sc_host_lost(w, e->number);
+}
+
+void
+sc_net_tell(world *w, uint64_t link, const sc_message *m)
+{
+    conn *c = w->conns[link - 1];
+    if (m->type == SC_MSG_WHO)
+        w->who_link = link;
+    if (c->is_open && !c->peer->is_dead)
+        put(c, TO_PEER, m);
+    else if (sc_sim_random(w, 4) > 0) // or it is not known yet, and vanishes
+        sc_sim_after(w, 10, lost, NULL, link);
+}
+
+void
+sc_net_cut(process *p, bool keeps_sent)
+{
+    conn *c = p->conn;
+    if (!c)
+        return;
+    sc_trace(p->world, TRACE_CUT, c->link, 0, 0);
+    p->world->n_cuts++;
+    c->is_open = false;
+    p->conn = NULL;
+    drop_packets(c, TO_PEER);
+    if (!keeps_sent)
+        drop_packets(c, TO_CORE);
+}
+
+void
+sc_net_delay(process *p, int64_t us)
+{
+    if (!p->conn)
+        return;
+    for (int to = 0; to < N_DIRECTIONS; to++)
+        p->conn->last_us[to] = p->world->now_us + us;
+}
+
+void
+sc_net_free(world *w)
+{
+    for (uint64_t i = 0; i < w->n_conns; i++) {
+        drop_packets(w->conns[i], TO_CORE);
+        drop_packets(w->conns[i], TO_PEER);
+        free(w->conns[i]);
+    }
+    free(w->conns);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs of a world: what each task is given, what it does at each attempt, and what its result must
+ * be. All of it follows from the seed and the task's index, so a result can be judged on its own.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "tests/sim/world.h"
+
+// A report of a death names every started task that may not be repeated: so many fit.
+enum { ONCE_MAX = 400 };
+
+const char *const sc_plan_handlers[N_HANDLERS] = {"fast", "cpu", "once", "once.cpu"};
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+    uint64_t z = (a ^ b * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+uint64_t
+sc_plan_hash(const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3;
+    return hash;
+}
+
+bool
+sc_plan_is_once(const plan *j)
+{
+    return j->handler == HANDLER_ONCE || j->handler == HANDLER_ONCE_CPU;
+}
+
+/* ---- making ---- */
+
+static uint64_t
+pick_size(world *w, uint32_t n_plans)
+{
+    if (!w->shape.is_large)
+        return 1 + sc_sim_random(w, 64 / n_plans);
+    return 1 + sc_sim_random(w, 2 * 20000 / n_plans);
+}
+
+static void
+make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
+{
+    uint64_t bits[2] = {sc_random_u64(&w->random), sc_random_u64(&w->random)};
+    j->id = sc_uuid_v7(1700000000000 + number, bits);
+    j->number = number;
+    j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
+    j->is_array = sc_sim_random(w, 2);
+    j->n_tasks = pick_size(w, n_plans);
+    if (sc_plan_is_once(j) && j->n_tasks > ONCE_MAX)
+        j->n_tasks = ONCE_MAX;
+    j->first = j->is_array && sc_sim_random(w, 2) ? sc_sim_random(w, 1 << 20) : 0;
+    j->retries = (uint32_t)sc_sim_random(w, 4);
+    j->priority = (uint32_t)sc_sim_random(w, SC_PRIORITIES);
+    j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
+    j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
+    j->slowness = (uint32_t)sc_sim_random(w, w->shape.is_large ? 2 : 4);
+    for (int i = 0; i < POISON_MAX; i++)
+        j->poison[i] = UINT64_MAX;
+    j->blames = calloc(j->n_tasks, sizeof *j->blames);
+    j->starts = calloc(j->n_tasks, sizeof *j->starts);
+    SC_ASSERT(j->blames && j->starts);
+}
+
+void
+sc_plan_make(world *w)
+{
+    w->n_plans = w->shape.n_plans;
+    w->plans = calloc(w->n_plans, sizeof *w->plans);
+    SC_ASSERT(w->plans);
+    for (uint32_t i = 0; i < w->n_plans; i++)
+        make_one(w, &w->plans[i], i, w->n_plans);
+    for (uint64_t i = 0, n = sc_sim_random(w, POISON_MAX + 1); i < n; i++) {
+        plan *j = &w->plans[sc_sim_random(w, w->n_plans)];
+        j->poison[i] = j->first + sc_sim_random(w, j->n_tasks);
+    }
+}
+
+void
+sc_plan_free(world *w)
+{
+    for (uint32_t i = 0; i < w->n_plans; i++) {
+        free(w->plans[i].blames);
+        free(w->plans[i].starts);
+    }
+    free(w->plans);
+}
+
+plan *
+sc_plan_find(world *w, const sc_uuid *id)
+{
+    for (uint32_t i = 0; i < w->n_plans; i++)
+        if (memcmp(&w->plans[i].id, id, sizeof *id) == 0)
+            return &w->plans[i];
+    return NULL;
+}
+
+/* ---- payloads, values ---- */
+
+uint32_t
+sc_plan_max_payload(const plan *j)
+{
+    return 96 + j->pad_bytes;
+}
+
+uint32_t
+sc_plan_payload(const world *w, const plan *j, uint64_t index, char *out, uint32_t size)
+{
+    uint32_t pad = 0;
+    if (!j->is_array && j->pad_bytes)
+        pad = (uint32_t)(mix(w->seed ^ j->number, index) % j->pad_bytes);
+    int n = snprintf(out, size, "{\"job\":%" PRIu32 ",\"index\":%" PRIu64 ",\"pad\":\"%*s\"}",
+                     j->number, index, (int)pad, "");
+    SC_ASSERT(n > 0 && (uint32_t)n < size);
+    return (uint32_t)n;
+}
+
+uint32_t
+sc_plan_value(uint64_t payload_hash, char *out, uint32_t size)
+{
+    int n =
+        snprintf(out, size, "\"%016" PRIx64 "%*s\"", payload_hash, (int)(payload_hash % 40), "");
+    SC_ASSERT(n > 0 && (uint32_t)n < size);
+    return (uint32_t)n;
+}
+
+/* ---- behaviour ---- */
+
+static bool
+is_poison(const plan *j, uint64_t index)
+{
+    for (int i = 0; i < POISON_MAX; i++)
+        if (j->poison[i] == index)
+            return true;
+    return false;
+}
+
+static uint64_t
+character(const world *w, const plan *j, uint64_t index)
+{
+    return mix(mix(w->seed, j->number + 1), index);
+}
+
+static uint32_t
+n_failures(uint64_t character)
+{
+    return character % 16 == 0 ? 1 + (uint32_t)(character >> 8) % 4 : 0;
+}
+
+static bool
+is_hopeless(uint64_t character)
+{
+    return character % 64 == 1;
+}
+
+static int64_t
+takes_us(const plan *j, uint64_t h)
+{
+    static const int64_t most_us[] = {100, 2000, 50000, 50000};
+    if (j->slowness == 3 && h % 8 == 0)
+        return (int64_t)(h >> 8) % 3000000;
+    return 5 + (int64_t)(h >> 8) % most_us[j->slowness];
+}
+
+behaviour
+sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt)
+{
+    uint64_t c = character(w, j, index);
+    behaviour b = {takes_us(j, mix(c, attempt)), DOES_END};
+    if (is_poison(j, index))
+        b.does = DOES_CRASH;
+    else if (is_hopeless(c))
+        b.does = DOES_FAIL;
+    else if (attempt <= n_failures(c))
+        b.does = DOES_RETRY;
+    return b;
+}
+
+/* ---- judging ---- */
+
+static bool
+has_code(const sc_model_result *r, const char *code)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "\"code\":\"%s\"", code);
+    return memmem(r->value, r->len, text, (size_t)n) != NULL;
+}
+
+// Ends that come from what befell the cluster; each needs its cause.
+static bool
+is_excused(const world *w, const plan *j, const sc_model_result *r)
+{
+    if (has_code(r, "unknown_outcome"))
+        return sc_plan_is_once(j);
+    if (has_code(r, "store_full"))
+        return w->shape.is_store_small;
+    return has_code(r, "poison") && j->blames[r->index - j->first] == SC_POISON_COUNT;
+}
+
+static const char *
+wrong_with(const world *w, const plan *j, const sc_model_result *r)
+{
+    char payload[256], value[128];
+    uint64_t c = character(w, j, r->index);
+    uint32_t n_fails = n_failures(c);
+    if (r->outcome == SC_CANCELLED)
+        return "nobody cancelled it";
+    if (r->outcome == SC_DEAD && is_excused(w, j, r))
+        return NULL;
+    if (is_poison(j, r->index))
+        return "poison does not end like this";
+    if (is_hopeless(c))
+        return r->outcome == SC_DEAD && has_code(r, "final") && r->attempt == 1 ? NULL
+                                                                                : "is hopeless";
+    if (n_fails > j->retries)
+        return r->outcome == SC_DEAD && has_code(r, "flaky") && r->attempt == j->retries + 1
+                   ? NULL
+                   : "fails too often";
+    if (r->outcome != SC_DONE)
+        return "it should be done";
+    if (r->attempt != n_fails + 1)
+        return "another attempt should have done it";
+    uint32_t n = sc_plan_payload(w, j, r->index, payload, sizeof payload);
+    n = sc_plan_value(sc_plan_hash(payload, n), value, sizeof value);
+    return n == r->len && memcmp(value, r->value, n) == 0 ? NULL : "another value";
+}
+
+void
+sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
+{
+    plan *j = sc_plan_find(w, job);
+    if (!j || r->index < j->first || r->index - j->first >= j->n_tasks)
+        sc_sim_fail(w, "a task %" PRIu64 " of no job ended", r->index);
+    const char *wrong = sc_history_end(w->history, job, r->index);
+    if (!wrong)
+        wrong = wrong_with(w, j, r);
+    if (wrong)
+        sc_sim_fail(w, "task %" PRIu64 " of job %u (%s): %s; outcome %u attempt %u blames %u %.*s",
+                    r->index, j->number, sc_plan_handlers[j->handler], wrong, r->outcome,
+                    r->attempt, j->blames[r->index - j->first], (int)r->len, r->value);
+}
+
+void
+sc_plan_blame(world *w, const sc_died *died, int by)
+{
+    const sc_task_ref *refs = died->started.items;
+    uint32_t n_executing = 0;
+    for (uint32_t i = 0; i < died->started.n; i++)
+        n_executing += refs[i].is_executing;
+    for (uint32_t i = 0; i < died->started.n; i++) {
+        plan *j = sc_plan_find(w, &refs[i].job);
+        bool is_blamed = false;
+        if (died->death == SC_DEATH_FAULT)
+            is_blamed = refs[i].is_executing || n_executing == 0;
+        else if (died->death == SC_DEATH_STALLED)
+            is_blamed = refs[i].is_on_loop;
+        else if (died->death == SC_DEATH_KILLED)
+            is_blamed = died->started.n == 1;
+        if (j && is_blamed && !sc_history_has_ended(w->history, &j->id, refs[i].index))
+            j->blames[refs[i].index - j->first] =
+                (uint8_t)(j->blames[refs[i].index - j->first] + by);
+    }
+}
+
+void
+sc_plan_check_end(world *w)
+{
+    sc_uuid id;
+    uint64_t index;
+    sc_cluster counters;
+    sc_core_counters(w->core, &counters);
+    if (sc_history_next_open(w->history, &id, &index))
+        sc_sim_fail(w, "task %" PRIu64 " of job %u never ended", index,
+                    sc_plan_find(w, &id)->number);
+    if (counters.queued + counters.delayed + counters.running + counters.jobs_open > 0)
+        sc_sim_fail(
+            w, "jobs are open: %" PRIu64 " tasks queued, %" PRIu64 " delayed, %" PRIu64 " running",
+            counters.queued, counters.delayed, counters.running);
+    if (sc_model_store_n_twice(w->store) > 0)
+        sc_sim_fail(w, "%" PRIu64 " results were counted twice", sc_model_store_n_twice(w->store));
+    if (sc_model_store_bytes(w->store) != counters.memory_bytes)
+        sc_sim_fail(w, "the store holds %" PRIu64 " bytes, the core believes %" PRIu64,
+                    sc_model_store_bytes(w->store), counters.memory_bytes);
+    if (counters.jobs_open == 0 && sc_model_store_n_chunks(w->store) > 0)
+        sc_sim_fail(w, "%" PRIu64 " payloads were never dropped",
+                    sc_model_store_n_chunks(w->store));
+    for (uint32_t i = 0; i < w->n_plans; i++)
+        for (uint64_t k = 0; k < w->plans[i].n_tasks; k++)
+            if (w->plans[i].blames[k] > SC_POISON_COUNT)
+                sc_sim_fail(w, "task %" PRIu64 " of job %u ran on after three deaths", k, i);
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Worker processes around the real session: an executor that ends each task as its plan says, and
+ * crashes where it says so; and their supervisor, which reports deaths and starts new ones. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "tests/sim/world.h"
+
+enum {
+    TICK_MS = 50,
+    TASK_LEASE_MS = 5000,
+    MAX_REFS = 512,
+};
+
+static void step(process *p);
+static void tell_deaths(process *p);
+
+/* ---- tasks ---- */
+
+static void
+end_task(running *t, int64_t now_ms)
+{
+    static const char flaky[] = "{\"code\":\"flaky\",\"message\":\"not this time\"}";
+    static const char final[] = "{\"code\":\"final\",\"message\":\"never\"}";
+    process *p = t->worker;
+    char value[128];
+    sc_ending e = {.outcome = SC_DEAD, .data = flaky, .len = sizeof flaky - 1};
+    e.is_retryable = t->behaviour.does == DOES_RETRY;
+    if (t->behaviour.does == DOES_FAIL) {
+        e.data = final;
+        e.len = sizeof final - 1;
+    } else if (t->behaviour.does == DOES_END) {
+        e.outcome = SC_DONE;
+        e.data = value;
+        e.len = sc_plan_value(t->call_hash, value, sizeof value);
+    }
+    t->has_ended = true;
+    LIST_REMOVE(t, node);
+    STAILQ_INSERT_TAIL(&p->finished, t, ended);
+    p->busy[t->kind]--;
+    sc_session_measure(p->session, t->handler, (p->world->now_us - t->started_us) * 1000 + 1);
+    sc_session_end(p->session, &t->started, &e, now_ms);
+}
+
+static void
+task_due(world *w, event *e)
+{
+    running *t = e->object;
+    process *p = t->worker;
+    if (p->is_dead || t->has_ended)
+        return;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_after(w, p->stalled_until_us + 3 - w->now_us, task_due, t, 0);
+        return;
+    }
+    sc_trace(w, TRACE_END, p->number, t->index, t->plan ? t->plan->number : UINT64_MAX);
+    if (t->behaviour.does == DOES_CRASH) {
+        t->ref.is_executing = t->ref.is_on_loop = true;
+        sc_worker_kill(p, SC_DEATH_FAULT);
+        return;
+    }
+    end_task(t, sc_sim_ms(w));
+    step(p);
+}
+
+// What the worker was given must be what the client gave.
+static void
+check_args(running *t)
+{
+    world *w = t->worker->world;
+    sc_buffer scratch;
+    sc_slice args;
+    char want[256];
+    sc_buffer_init(&scratch, 0);
+    if (sc_started_args(&t->started, &scratch, &args) < 0)
+        sc_sim_fail(w, "arguments of task %" PRIu64 " cannot be joined", t->index);
+    t->call_hash = sc_plan_hash(args.data, args.len);
+    if (t->plan) {
+        uint32_t n = sc_plan_payload(w, t->plan, t->index, want, sizeof want);
+        if (n != args.len || memcmp(want, args.data, n) != 0)
+            sc_sim_fail(w, "task %" PRIu64 " of job %u was given %.*s", t->index, t->plan->number,
+                        (int)args.len, (const char *)args.data);
+    }
+    sc_buffer_fini(&scratch);
+}
+
+// A task that may not be repeated starts once an attempt.
+static void
+check_once(running *t)
+{
+    plan *j = t->plan;
+    if (!j || !sc_plan_is_once(j))
+        return;
+    uint16_t *last = &j->starts[t->index - j->first];
+    if (t->attempt <= *last)
+        sc_sim_fail(t->worker->world,
+                    "task %" PRIu64 " of job %u, not to be repeated, starts again", t->index,
+                    j->number);
+    *last = (uint16_t)t->attempt;
+}
+
+static void
+start_task(process *p, sc_slot_kind kind, running *t)
+{
+    world *w = p->world;
+    const sc_assignment *a = t->started.assignment;
+    t->worker = p;
+    t->kind = kind;
+    t->plan = sc_plan_find(w, &a->job);
+    t->index = sc_started_index(&t->started);
+    t->attempt = a->attempt;
+    t->handler = a->handler;
+    t->started_us = w->now_us;
+    t->ref = (sc_task_ref){a->job, a->token, t->index, kind == SC_SLOT_THREAD, false};
+    p->busy[kind]++;
+    w->n_started++;
+    LIST_INSERT_HEAD(&p->running, t, node);
+    check_args(t);
+    check_once(t);
+    if (t->plan)
+        t->behaviour = sc_plan_behaviour(w, t->plan, t->index, t->attempt);
+    else
+        t->behaviour =
+            (behaviour){(int64_t)(t->call_hash % (t->call_hash % 16 ? 5000 : 400000)), DOES_END};
+    sc_sim_after(w, t->behaviour.takes_us, task_due, t, 0);
+}
+
+static void
+step(process *p)
+{
+    world *w = p->world;
+    const uint32_t slots[] = {p->hello.slots_async, p->hello.slots_thread};
+    for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++)
+        while (p->busy[kind] < slots[kind]) {
+            running *t = calloc(1, sizeof *t);
+            SC_ASSERT(t);
+            if (!sc_session_take(p->session, (sc_slot_kind)kind, &t->started)) {
+                free(t);
+                break;
+            }
+            start_task(p, (sc_slot_kind)kind, t);
+        }
+    sc_session_flush(p->session, sc_sim_ms(w));
+    if (!sc_session_check(p->session))
+        sc_sim_fail(w, "the session of worker %u does not agree with itself", p->number);
+    if (sc_session_n_waiting(p->session) + sc_session_n_running(p->session) > p->hello.credit_tasks)
+        sc_sim_fail(w, "worker %u holds more than its credit", p->number);
+}
+
+/* ---- what the session asks for ---- */
+
+static int
+say(void *arg, const sc_message *m)
+{
+    return sc_net_say(arg, m);
+}
+
+static void
+cancel(void *arg, sc_started *task)
+{
+    running *t = SC_CONTAINER(task, running, started);
+    process *p = arg;
+    // Some handlers look whether they are wanted, most do not.
+    if (sc_sim_random(p->world, 2))
+        end_task(t, sc_sim_ms(p->world));
+}
+
+static void
+leave(process *p)
+{
+    p->is_dead = true;
+    sc_session_free(&p->session);
+    if (p->world->supervisor)
+        tell_deaths(p->world->supervisor);
+}
+
+void
+sc_worker_message(process *p, const sc_message *m)
+{
+    if (m->type == SC_MSG_STOP)
+        sc_session_drain(p->session, sc_sim_ms(p->world));
+    sc_session_message(p->session, m, sc_sim_ms(p->world));
+    step(p);
+}
+
+static void
+worker_tick(world *w, event *e)
+{
+    process *p = e->object;
+    if (p->is_dead)
+        return;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
+        return;
+    }
+    p->is_full = sc_sim_chance(w, w->shape.p_full);
+    sc_session_tick(p->session, sc_sim_ms(w), (w->now_us - p->tick_wanted_us) / US_A_MS);
+    step(p);
+    if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {
+        if (sc_session_member(p->session)->code != 0)
+            sc_sim_fail(w, "worker %u was %s", p->number, sc_session_member(p->session)->text);
+        leave(p);
+        return;
+    }
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
+
+/* ---- start and death ---- */
+
+static void
+offer(process *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < N_HANDLERS; i++) {
+        if (p->number > 0 && sc_sim_random(p->world, 5) == 0)
+            continue; // the worker at place 0 can do everything
+        p->handlers[n++] = (sc_hello_handler){
+            .name = sc_text_of(sc_plan_handlers[i]),
+            .kind = i % 2 ? SC_SLOT_THREAD : SC_SLOT_ASYNC,
+            .is_once = i >= HANDLER_ONCE,
+        };
+    }
+    if (n == 0)
+        p->handlers[n++] = (sc_hello_handler){.name = sc_text_of(sc_plan_handlers[0])};
+    p->hello.handlers = (sc_list){p->handlers, n};
+}
+
+void
+sc_worker_start(world *w, uint32_t place)
+{
+    char name[16];
+    snprintf(name, sizeof name, "w%u", place);
+    process *p = sc_sim_process(w, A_WORKER, name, place);
+    w->workers[place] = p;
+    p->hello = (sc_hello){
+        .role = SC_ROLE_WORKER,
+        .name = sc_text_of(p->name),
+        .instance = p->instance,
+        .protocol_min = 1,
+        .protocol_max = 1,
+        .version = sc_text_of("sim"),
+        .host = sc_text_of("sim"),
+        .supervisor = w->supervisor->instance,
+        .slots_async = 1 + (uint32_t)sc_sim_random(w, 8),
+        .slots_thread = 1 + (uint32_t)sc_sim_random(w, 3),
+        .credit_tasks = 1 + (uint32_t)sc_sim_random(w, w->shape.is_large ? 4000 : 40),
+        .credit_bytes = 500 + sc_sim_random(w, w->shape.is_large ? 500000 : 5000),
+    };
+    offer(p);
+    sc_session_config config = {
+        .hello = &p->hello,
+        .heartbeat_ms = 200,
+        .lease_ms = 800,
+        .result_max_bytes = 2000 + sc_sim_random(w, 1 << 20),
+        .actions = {say, cancel, p},
+    };
+    LIST_INIT(&p->running);
+    STAILQ_INIT(&p->finished);
+    SC_ASSERT(sc_session_new(&config, sc_sim_ms(w), &p->session) == 0);
+    p->tick = (event){.run = worker_tick, .object = p, .is_kept = true};
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
+
+static void
+start_again(world *w, event *e)
+{
+    if (!w->is_stopping)
+        sc_worker_start(w, (uint32_t)e->number);
+}
+
+// What the supervisor finds in the page: tasks that had started. A task that may not be repeated
+// counts as started until its result is safe.
+static uint32_t
+read_page(process *p, sc_task_ref *refs)
+{
+    uint32_t n = 0;
+    running *t;
+    LIST_FOREACH(t, &p->running, node)
+    if (n < MAX_REFS)
+        refs[n++] = t->ref;
+    STAILQ_FOREACH(t, &p->finished, ended)
+    {
+        bool is_once = t->handler < p->hello.handlers.n && p->handlers[t->handler].is_once;
+        if (!is_once || !t->plan || n == MAX_REFS ||
+            sc_history_has_ended(p->world->history, &t->plan->id, t->index))
+            continue;
+        refs[n] = t->ref;
+        refs[n].is_executing = refs[n].is_on_loop = false;
+        n++;
+    }
+    return n;
+}
+
+static void
+found_dead(world *w, event *e)
+{
+    report *r = e->object;
+    STAILQ_INSERT_TAIL(&w->supervisor->reports, r, node);
+    tell_deaths(w->supervisor);
+}
+
+void
+sc_worker_kill(process *p, sc_death death)
+{
+    world *w = p->world;
+    report *r = &p->report;
+    r->refs = calloc(MAX_REFS, sizeof *r->refs);
+    SC_ASSERT(r->refs);
+    r->worker = p;
+    r->death = death;
+    r->n_refs = read_page(p, r->refs);
+    w->n_crashes++;
+    sc_trace(w, TRACE_DIE, p->number, death, r->n_refs);
+    p->is_dead = true;
+    for (running *t; (t = LIST_FIRST(&p->running));)
+        end_task(t, sc_sim_ms(w)); // the session wants none executing; nothing of this is said
+    sc_session_free(&p->session);
+    sc_net_cut(p, sc_sim_random(w, 2));
+    // Mostly at once; sometimes after the silence has told.
+    uint64_t most_us = sc_sim_random(w, 5) ? 20000 : 2000000;
+    sc_sim_after(w, 1000 + (int64_t)sc_sim_random(w, most_us), found_dead, r, 0);
+    sc_sim_after(w, 5000 + (int64_t)sc_sim_random(w, 300000), start_again, NULL, p->number);
+}
+
+/* ---- the supervisor ---- */
+
+static bool
+workers_are_gone(const world *w)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++)
+        if (w->workers[i] && !w->workers[i]->is_dead)
+            return false;
+    return true;
+}
+
+// Says what it has to say, as far as it can.
+static void
+tell_deaths(process *p)
+{
+    for (report *r; (r = STAILQ_FIRST(&p->reports));) {
+        sc_message m = {.type = SC_MSG_DIED};
+        m.died = (sc_died){
+            sc_text_of(r->worker->name), r->worker->instance, r->death, 0, {r->refs, r->n_refs}};
+        if (sc_member_send(&p->member, &m, sc_sim_ms(p->world)) != 0)
+            return;
+        STAILQ_REMOVE_HEAD(&p->reports, node);
+    }
+    if (p->is_draining && workers_are_gone(p->world))
+        sc_member_leave(&p->member, "stopped", sc_sim_ms(p->world));
+}
+
+void
+sc_supervisor_message(process *p, const sc_message *m)
+{
+    world *w = p->world;
+    (void)sc_member_message(&p->member, m, sc_sim_ms(w));
+    if (m->type == SC_MSG_STOP && !p->is_draining) {
+        p->is_draining = true;
+        for (uint32_t i = 0; i < w->shape.n_workers; i++)
+            if (w->workers[i] && !w->workers[i]->is_dead)
+                sc_session_drain(w->workers[i]->session, sc_sim_ms(w));
+    }
+    tell_deaths(p);
+}
+
+static void
+kill_stalled(world *w)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
+        process *p = w->workers[i];
+        if (p && !p->is_dead && w->now_us - p->tick_wanted_us > TASK_LEASE_MS * US_A_MS)
+            sc_worker_kill(p, SC_DEATH_STALLED);
+    }
+}
+
+static void
+supervisor_tick(world *w, event *e)
+{
+    process *p = e->object;
+    int64_t late_us = w->now_us - p->tick_wanted_us;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
+        return;
+    }
+    kill_stalled(w);
+    sc_member_tick(&p->member, sc_sim_ms(w), late_us > 100 * US_A_MS ? late_us / US_A_MS : 0);
+    if (sc_member_must_say(&p->member, sc_sim_ms(w)))
+        (void)sc_member_send(&p->member, &(sc_message){.type = SC_MSG_HEARTBEAT}, sc_sim_ms(w));
+    tell_deaths(p);
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
+
+void
+sc_supervisor_start(world *w)
+{
+    process *p = sc_sim_process(w, A_SUPERVISOR, "sup", 0);
+    w->supervisor = p;
+    p->hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
+                          .name = sc_text_of(p->name),
+                          .instance = p->instance,
+                          .protocol_min = 1,
+                          .protocol_max = 1,
+                          .version = sc_text_of("sim"),
+                          .host = sc_text_of("sim")};
+    sc_member_config config = {.hello = &p->hello,
+                               .heartbeat_ms = 200,
+                               .lease_ms = 800,
+                               .task_max_bytes = SC_TASK_MAX_BYTES,
+                               .send = say,
+                               .arg = p};
+    STAILQ_INIT(&p->reports);
+    sc_member_init(&p->member, &config, sc_sim_ms(w));
+    p->tick = (event){.run = supervisor_tick, .object = p, .is_kept = true};
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
+
+void
+sc_worker_free(process *p)
+{
+    p->is_dead = true;
+    for (running *t; (t = LIST_FIRST(&p->running));)
+        end_task(t, sc_sim_ms(p->world));
+    sc_session_free(&p->session);
+    for (running *t; (t = STAILQ_FIRST(&p->finished));) {
+        STAILQ_REMOVE_HEAD(&p->finished, ended);
+        free(t);
+    }
+    free(p->report.refs);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A simulated cluster: the real core, real sessions of workers, supervisors and clients, and
+ * between them a network, a store and processes that misbehave. Everything comes from one seed, in
+ * virtual time.
+ *
+ *   world.c    the events in their order, what goes wrong when, start and end
+ *   network.c  connections and what travels on them
+ *   host.c     the coordinator's process: core and store
+ *   worker.c   worker processes and their supervisor
+ *   client.c   clients: uploads, calls, readers
+ *   plan.c     jobs, what each task does, what its result must be
+ *   trace.c    what happened last, and the hash of it all
+ *
+ * Objects live until the world ends, so an event may point to what is gone. */
+#ifndef SC_SIM_WORLD_H
+#define SC_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/heap.h"
+#include "base/random.h"
+#include "client/session.h"
+#include "coordinator/core.h"
+#include "tests/support/history.h"
+#include "tests/support/model_store.h"
+#include "worker/session.h"
+
+enum {
+    N_HANDLERS = 4,
+    N_TRACED = 50,
+    MAX_WORKERS = 8,
+    MAX_CLIENTS = 6,
+    US_A_MS = 1000,
+    POISON_MAX = 2, // poison tasks of a world
+};
+
+typedef struct world world;
+typedef struct process process;
+
+/* ---- events ---- */
+
+typedef struct event event;
+typedef void (*event_run)(world *w, event *e);
+struct event {
+    sc_heap_node node; // due, in microseconds
+    event_run run;
+    void *object;
+    uint64_t number;
+    bool is_kept;     // part of another object
+    bool owns_object; // free()s it with itself
+};
+
+/* ---- trace ---- */
+
+typedef enum trace_kind {
+    TRACE_TO_CORE,
+    TRACE_TO_PEER,
+    TRACE_LOST,
+    TRACE_STORE,
+    TRACE_TICK,
+    TRACE_LATE,
+    TRACE_END,
+    TRACE_DIE,
+    TRACE_START,
+    TRACE_CUT,
+    TRACE_STALL,
+    TRACE_LEAVE,
+    TRACE_PHASE,
+    N_TRACE_KINDS
+} trace_kind;
+
+typedef struct trace_line {
+    int64_t at_us;
+    trace_kind kind;
+    uint64_t a, b, c;
+} trace_line;
+
+/* ---- network ---- */
+
+typedef struct packet packet;
+struct packet {
+    STAILQ_ENTRY(packet) node;
+    sc_message_type type;
+    sc_slice header, table, bytes;
+};
+STAILQ_HEAD(packets, packet);
+
+typedef enum direction { TO_CORE, TO_PEER, N_DIRECTIONS } direction;
+
+typedef struct conn {
+    uint64_t link;
+    process *peer;
+    bool is_open;
+    struct packets packets[N_DIRECTIONS]; // in flight; an event each
+    int64_t last_us[N_DIRECTIONS];        // nothing arrives before what was sent before it
+} conn;
+
+/* ---- plan ---- */
+
+typedef enum handler_kind {
+    HANDLER_FAST,
+    HANDLER_CPU,
+    HANDLER_ONCE,
+    HANDLER_ONCE_CPU
+} handler_kind;
+
+typedef struct plan {
+    sc_uuid id;
+    uint32_t number;
+    handler_kind handler;
+    bool is_array;
+    uint64_t first, n_tasks;
+    uint32_t retries, priority, backoff_ms;
+    uint32_t pad_bytes;          // payloads are at most so much longer than they need to be
+    uint32_t slowness;           // 0: tasks of microseconds .. 3: some of seconds
+    uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
+    bool is_accepted;
+    uint8_t *blames;  // by task: deaths it is blamed for, as the supervisor's reports say
+    uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
+} plan;
+
+/* What a task does in one attempt. */
+typedef struct behaviour {
+    int64_t takes_us;
+    enum { DOES_END, DOES_RETRY, DOES_FAIL, DOES_CRASH } does;
+} behaviour;
+
+/* ---- processes ---- */
+
+typedef enum process_kind { A_WORKER, A_SUPERVISOR, A_CLIENT } process_kind;
+
+typedef struct running running; // a task that a worker executes
+struct running {
+    sc_started started;
+    process *worker;
+    plan *plan; // NULL: a call
+    uint64_t index;
+    uint32_t attempt;
+    uint32_t handler;
+    sc_slot_kind kind;
+    sc_task_ref ref;
+    behaviour behaviour;
+    uint64_t call_hash;
+    int64_t started_us;
+    bool has_ended;
+    LIST_ENTRY(running) node;    // process.running
+    STAILQ_ENTRY(running) ended; // process.finished: once-tasks whose results may be unacknowledged
+};
+
+typedef struct report report; // a death to be told
+struct report {
+    STAILQ_ENTRY(report) node;
+    process *worker;
+    sc_death death;
+    sc_task_ref *refs;
+    uint32_t n_refs;
+};
+
+typedef struct act act; // what a client wants: client.c
+
+struct process {
+    process_kind kind;
+    world *world;
+    char name[16];
+    uint64_t instance;
+    uint32_t number; // of the worker's or client's place
+    conn *conn;
+    bool is_dead, is_draining;
+    int64_t stalled_until_us;
+    event tick;
+    int64_t tick_wanted_us;
+    bool is_full; // its sends find a full queue
+    // worker
+    sc_session *session;
+    sc_hello hello;
+    sc_hello_handler handlers[N_HANDLERS];
+    uint32_t busy[SC_N_SLOT_KINDS];
+    LIST_HEAD(, running) running;
+    STAILQ_HEAD(, running) finished;
+    report report; // of its death
+    // supervisor
+    sc_member member;
+    STAILQ_HEAD(, report) reports;
+    // client
+    sc_client_session *client;
+    LIST_HEAD(, act) acts;
+    uint32_t n_acts; // not done
+};
+
+/* ---- the world ---- */
+
+typedef struct shape {
+    bool is_large;
+    uint32_t n_workers, n_clients, n_plans, n_calls;
+    int64_t chaos_ms;                                        // how long things go wrong
+    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave; // per chaos event, in 1/1000
+    uint32_t p_duplicate, p_full;                            // per message, in 1/1000
+    int64_t delay_us, store_us;                              // at most
+    bool is_store_small, is_store_failing;
+} shape;
+
+struct world {
+    uint64_t seed;
+    bool is_verbose;
+    sc_random random;
+    shape shape;
+    int64_t now_us;
+    uint64_t n_events, n_checked;
+    sc_heap events;
+    bool is_calm, is_auditing, is_stopping, has_exited;
+    // host
+    sc_core *core;
+    sc_core_options options;
+    sc_model_store *store;
+    event core_tick, core_turn;
+    int64_t core_stalled_until_us;
+    uint64_t who_link; // the core has just asked WHO here
+    // network
+    conn **conns; // by link - 1
+    uint64_t n_conns, max_conns;
+    sc_decoder *decoder;
+    sc_buffer encoded;
+    // processes
+    process **processes; // all that ever were
+    uint32_t n_processes, max_processes;
+    process *workers[MAX_WORKERS]; // the present one at each place
+    process *clients[MAX_CLIENTS];
+    process *supervisor;
+    process *auditor;
+    // plan
+    plan *plans;
+    uint32_t n_plans;
+    sc_history *history;
+    uint64_t n_started, n_crashes, n_cuts, n_stalls, n_calls_done, n_calls_failed, n_rows_read;
+    // trace
+    trace_line traced[N_TRACED];
+    uint64_t n_traced, hash;
+};
+
+/* trace.c */
+void sc_trace(world *w, trace_kind kind, uint64_t a, uint64_t b, uint64_t c);
+void sc_trace_print(const world *w);
+_Noreturn void sc_sim_fail(const world *w, const char *format, ...) SC_PRINTF(2, 3);
+
+/* world.c */
+uint64_t sc_sim_random(world *w, uint64_t below);
+/** True once in a while: `p` of 1000 times, and never once the world is calm. */
+bool sc_sim_chance(world *w, uint32_t p);
+event *sc_sim_after(world *w, int64_t us, event_run run, void *object, uint64_t number);
+void sc_sim_set(world *w, event *e, int64_t at_us);
+int64_t sc_sim_ms(const world *w);
+process *sc_sim_process(world *w, process_kind kind, const char *name, uint32_t number);
+/** One world from start to end. @return the hash of its trace */
+uint64_t sc_sim_world(uint64_t seed, bool is_verbose);
+/** The world that runs, for a signal handler. */
+const world *sc_sim_current(void);
+
+/* network.c */
+/** A process says something to the coordinator. @return 0 or -EAGAIN */
+int sc_net_say(process *p, const sc_message *m);
+/** The coordinator says something. */
+void sc_net_tell(world *w, uint64_t link, const sc_message *m);
+/** The connection of a process breaks; what is in flight is lost (`keeps_sent`: but not what the
+ *  process had sent). */
+void sc_net_cut(process *p, bool keeps_sent);
+/** Everything on a connection takes that much longer from now on. */
+void sc_net_delay(process *p, int64_t us);
+void sc_net_free(world *w);
+
+/* host.c */
+void sc_host_start(world *w);
+void sc_host_message(world *w, conn *c, const sc_message *m);
+void sc_host_lost(world *w, uint64_t link);
+void sc_host_free(world *w);
+
+/* worker.c */
+void sc_worker_start(world *w, uint32_t place);
+void sc_worker_message(process *p, const sc_message *m);
+void sc_worker_kill(process *p, sc_death death);
+void sc_supervisor_start(world *w);
+void sc_supervisor_message(process *p, const sc_message *m);
+void sc_worker_free(process *p);
+
+/* client.c */
+process *sc_client_start(world *w, uint32_t place, const char *name);
+void sc_client_message(process *p, const sc_message *m);
+void sc_client_submit(process *p, plan *j);
+void sc_client_call_many(process *p, uint32_t n);
+void sc_client_read_all(process *p, plan *j, sc_read_order order);
+void sc_client_stop_cluster(process *p);
+/** It goes, with or without a word. */
+void sc_client_leave(process *p, bool says_bye);
+/** Prints what it waits for. @return how many things */
+uint32_t sc_client_print(const process *p);
+void sc_client_free_process(process *p);
+
+/* plan.c */
+extern const char *const sc_plan_handlers[N_HANDLERS];
+void sc_plan_make(world *w);
+void sc_plan_free(world *w);
+/** Its tasks may not be repeated. */
+bool sc_plan_is_once(const plan *j);
+plan *sc_plan_find(world *w, const sc_uuid *id);
+/** The payload of a task. @return its length */
+uint32_t sc_plan_payload(const world *w, const plan *j, uint64_t index, char *out, uint32_t size);
+uint32_t sc_plan_max_payload(const plan *j);
+/** The value that a task with this payload gives. @return its length */
+uint32_t sc_plan_value(uint64_t payload_hash, char *out, uint32_t size);
+uint64_t sc_plan_hash(const void *data, size_t len);
+behaviour sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt);
+/** A task ended in the store: is that what it must be? */
+void sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *result);
+/** Counts (+1) whom a report blames, or takes that back (-1). */
+void sc_plan_blame(world *w, const sc_died *died, int by);
+void sc_plan_check_end(world *w);
+
+#endif
