@@ -248,8 +248,8 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
         sc_peers_free(core, p);
         return;
     } else {
-        sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role), p->name, p->host,
-                    (unsigned long long)p->pid);
+        sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role),
+                     p->name, p->host, (unsigned long long)p->pid);
     }
     sc_liveness_heard(&p->liveness, core->now_ms);
     welcome(core, p, h);

@@ -85,11 +85,13 @@ sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_
         return;
     c->is_fetching = false;
     j->n_fetching--;
-    if (status == 0) {
+    // Nobody needs it any more: its tasks have ended meanwhile, and it may be gone from the store.
+    bool is_needed = c->n_ended < c->count;
+    if (status == 0 && is_needed) {
         c->table = sc_slice_keep(table);
         c->bytes = sc_slice_keep(bytes);
     }
-    if (!c->table.data) {
+    if (is_needed && !c->table.data) {
         sc_tasks_end_all(core, j, status < 0 ? status : SC_ENOMEM);
         return;
     }

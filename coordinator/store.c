@@ -291,7 +291,8 @@ name_number(kept_job *j, sc_text name, uint32_t *number)
 {
     for (uint32_t i = j->n_names;
          i-- > 0;) // the newest first: runs of one worker follow each other
-        if (j->names[i].len == name.len && memcmp(j->names[i].data, name.data, name.len) == 0) {
+        if (j->names[i].len == name.len &&
+            (name.len == 0 || memcmp(j->names[i].data, name.data, name.len) == 0)) {
             *number = i;
             return true;
         }

@@ -120,8 +120,7 @@ chunk_ended(sc_core *core, chunk *c)
     sc_tasks_drop_payload(c);
     if (j->is_array)
         return;
-    core->emit(core->arg, &(sc_action){.type = SC_ACTION_DROP_CHUNK, .chunk = {j->id, c->number}});
-    sc_jobs_unqueued(core, j, j->chunk_infos[c->number].bytes);
+    drop_stored(core, j, c->number);
 }
 
 // `n` more tasks of a chunk have ended; their bits are set.

@@ -154,7 +154,7 @@ sc_csv_parse(sc_csv *csv, char *text, size_t len, const char *const *columns, si
 {
     struct scanner s = {.at = text, .end = text + len, .line = 1};
     size_t places[SC_CSV_MAX_COLUMNS];
-    size_t n_all;
+    size_t n_all = 0;
     int rc;
 
     *csv = (sc_csv){.text = text, .n_columns = n_columns};

@@ -235,7 +235,7 @@ def test_colour(c):
 @pytest.mark.parametrize("columns", [80, 120])
 def test_tables_fit_the_terminal(c, columns):
     submit(c, "echo", "--name", "n" * 150, "--array", "1-100000", "--wait")
-    for command in (["jobs"], ["workers"], ["handlers"], ["status"], ["config"]):
+    for command in (["jobs"], ["workers"], ["handlers"], ["status"]):
         lines = c.run_on_terminal(*command, columns=columns, env={"NO_COLOR": "1"}).stdout.splitlines()
         assert max(map(len, lines)) <= columns, (command, lines)
 

@@ -329,7 +329,8 @@ Test(store, gaps_are_skipped)
     begin(w, 1 << 20);
     put_results(w, 1, "w-1", 10, 5, 1);
     put_results(w, 1, "w-1", 100000, 5, 3);
-    put_range(w, 1, 2000000, 2);
+    put_range(w, 1, 2000000, 1);
+    put_range(w, 1, 2000001, 1);
     read_all(w, 1, SC_READ_INDEX_ENDED, 0, 3000000, 1 << 20);
     cr_assert_eq(w->n_rows, 12);
     cr_assert_eq(w->next, 3000000);
