@@ -8,7 +8,13 @@
 
 #include "base/log.h"
 
-enum { FLAG_BYTES = 64, OPTION_SETTING = 1000, OPTION_VERSION = 999 };
+enum { OPTION_SETTING = 1000, OPTION_VERSION = 999 };
+
+/* What popt shows of a setting. */
+struct words {
+    char flag[64];
+    char text[320]; // the longest meaning, and the default
+};
 
 void
 sc_program_usage(const char *name, const char *format, ...)
@@ -23,17 +29,21 @@ sc_program_usage(const char *name, const char *format, ...)
 }
 
 static void
-add_settings(const sc_program *p, struct poptOption *rows, char flags[][FLAG_BYTES])
+add_settings(const sc_program *p, struct poptOption *rows, struct words *words)
 {
     static const char *const kinds[] = {"TEXT", "N", "DURATION", "SIZE", "yes|no"};
     for (size_t i = 0; i < p->n_settings; i++) {
         const sc_setting_info *info = sc_setting_info_of(p->settings[i]);
-        sc_setting_flag(p->settings[i], flags[i], FLAG_BYTES);
         bool is_switch = info->type == SC_SETTING_FLAG;
-        rows[i] = (struct poptOption){.longName = flags[i] + 2, // popt adds the hyphens
+        const char *value = is_switch ? "" : info->default_text;
+        struct words *w = &words[i];
+        sc_setting_flag(p->settings[i], w->flag, sizeof w->flag);
+        snprintf(w->text, sizeof w->text, "%s%s%s%s", info->meaning, *value ? " [" : "", value,
+                 *value ? "]" : "");
+        rows[i] = (struct poptOption){.longName = w->flag + 2, // popt adds the hyphens
                                       .argInfo = is_switch ? POPT_ARG_NONE : POPT_ARG_STRING,
                                       .val = OPTION_SETTING + (int)p->settings[i],
-                                      .descrip = info->meaning,
+                                      .descrip = w->text,
                                       .argDescrip = is_switch ? NULL : kinds[info->type]};
     }
 }
@@ -57,12 +67,12 @@ void
 sc_program_parse(const sc_program *p, int argc, char **argv, sc_settings *settings)
 {
     struct poptOption rows[SC_PROGRAM_MAX_OPTIONS] = {{0}};
-    char flags[SC_N_SETTINGS][FLAG_BYTES];
+    struct words words[SC_N_SETTINGS];
     size_t n = 0;
     SC_ASSERT(p->n_own + p->n_settings + 3 <= SC_PROGRAM_MAX_OPTIONS);
     for (; n < p->n_own; n++)
         rows[n] = p->own[n];
-    add_settings(p, rows + n, flags);
+    add_settings(p, rows + n, words);
     n += p->n_settings;
     rows[n++] = (struct poptOption){"version",           0,   POPT_ARG_NONE, NULL, OPTION_VERSION,
                                     "print the version", NULL};

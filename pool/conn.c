@@ -63,9 +63,9 @@ enter_state(sc_conn *c, sc_conn_state state)
     c->since_ms = sc_pool_now(p);
     p->n_conns[state]++;
     if (state == SC_CONN_IDLE) {
-        sc_list_insert(&p->conns[state], &c->node);
+        DL_PREPEND(p->conns[state], c);
     } else {
-        sc_list_append(&p->conns[state], &c->node);
+        DL_APPEND(p->conns[state], c);
     }
     set_deadline(c, state_limit_ms(c));
 }
@@ -74,7 +74,7 @@ static void
 leave_state(sc_conn *c)
 {
     c->pool->n_conns[c->state]--;
-    sc_list_remove(&c->node);
+    DL_DELETE(c->pool->conns[c->state], c);
 }
 
 static void
@@ -100,9 +100,9 @@ conn_free(sc_conn *c)
 }
 
 static sc_request *
-request_of(sc_list *op_node)
+request_of(sc_op *op)
 {
-    return SC_CONTAINER(op_node, sc_request, op.node);
+    return SC_CONTAINER(op, sc_request, op);
 }
 
 static void
@@ -110,14 +110,16 @@ add_op(sc_conn *c, sc_request *r)
 {
     r->conn = c;
     r->state = SC_REQUEST_RUNNING;
-    sc_list_append(&c->ops, &r->op.node);
+    sc_op *op = &r->op;
+    DL_APPEND(c->ops, op);
     c->n_ops++;
 }
 
 static void
 remove_op(sc_conn *c, sc_request *r)
 {
-    sc_list_remove(&r->op.node);
+    sc_op *op = &r->op;
+    DL_DELETE(c->ops, op);
     c->n_ops--;
 }
 
@@ -212,12 +214,10 @@ start_op(sc_conn *c, sc_request *r)
 static void
 start_all_ops(sc_conn *c)
 {
-    // Starting one may finish it at once, so the next is known only now.
-    sc_list *node = c->ops.next;
-    for (unsigned n = c->n_ops; n > 0; n--) {
-        sc_list *next = node->next;
-        start_op(c, request_of(node));
-        node = next;
+    // Starting one may finish it at once, so the next is noted before.
+    sc_op *op, *next;
+    DL_FOREACH_SAFE(c->ops, op, next) {
+        start_op(c, request_of(op));
     }
     if (c->state == SC_CONN_BUSY && c->n_ops == 0 && !c->is_held) {
         settle(c);
@@ -312,8 +312,6 @@ sc_conn_dial(sc_pool *p)
     c->loop = p->loop;
     c->config = p->options.config;
     c->id = ++p->next_id;
-    sc_list_init(&c->node);
-    sc_list_init(&c->ops);
     p->n_open++;
     enter_state(c, SC_CONN_CONNECTING);
     int rc = SC_FAULT("pool.dial") ? -ECONNREFUSED : driver->open(c);
@@ -327,9 +325,8 @@ sc_conn_dial(sc_pool *p)
 sc_conn *
 sc_conn_find(sc_pool *p, const sc_request *r)
 {
-    sc_list *idle = &p->conns[SC_CONN_IDLE];
-    while (!sc_list_is_empty(idle)) {
-        sc_conn *c = SC_CONTAINER(idle->next, sc_conn, node);
+    sc_conn *c;
+    while ((c = p->conns[SC_CONN_IDLE]) != NULL) {
         if (sc_pool_now(p) < c->recycle_at_ms) {
             return c;
         }
@@ -342,9 +339,7 @@ sc_conn_find(sc_pool *p, const sc_request *r)
         return NULL;
     }
     sc_conn *best = NULL;
-    const sc_list *busy = &p->conns[SC_CONN_BUSY];
-    for (sc_list *node = busy->next; node != busy; node = node->next) {
-        sc_conn *c = SC_CONTAINER(node, sc_conn, node);
+    DL_FOREACH(p->conns[SC_CONN_BUSY], c) {
         if (c->is_shared && !c->is_broken && c->n_ops < p->options.driver->depth &&
             (best == NULL || c->n_ops < best->n_ops)) {
             best = c;
@@ -395,7 +390,7 @@ sc_conn_release(sc_conn *c)
     SC_ASSERT(c->magic == CONN_MAGIC && c->is_held);
     c->is_held = false;
     if (c->n_ops > 0) {
-        sc_conn_cancel(c, request_of(c->ops.next), SC_ECANCELLED);
+        sc_conn_cancel(c, request_of(c->ops), SC_ECANCELLED);
     } else if (c->is_closed) {
         conn_free(c);
     } else if (c->state != SC_CONN_CLOSING) {
@@ -408,8 +403,8 @@ sc_conn_close(sc_conn *c)
 {
     if (c->is_pinging) {
         c->is_pinging = false;
-        while (!sc_list_is_empty(&c->ops)) { // backwards, so that the oldest ends up first
-            sc_request *r = request_of(c->ops.prev);
+        while (c->ops != NULL) { // backwards, so that the oldest ends up first
+            sc_request *r = request_of(c->ops->prev);
             remove_op(c, r);
             sc_pool_requeue(r);
         }
@@ -439,7 +434,7 @@ sc_conn_overdue(sc_conn *c)
 bool
 sc_conn_check(const sc_conn *c)
 {
-    bool is_empty = c->n_ops == 0 && sc_list_is_empty(&c->ops);
+    bool is_empty = c->n_ops == 0 && c->ops == NULL;
     if (c->magic != CONN_MAGIC || c->deadline.position == 0 || (c->is_pinging && c->is_held)) {
         return false;
     }
@@ -479,7 +474,7 @@ void
 sc_op_done(sc_conn *c, sc_op *op, const sc_error *err, sc_result **result)
 {
     SC_ASSERT(c->n_ops > 0);
-    complete(c, SC_CONTAINER(op, sc_request, op), err, result);
+    complete(c, request_of(op), err, result);
     if (c->state != SC_CONN_CLOSING && c->n_ops == 0 && !c->is_held) {
         settle(c);
     } else if (c->state == SC_CONN_DRAINING && c->n_ops == 0) {
@@ -508,10 +503,10 @@ sc_conn_closed(sc_conn *c)
     SC_ASSERT(c->state == SC_CONN_CLOSING && !c->is_closed);
     sc_pool *p = c->pool;
     c->is_closed = true;
-    while (!sc_list_is_empty(&c->ops)) {
+    while (c->ops != NULL) {
         sc_error err;
         sc_error_set(&err, -ECONNRESET, "the connection was closed while the statement ran");
-        complete(c, request_of(c->ops.next), &err, NULL);
+        complete(c, request_of(c->ops), &err, NULL);
     }
     if (!c->is_held) {
         conn_free(c);

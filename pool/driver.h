@@ -18,7 +18,6 @@
 
 #include "base/error.h"
 #include "base/heap.h"
-#include "pool/list.h"
 #include "pool/pool.h"
 
 /* The life of a connection. Every move is made by conn_move() in conn.c, which holds the table of
@@ -57,7 +56,7 @@ typedef struct sc_op {
     size_t n_statements;
     bool is_transaction; /* wrap them in one; else there is one statement, to be run as it is */
     bool is_read_only;   /* all statements say so */
-    sc_list node;        /* the pool's, in sc_conn.ops; the order is that of execute() */
+    struct sc_op *prev, *next; /* the pool's, in sc_conn.ops; the order is that of execute() */
 } sc_op;
 
 /* A connection; the first member of the driver's own. */
@@ -75,12 +74,12 @@ struct sc_conn {
     /* The pool's. */
     uint32_t magic;
     sc_conn_state state;
-    bool is_held;    /* lent by sc_pool_acquire */
-    bool is_pinging; /* BUSY and waiting for the ping; `ops` are not with the driver yet */
-    bool is_shared;  /* BUSY with statements of several calls that may share it */
-    bool is_closed;  /* the driver has no part in it any more */
-    sc_list node;    /* in the list of its state */
-    sc_list ops;     /* of the driver, oldest first */
+    bool is_held;         /* lent by sc_pool_acquire */
+    bool is_pinging;      /* BUSY and waiting for the ping; `ops` are not with the driver yet */
+    bool is_shared;       /* BUSY with statements of several calls that may share it */
+    bool is_closed;       /* the driver has no part in it any more */
+    sc_conn *prev, *next; /* in the list of its state */
+    sc_op *ops;           /* of the driver, oldest first */
     unsigned n_ops;
     sc_heap_node deadline; /* of open, ping, reset, cancel; always in the heap */
     int64_t since_ms;      /* in this state */

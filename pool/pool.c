@@ -41,24 +41,24 @@ enter_queue(sc_request *r, bool at_head)
     r->queued_ms = sc_pool_now(p);
     p->n_waiting++;
     if (at_head) {
-        sc_list_insert(&p->waiters, &r->node);
+        DL_PREPEND(p->waiters, r);
     } else {
-        sc_list_append(&p->waiters, &r->node);
+        DL_APPEND(p->waiters, r);
     }
 }
 
 static void
 leave_queue(sc_request *r)
 {
-    sc_list_remove(&r->node);
+    DL_DELETE(r->pool->waiters, r);
     r->pool->n_waiting--;
 }
 
 static void
 dispatch(sc_pool *p)
 {
-    while (!sc_list_is_empty(&p->waiters)) {
-        sc_request *r = SC_CONTAINER(p->waiters.next, sc_request, node);
+    while (p->waiters != NULL) {
+        sc_request *r = p->waiters;
         sc_conn *c = sc_conn_find(p, r);
         if (c == NULL) {
             break;
@@ -84,7 +84,7 @@ arm(sc_pool *p)
     due_ms = top != NULL ? min_i64(due_ms, top->deadline_ms) : due_ms;
     top = sc_heap_top(&p->request_deadlines);
     due_ms = top != NULL ? min_i64(due_ms, top->deadline_ms) : due_ms;
-    if (!sc_list_is_empty(&p->done)) {
+    if (p->done != NULL) {
         due_ms = min_i64(due_ms, sc_pool_now(p) + 1);
     }
     if (p->n_waiting > 0 && p->dial_after_ms > sc_pool_now(p)) {
@@ -141,12 +141,12 @@ request_end(sc_request *r)
 static bool
 deliver_one(sc_pool *p)
 {
-    if (sc_list_is_empty(&p->done)) {
+    if (p->done == NULL) {
         return false;
     }
-    sc_request *r = SC_CONTAINER(p->done.next, sc_request, node);
-    sc_list_remove(&r->node);
-    sc_reply reply = {r->error.code != 0 ? &r->error : NULL, r->result, r->conn};
+    sc_request *r = p->done;
+    DL_DELETE(p->done, r);
+    sc_pool_reply reply = {r->error.code != 0 ? &r->error : NULL, r->result, r->conn};
     r->result = NULL;
     r->call.cb(r->call.arg, &reply);
     sc_result_free(&reply.result);
@@ -203,8 +203,8 @@ cancel_waiting(sc_request *r, int code)
 void
 sc_pool_fail_waiters(sc_pool *p, const sc_error *err)
 {
-    while (!sc_list_is_empty(&p->waiters)) {
-        sc_request *r = SC_CONTAINER(p->waiters.next, sc_request, node);
+    while (p->waiters != NULL) {
+        sc_request *r = p->waiters;
         leave_queue(r);
         sc_pool_finish(r, err, NULL);
     }
@@ -215,13 +215,11 @@ static void
 drain(sc_pool *p)
 {
     p->is_drained = true;
-    sc_list *busy = &p->conns[SC_CONN_BUSY];
-    for (sc_list *node = busy->next, *next; node != busy; node = next) {
-        next = node->next;
-        sc_conn *c = SC_CONTAINER(node, sc_conn, node);
-        for (sc_list *op = c->ops.next, *next_op; op != &c->ops; op = next_op) {
-            next_op = op->next;
-            sc_conn_cancel(c, SC_CONTAINER(op, sc_request, op.node), SC_ECLOSED);
+    sc_conn *c, *next;
+    DL_FOREACH_SAFE(p->conns[SC_CONN_BUSY], c, next) {
+        sc_op *op, *next_op;
+        DL_FOREACH_SAFE(c->ops, op, next_op) {
+            sc_conn_cancel(c, SC_CONTAINER(op, sc_request, op), SC_ECLOSED);
         }
     }
 }
@@ -264,7 +262,7 @@ submit(sc_pool *p, sc_request *r, sc_request **out)
 }
 
 static int
-new_request(sc_pool *p, const sc_batch *batch, const sc_call *call, sc_request **out)
+new_request(sc_pool *p, const sc_batch *batch, const sc_pool_call *call, sc_request **out)
 {
     if (p->is_closing) {
         return SC_ECLOSED;
@@ -308,7 +306,7 @@ sc_pool_finish(sc_request *r, const sc_error *err, sc_result **result)
     }
     sc_heap_remove(&p->request_deadlines, &r->deadline);
     r->state = SC_REQUEST_DONE;
-    sc_list_append(&p->done, &r->node);
+    DL_APPEND(p->done, r);
     count_end(p, r->error.code);
 }
 
@@ -354,11 +352,6 @@ sc_pool_new(uv_loop_t *loop, const sc_pool_options *options, sc_pool **out, sc_e
     p->limit = UINT32_MAX;
     p->armed_ms = INT64_MAX;
     p->lost_at_ms = INT64_MIN;
-    for (int i = 0; i < SC_N_CONN_STATES; i++) {
-        sc_list_init(&p->conns[i]);
-    }
-    sc_list_init(&p->waiters);
-    sc_list_init(&p->done);
     sc_heap_init(&p->conn_deadlines);
     sc_heap_init(&p->request_deadlines);
     uv_timer_init(loop, &p->timer); // cannot fail
@@ -371,15 +364,14 @@ void
 sc_pool_set_limit(sc_pool *p, unsigned limit)
 {
     p->limit = limit;
-    sc_list *idle = &p->conns[SC_CONN_IDLE];
-    while (sc_pool_n_live(p) > sc_pool_capacity(p) && !sc_list_is_empty(idle)) {
-        sc_conn_close(SC_CONTAINER(idle->prev, sc_conn, node)); // the one unused for longest
+    while (sc_pool_n_live(p) > sc_pool_capacity(p) && p->conns[SC_CONN_IDLE] != NULL) {
+        sc_conn_close(p->conns[SC_CONN_IDLE]->prev); // the last: unused for longest
     }
     kick(p);
 }
 
 int
-sc_pool_query(sc_pool *p, const sc_statement *s, const sc_call *call, sc_request **out)
+sc_pool_query(sc_pool *p, const sc_statement *s, const sc_pool_call *call, sc_request **out)
 {
     if (s->n_rows > 1) {
         return SC_EBADARG;
@@ -393,7 +385,7 @@ sc_pool_query(sc_pool *p, const sc_statement *s, const sc_call *call, sc_request
 }
 
 int
-sc_pool_batch(sc_pool *p, const sc_batch *batch, const sc_call *call, sc_request **out)
+sc_pool_batch(sc_pool *p, const sc_batch *batch, const sc_pool_call *call, sc_request **out)
 {
     if (batch->n_statements == 0) {
         return SC_EBADARG;
@@ -409,7 +401,7 @@ sc_pool_batch(sc_pool *p, const sc_batch *batch, const sc_call *call, sc_request
 }
 
 int
-sc_pool_acquire(sc_pool *p, const sc_call *call, sc_request **out)
+sc_pool_acquire(sc_pool *p, const sc_pool_call *call, sc_request **out)
 {
     sc_request *r = NULL;
     int rc = new_request(p, &(sc_batch){NULL, 0}, call, &r);
@@ -422,7 +414,7 @@ sc_pool_acquire(sc_pool *p, const sc_call *call, sc_request **out)
 }
 
 int
-sc_conn_execute(sc_conn *c, const sc_statement *s, const sc_call *call, sc_request **out)
+sc_conn_execute(sc_conn *c, const sc_statement *s, const sc_pool_call *call, sc_request **out)
 {
     sc_pool *p = c->pool;
     SC_ASSERT(c->is_held);
@@ -526,12 +518,12 @@ sc_pool_check(const sc_pool *p)
     unsigned n_open = 0;
     for (int state = 0; state < SC_N_CONN_STATES; state++) {
         unsigned n = 0;
-        const sc_list *head = &p->conns[state];
-        for (const sc_list *node = head->next; node != head; node = node->next, n++) {
-            const sc_conn *c = SC_CONTAINER(node, sc_conn, node);
+        const sc_conn *c;
+        DL_FOREACH(p->conns[state], c) {
             if ((int)c->state != state || c->pool != p || !sc_conn_check(c)) {
                 return false;
             }
+            n++;
         }
         if (n != p->n_conns[state]) {
             return false;
@@ -539,8 +531,8 @@ sc_pool_check(const sc_pool *p)
         n_open += n;
     }
     unsigned n_waiting = 0;
-    for (const sc_list *node = p->waiters.next; node != &p->waiters; node = node->next) {
-        const sc_request *r = SC_CONTAINER(node, sc_request, node);
+    const sc_request *r;
+    DL_FOREACH(p->waiters, r) {
         if (r->state != SC_REQUEST_WAITING || r->deadline.position == 0) {
             return false;
         }
@@ -561,14 +553,14 @@ sc_pool_close(sc_pool **pp, int64_t drain_ms, sc_pool_close_cb cb, void *arg)
     p->close_cb = cb;
     p->close_arg = arg;
     p->drain_at_ms = sc_pool_now(p) + drain_ms;
-    while (!sc_list_is_empty(&p->waiters)) {
-        cancel_waiting(SC_CONTAINER(p->waiters.next, sc_request, node), SC_ECLOSED);
+    while (p->waiters != NULL) {
+        cancel_waiting(p->waiters, SC_ECLOSED);
     }
-    while (!sc_list_is_empty(&p->conns[SC_CONN_IDLE])) {
-        sc_conn_close(SC_CONTAINER(p->conns[SC_CONN_IDLE].next, sc_conn, node));
+    while (p->conns[SC_CONN_IDLE] != NULL) {
+        sc_conn_close(p->conns[SC_CONN_IDLE]);
     }
-    while (!sc_list_is_empty(&p->conns[SC_CONN_CONNECTING])) {
-        sc_conn_close(SC_CONTAINER(p->conns[SC_CONN_CONNECTING].next, sc_conn, node));
+    while (p->conns[SC_CONN_CONNECTING] != NULL) {
+        sc_conn_close(p->conns[SC_CONN_CONNECTING]);
     }
     if (drain_ms <= 0) {
         drain(p);

@@ -9,7 +9,7 @@
  * Statements are copied: nothing of the caller's is kept.
  *
  *     static void
- *     on_rows(void *arg, sc_reply *reply)
+ *     on_rows(void *arg, sc_pool_reply *reply)
  *     {
  *         if (reply->error != NULL) {
  *             return fail(arg, reply->error);
@@ -19,7 +19,7 @@
  *     ...
  *     sc_value id = sc_value_int(7);
  *     sc_statement select = {.sql = "SELECT n FROM t WHERE id = ?1", .params = &id, .n_params = 1};
- *     rc = sc_pool_query(pool, &select, &(sc_call){on_rows, task, 1000}, NULL);
+ *     rc = sc_pool_query(pool, &select, &(sc_pool_call){on_rows, task, 1000}, NULL);
  */
 #ifndef SC_POOL_H
 #define SC_POOL_H
@@ -39,20 +39,20 @@ typedef struct sc_conn sc_conn;       /* a borrowed connection */
 typedef struct sc_request sc_request; /* a call under way; valid until its callback returns */
 
 /* What a call brought. */
-typedef struct sc_reply {
+typedef struct sc_pool_reply {
     const sc_error *error; /* NULL on success; borrowed for the callback */
     sc_result *result;     /* of a statement; freed after the callback, unless that sets it NULL */
     sc_conn *conn;         /* of sc_pool_acquire: the receiver's until sc_pool_release() */
-} sc_reply;
+} sc_pool_reply;
 
-typedef void (*sc_call_cb)(void *arg, sc_reply *reply);
+typedef void (*sc_pool_call_cb)(void *arg, sc_pool_reply *reply);
 
 /* Whom to call back, and for how long to try. */
-typedef struct sc_call {
-    sc_call_cb cb;
+typedef struct sc_pool_call {
+    sc_pool_call_cb cb;
     void *arg;
     int64_t timeout_ms; /* of all, the waiting included; 0 = only pool_timeout_ms holds */
-} sc_call;
+} sc_pool_call;
 
 /* Statements that run in one transaction: all of them or none. */
 typedef struct sc_batch {
@@ -130,21 +130,21 @@ void sc_pool_set_limit(sc_pool *p, unsigned limit);
  *  @return 0; SC_EBADARG; SC_ETOOLARGE past SC_STATEMENT_MAX_BYTES; SC_EBUSY past max_requests or
  *          max_request_bytes; SC_ECLOSED; SC_ENOMEM. While nothing is connected and the breaker is
  *          open, the callback gets the reason of the last failed dial. */
-int sc_pool_query(sc_pool *p, const sc_statement *s, const sc_call *call, sc_request **out);
+int sc_pool_query(sc_pool *p, const sc_statement *s, const sc_pool_call *call, sc_request **out);
 /** Run all in one transaction (BEGIN IMMEDIATE in SQLite, unless all are read-only). The result is
  *  that of the last statement that has columns; n_affected is the sum.
  *  @return as sc_pool_query */
-int sc_pool_batch(sc_pool *p, const sc_batch *batch, const sc_call *call, sc_request **out);
+int sc_pool_batch(sc_pool *p, const sc_batch *batch, const sc_pool_call *call, sc_request **out);
 /** Borrow a connection, for transactions that think between statements.
  *  @param call  its timeout_ms is for the waiting
  *  @return as sc_pool_query; the callback's `conn` is the receiver's until sc_pool_release() */
-int sc_pool_acquire(sc_pool *p, const sc_call *call, sc_request **out);
+int sc_pool_acquire(sc_pool *p, const sc_pool_call *call, sc_request **out);
 /** Run a statement on a borrowed connection, one at a time. With n_rows it runs once for each row
  *  of parameters; begin a transaction first. A statement that is cancelled or times out ends the
  *  session: what is left is to release it. The bounds of the pool do not hold here.
  *  @return 0; SC_EBADARG; SC_ETOOLARGE; SC_EBUSY while one runs; SC_ESTATE after one was cancelled;
  *          SC_ECLOSED when the connection is lost; SC_ENOMEM */
-int sc_conn_execute(sc_conn *c, const sc_statement *s, const sc_call *call, sc_request **out);
+int sc_conn_execute(sc_conn *c, const sc_statement *s, const sc_pool_call *call, sc_request **out);
 /** Give a connection back and set NULL. An open transaction is rolled back, a running statement is
  *  cancelled. */
 void sc_pool_release(sc_conn **c);

@@ -5,6 +5,8 @@
 #ifndef SC_POOL_INT_H
 #define SC_POOL_INT_H
 
+#include <utlist.h>
+
 #include "base/limits.h"
 #include "base/random.h"
 #include "pool/driver.h"
@@ -39,15 +41,15 @@ struct sc_request {
     int cancel_code; /* why it was cancelled; 0 = it was not */
     sc_pool *pool;
     sc_conn *conn; /* while RUNNING, and what DONE hands out */
-    sc_call call;
+    sc_pool_call call;
     sc_op op;
-    sc_list node;          /* in waiters or done */
-    sc_heap_node deadline; /* in the pool's heap unless cancelled or DONE */
-    int64_t since_ms;      /* when it was made */
-    int64_t queued_ms;     /* when it began to wait, the last time */
-    size_t n_bytes;        /* of this memory */
-    sc_error error;        /* DONE: code 0 = success */
-    sc_result *result;     /* DONE */
+    sc_request *prev, *next; /* in waiters or done */
+    sc_heap_node deadline;   /* in the pool's heap unless cancelled or DONE */
+    int64_t since_ms;        /* when it was made */
+    int64_t queued_ms;       /* when it began to wait, the last time */
+    size_t n_bytes;          /* of this memory */
+    sc_error error;          /* DONE: code 0 = success */
+    sc_result *result;       /* DONE */
 };
 
 struct sc_pool {
@@ -60,12 +62,12 @@ struct sc_pool {
     unsigned limit;
     uint64_t next_id;
 
-    sc_list conns[SC_N_CONN_STATES]; /* IDLE: the one used last comes first */
+    sc_conn *conns[SC_N_CONN_STATES]; /* IDLE: the one used last comes first */
     unsigned n_conns[SC_N_CONN_STATES];
     unsigned n_open; /* their sum */
     sc_heap conn_deadlines;
 
-    sc_list waiters, done;
+    sc_request *waiters, *done;
     unsigned n_waiting, n_requests;
     size_t n_request_bytes;
     sc_heap request_deadlines;
@@ -87,7 +89,7 @@ struct sc_pool {
 
 /** A request with its own copy of the statements, not in any list. @return 0, SC_EBADARG,
  * SC_ETOOLARGE, SC_ENOMEM */
-int sc_request_new(const sc_batch *batch, const sc_call *call, sc_request **out);
+int sc_request_new(const sc_batch *batch, const sc_pool_call *call, sc_request **out);
 void sc_request_free(sc_request **r);
 
 /* conn.c */

@@ -95,7 +95,7 @@ set_traits(sc_request *r)
 }
 
 int
-sc_request_new(const sc_batch *batch, const sc_call *call, sc_request **out)
+sc_request_new(const sc_batch *batch, const sc_pool_call *call, sc_request **out)
 {
     if (call->cb == NULL || call->timeout_ms < 0) {
         return SC_EBADARG;
@@ -121,8 +121,6 @@ sc_request_new(const sc_batch *batch, const sc_call *call, sc_request **out)
     sc_value *values = (sc_value *)(void *)((char *)statements + statements_bytes);
     char *bytes = (char *)values + values_bytes;
     *r = (sc_request){.magic = REQUEST_MAGIC, .call = *call, .n_bytes = n_bytes};
-    sc_list_init(&r->node);
-    sc_list_init(&r->op.node);
     for (size_t i = 0; i < batch->n_statements; i++) {
         copy_statement(&statements[i], &batch->statements[i], &values, &bytes);
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pool, and statements from threads to it and back: see database.h. A request lies on the stack
- * of the thread that waits for it. Nothing here knows of the protocol: it and the pool both have an
- * sc_call and an sc_reply. */
+ * of the thread that waits for it. */
 #include "worker/database.h"
 
 #include <stdlib.h>
@@ -32,7 +31,7 @@ struct sc_database {
 /* ---- requests, on the loop ---- */
 
 static void
-on_reply(void *arg, sc_reply *reply)
+on_reply(void *arg, sc_pool_reply *reply)
 {
     struct request *request = arg;
 
@@ -46,7 +45,7 @@ on_reply(void *arg, sc_reply *reply)
 static void
 start(sc_database *d, struct request *request)
 {
-    sc_call call = {.cb = on_reply, .arg = request};
+    sc_pool_call call = {.cb = on_reply, .arg = request};
     int rc = request->batch.n_statements == 1
                  ? sc_pool_query(d->pool, request->batch.statements, &call, NULL)
                  : sc_pool_batch(d->pool, &request->batch, &call, NULL);

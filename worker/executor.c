@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/slab.h"
 #include "worker/task.h"
-#include "worker/task_database.h"
 #include "worker/threads.h"
 
 enum {
@@ -362,7 +361,7 @@ sc_executor_loop(const sc_executor *e)
 }
 
 sc_database *
-sc_task_database(const sc_task *task)
+sc_executor_database(const sc_executor *e)
 {
-    return task->executor->config.database;
+    return e->config.database;
 }

@@ -3,12 +3,12 @@
  * Which of the two this process is, the options say. Only this file installs signals. */
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "worker/energy/energy.h"
 #include "worker/options.h"
 #include "worker/runtime.h"
@@ -140,16 +140,11 @@ stop(struct program *p)
 int
 main(int argc, char **argv)
 {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
     struct program p = {0};
-    const char *level, *bad;
-    sc_log_level i = SC_LOG_ERROR;
+    const char *bad;
 
     sc_worker_options_read(argc, argv, &p.options);
-    level = sc_settings_text(p.options.settings, SC_SET_LOG);
-    while (i < SC_LOG_DEBUG && strcmp(level, levels[i]) != 0)
-        i++;
-    sc_log_init(i, "seedcore-worker");
+    sc_log_init(sc_program_log_level(p.options.settings), "seedcore-worker");
     if (p.options.process)
         bind_to_parent(&p);
     if (!sc_fault_from_environment(&bad))

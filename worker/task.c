@@ -9,6 +9,8 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "pool/pool.h"
+#include "worker/database.h"
 
 const char *
 sc_task_args(const sc_task *task, size_t *len)
@@ -98,4 +100,33 @@ sc_task_fail(sc_task *task, const char *code, bool is_retryable, const char *for
     }
     sc_executor_end(task->executor, task, &ending);
     sc_buffer_fini(&json);
+}
+
+/* ---- the database ---- */
+
+struct sc_pool *
+sc_task_pool(const sc_task *task)
+{
+    sc_database *d = sc_executor_database(task->executor);
+
+    return d ? sc_database_pool(d) : NULL;
+}
+
+int
+sc_task_query(sc_task *task, const struct sc_statement *statements, size_t n_statements,
+              struct sc_result **out, struct sc_error *err)
+{
+    sc_database *d = sc_executor_database(task->executor);
+
+    if (!d)
+        return sc_error_set(err, SC_EDATABASE, "this worker has no database");
+    return sc_database_run(d, statements, n_statements, out, err);
+}
+
+bool
+sc_task_may_retry(sc_task *task, const struct sc_error *err)
+{
+    sc_pool *pool = sc_task_pool(task);
+
+    return pool && sc_pool_is_retryable(pool, err);
 }

@@ -208,11 +208,11 @@ maybe_drop(process *p)
 {
     act *a;
     LIST_FOREACH(a, &p->acts, node)
-    if (!a->is_done && a->request.chunks && !a->request.has_commit) {
-        sc_client_session_drop(p->client, &a->request);
-        done(a);
-        return;
-    }
+        if (!a->is_done && a->request.chunks && !a->request.has_commit) {
+            sc_client_session_drop(p->client, &a->request);
+            done(a);
+            return;
+        }
 }
 
 /* ---- reading ---- */
@@ -473,7 +473,7 @@ uint32_t
 sc_client_print(const process *p)
 {
     const act *a;
-    LIST_FOREACH (a, &p->acts, node)
+    LIST_FOREACH(a, &p->acts, node)
         if (!a->is_done && !p->is_dead)
             fprintf(stderr, "%s waits for %s of job %d\n", p->name,
                     sc_message_name(a->request.message.type), a->plan ? (int)a->plan->number : -1);

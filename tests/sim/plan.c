@@ -11,7 +11,7 @@
 #include "tests/sim/world.h"
 
 // A report of a death names every started task that may not be repeated: so many fit.
-enum { ONCE_MAX = 400 };
+enum { ONCE_MAX = 250 };
 
 const char *const sc_plan_handlers[N_HANDLERS] = {"fast", "cpu", "once", "once.cpu"};
 

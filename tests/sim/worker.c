@@ -12,10 +12,11 @@
 enum {
     TICK_MS = 50,
     TASK_LEASE_MS = 5000,
-    MAX_REFS = 512,
+    MAX_REFS = 1000,
 };
 
 static void step(process *p);
+static void start_again(world *w, event *e);
 static void tell_deaths(process *p);
 
 /* ---- tasks ---- */
@@ -168,13 +169,28 @@ cancel(void *arg, sc_started *task)
         end_task(t, sc_sim_ms(p->world));
 }
 
+// The session wants no task executing; nothing of this is said any more.
+static void
+end_session(process *p)
+{
+    p->is_dead = true;
+    for (running *t; (t = LIST_FIRST(&p->running));)
+        end_task(t, sc_sim_ms(p->world));
+    sc_session_free(&p->session);
+}
+
+// It has ended by its own will: drained, or refused because the coordinator still believes in the
+// one before it, and then its supervisor tries again.
 static void
 leave(process *p)
 {
-    p->is_dead = true;
-    sc_session_free(&p->session);
-    if (p->world->supervisor)
-        tell_deaths(p->world->supervisor);
+    const sc_member *m = sc_session_member(p->session);
+    if (m->code != 0 && m->code != SC_ENAMETAKEN)
+        sc_sim_fail(p->world, "worker %u was %s", p->number, m->text);
+    if (m->code != 0)
+        sc_sim_after(p->world, 300 * US_A_MS, start_again, NULL, p->number);
+    end_session(p);
+    tell_deaths(p->world->supervisor);
 }
 
 void
@@ -200,8 +216,6 @@ worker_tick(world *w, event *e)
     sc_session_tick(p->session, sc_sim_ms(w), (w->now_us - p->tick_wanted_us) / US_A_MS);
     step(p);
     if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {
-        if (sc_session_member(p->session)->code != 0)
-            sc_sim_fail(w, "worker %u was %s", p->number, sc_session_member(p->session)->text);
         leave(p);
         return;
     }
@@ -281,10 +295,9 @@ read_page(process *p, sc_task_ref *refs)
     uint32_t n = 0;
     running *t;
     LIST_FOREACH(t, &p->running, node)
-    if (n < MAX_REFS)
-        refs[n++] = t->ref;
-    STAILQ_FOREACH(t, &p->finished, ended)
-    {
+        if (n < MAX_REFS)
+            refs[n++] = t->ref;
+    STAILQ_FOREACH(t, &p->finished, ended) {
         bool is_once = t->handler < p->hello.handlers.n && p->handlers[t->handler].is_once;
         if (!is_once || !t->plan || n == MAX_REFS ||
             sc_history_has_ended(p->world->history, &t->plan->id, t->index))
@@ -316,10 +329,7 @@ sc_worker_kill(process *p, sc_death death)
     r->n_refs = read_page(p, r->refs);
     w->n_crashes++;
     sc_trace(w, TRACE_DIE, p->number, death, r->n_refs);
-    p->is_dead = true;
-    for (running *t; (t = LIST_FIRST(&p->running));)
-        end_task(t, sc_sim_ms(w)); // the session wants none executing; nothing of this is said
-    sc_session_free(&p->session);
+    end_session(p);
     sc_net_cut(p, sc_sim_random(w, 2));
     // Mostly at once; sometimes after the silence has told.
     uint64_t most_us = sc_sim_random(w, 5) ? 20000 : 2000000;
@@ -424,10 +434,7 @@ sc_supervisor_start(world *w)
 void
 sc_worker_free(process *p)
 {
-    p->is_dead = true;
-    for (running *t; (t = LIST_FIRST(&p->running));)
-        end_task(t, sc_sim_ms(p->world));
-    sc_session_free(&p->session);
+    end_session(p);
     for (running *t; (t = STAILQ_FIRST(&p->finished));) {
         STAILQ_REMOVE_HEAD(&p->finished, ended);
         free(t);

@@ -130,6 +130,11 @@ def run_unit(group, job):
     return cases
 
 
+def run_program(group, job):
+    """A program that says with its exit status how it did."""
+    return one_case(group, *execute([built(group.preset) / f"tests/{group.source.stem}"], job.folder, UNIT_LIMIT_S))
+
+
 def run_pytest(group, job):
     """One file of pytest, with the programs of the group's preset; the TSan build runs the cases marked for it."""
     results = job.folder / "results.xml"
@@ -202,6 +207,7 @@ def groups():
     sim = [Group("sim", "asan", run_sim, file, True) for file in TESTS.glob("sim/CMakeLists.txt")]
     return (found("layers", "test_", "layers/test_*.py", None, run_pytest, False)
             + found("unit", "test_", "unit/test_*.c", "asan", run_unit, False)
+            + found("threads", "threads_", "threads/threads_*.c", "tsan", run_program, False)
             + cluster + tsan + sim + found("fuzz", "fuzz_", "fuzz/fuzz_*.c", "fuzz", run_fuzz, False))
 
 

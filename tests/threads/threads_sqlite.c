@@ -25,7 +25,7 @@ typedef struct one {
 } one;
 
 static void
-on_back(void *arg, sc_reply *reply)
+on_back(void *arg, sc_pool_reply *reply)
 {
     one *o = arg;
     o->t->n_back[o->number]++;
@@ -42,7 +42,7 @@ submit(sc_pool *pool, one *o, sc_random *random)
         "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 9999",
     };
     sc_statement s = {.sql = texts[sc_random_below(random, 3)]};
-    sc_call call = {on_back, o, sc_random_below(random, 10) == 0 ? 5 : 0};
+    sc_pool_call call = {on_back, o, sc_random_below(random, 10) == 0 ? 5 : 0};
     if (sc_random_below(random, 3) == 0) {
         return sc_pool_batch(pool, &(sc_batch){&s, 1}, &call, &o->t->open[o->number]);
     }
@@ -85,7 +85,7 @@ run_round(const sc_pool_options *options, sc_random *random)
 }
 
 static void
-on_created(void *arg, sc_reply *reply)
+on_created(void *arg, sc_pool_reply *reply)
 {
     *(bool *)arg = reply->error == NULL;
 }
@@ -98,7 +98,7 @@ create_table(const sc_pool_options *options)
     bool is_created = false;
     sc_statement s = {.sql = "CREATE TABLE t (n)"};
     if (uv_loop_init(&loop) != 0 || sc_pool_new(&loop, options, &pool, NULL) != 0 ||
-        sc_pool_query(pool, &s, &(sc_call){on_created, &is_created, 0}, NULL) != 0) {
+        sc_pool_query(pool, &s, &(sc_pool_call){on_created, &is_created, 0}, NULL) != 0) {
         return false;
     }
     uv_run(&loop, UV_RUN_DEFAULT); // an idle pool does not keep a loop alive

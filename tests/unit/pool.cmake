@@ -3,5 +3,3 @@ foreach(test test_pool test_pool_faults test_pool_life test_pool_request test_sq
     test_sqlite_processes)
   sc_unit_test(${test} LINK sc_pool)
 endforeach()
-# A plain program, so that it also runs under ThreadSanitizer.
-sc_unit_test(test_sqlite_threads LINK sc_pool)

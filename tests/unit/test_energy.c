@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Energy and gradient: gradients against differences of the energy, the three ways against each
  * other, and the edges of each term. */
-#include "test_energy_support.h"
+#include "tests/unit/test_energy_support.h"
 
 static const struct {
     const char *name;

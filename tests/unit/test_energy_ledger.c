@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ledger against a full computation in double precision of the state that the same events lead
  * to, kept here in plain matrices, after random sequences of events; and what it refuses. */
-#include "test_energy_support.h"
+#include "tests/unit/test_energy_support.h"
 
 #include "base/fault.h"
 #include "worker/energy/ledger.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bounds and adaptation: the spectral norm against known graphs and against all eigenvalues of
  * small random matrices, and what project and adapt must leave behind. */
-#include "test_energy_support.h"
+#include "tests/unit/test_energy_support.h"
 
 #include "base/fault.h"
 #include "worker/energy/weights.h"

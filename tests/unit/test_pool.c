@@ -258,7 +258,7 @@ Test(pool, a_session_keeps_its_connection)
     cr_assert_eq(held.conn, &f.conns[0]->conn);
     fake_query(&f, &other);
     sc_statement s = {.sql = "INSERT"};
-    sc_call to = fake_reply_to(&f, &first, 0);
+    sc_pool_call to = fake_reply_to(&f, &first, 0);
     cr_assert_eq(sc_conn_execute(held.conn, &s, &to, NULL), 0);
     cr_assert_eq(sc_conn_execute(held.conn, &s, &to, NULL), SC_EBUSY, "one at a time");
     fake_answer(f.conns[0], SC_EDATABASE);
@@ -291,7 +291,7 @@ Test(pool, a_cancelled_statement_ends_its_session)
         fake_acquire(&f, &held);
         fake_done(f.conns[0], 0);
         sc_statement s = {.sql = "INSERT"};
-        sc_call to = fake_reply_to(&f, &call, 10);
+        sc_pool_call to = fake_reply_to(&f, &call, 10);
         cr_assert_eq(sc_conn_execute(held.conn, &s, &to, &call.request), 0);
         fake_advance(&f, 10);
         cr_assert_eq(f.n_cancels, 1, "%s", rows[i].name);
@@ -321,7 +321,7 @@ Test(pool, a_release_cancels_what_runs)
     fake_acquire(&f, &held);
     fake_done(f.conns[0], 0);
     sc_statement s = {.sql = "INSERT"};
-    sc_call to = fake_reply_to(&f, &call, 0);
+    sc_pool_call to = fake_reply_to(&f, &call, 0);
     cr_assert_eq(sc_conn_execute(held.conn, &s, &to, NULL), 0);
     sc_pool_release(&held.conn);
     cr_assert_eq(f.n_cancels, 1);
@@ -341,7 +341,7 @@ Test(pool, a_lost_connection_stays_with_its_holder_until_released)
     sc_error_set(&err, -ECONNRESET, "gone");
     sc_conn_lost(held.conn, &err);
     sc_statement s = {.sql = "INSERT"};
-    sc_call to = fake_reply_to(&f, &call, 0);
+    sc_pool_call to = fake_reply_to(&f, &call, 0);
     cr_assert_eq(sc_conn_execute(held.conn, &s, &to, NULL), SC_ECLOSED);
     cr_assert_eq(f.n_closes, 0);
     sc_pool_release(&held.conn);
@@ -469,7 +469,7 @@ typedef struct chain {
 } chain;
 
 static void
-on_chain(void *arg, sc_reply *reply)
+on_chain(void *arg, sc_pool_reply *reply)
 {
     chain *ch = arg;
     ch->taken = reply->result;
@@ -488,7 +488,7 @@ Test(pool, everything_may_be_called_in_a_callback)
         begin(&f);
         chain ch = {.f = &f, .closes = closes == 1};
         sc_statement s = {.sql = "x"};
-        cr_assert_eq(sc_pool_query(f.pool, &s, &(sc_call){on_chain, &ch, 0}, NULL), 0);
+        cr_assert_eq(sc_pool_query(f.pool, &s, &(sc_pool_call){on_chain, &ch, 0}, NULL), 0);
         fake_done(f.conns[0], 0);
         fake_answer(f.conns[0], 0);
         cr_assert_eq(sc_result_get(ch.taken, 0, 0)->integer, 1, "a result can be kept");

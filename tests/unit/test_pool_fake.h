@@ -259,7 +259,7 @@ fake_end(fake *f)
 }
 
 static inline void
-fake_on_reply(void *arg, sc_reply *reply)
+fake_on_reply(void *arg, sc_pool_reply *reply)
 {
     fake_call *call = arg;
     call->n_called++;
@@ -270,20 +270,20 @@ fake_on_reply(void *arg, sc_reply *reply)
     snprintf(call->text, sizeof call->text, "%s", reply->error != NULL ? reply->error->text : "");
 }
 
-static inline sc_call
+static inline sc_pool_call
 fake_reply_to(fake *f, fake_call *call, int64_t timeout_ms)
 {
     memset(call, 0, sizeof *call);
     call->f = f;
     call->code = 1;
-    return (sc_call){fake_on_reply, call, timeout_ms};
+    return (sc_pool_call){fake_on_reply, call, timeout_ms};
 }
 
 static inline void
 fake_query_flags(fake *f, fake_call *call, unsigned flags, int64_t timeout_ms)
 {
     sc_statement s = {.sql = "SELECT 1", .flags = flags};
-    sc_call to = fake_reply_to(f, call, timeout_ms);
+    sc_pool_call to = fake_reply_to(f, call, timeout_ms);
     cr_assert_eq(sc_pool_query(f->pool, &s, &to, &call->request), 0);
     cr_assert_eq(call->n_called, 0, "never before it returned");
     cr_assert(sc_pool_check(f->pool));
@@ -298,7 +298,7 @@ fake_query(fake *f, fake_call *call)
 static inline void
 fake_acquire(fake *f, fake_call *call)
 {
-    sc_call to = fake_reply_to(f, call, 0);
+    sc_pool_call to = fake_reply_to(f, call, 0);
     cr_assert_eq(sc_pool_acquire(f->pool, &to, &call->request), 0);
     cr_assert_eq(call->n_called, 0, "never before it returned");
 }

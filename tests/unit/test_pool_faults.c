@@ -74,7 +74,7 @@ typedef struct history {
 } history;
 
 static void
-on_history(void *arg, sc_reply *reply)
+on_history(void *arg, sc_pool_reply *reply)
 {
     fake_call *call = arg;
     fake_on_reply(arg, reply);
@@ -89,7 +89,7 @@ act_call(history *h)
     }
     fake_call *call = &h->calls[h->n_calls++];
     sc_statement s = {.sql = "x", .flags = (unsigned)sc_random_below(&h->random, 3)};
-    sc_call to = fake_reply_to(&h->f, call, (int64_t)sc_random_below(&h->random, 2000));
+    sc_pool_call to = fake_reply_to(&h->f, call, (int64_t)sc_random_below(&h->random, 2000));
     to.cb = on_history;
     int rc = 0;
     switch (sc_random_below(&h->random, 4)) {
@@ -119,7 +119,7 @@ act_session(history *h)
     }
     fake_call *next = &h->calls[h->n_calls];
     sc_statement s = {.sql = "x"};
-    sc_call to = fake_reply_to(&h->f, next, (int64_t)sc_random_below(&h->random, 500));
+    sc_pool_call to = fake_reply_to(&h->f, next, (int64_t)sc_random_below(&h->random, 500));
     to.cb = on_history;
     if (sc_conn_execute(call->conn, &s, &to, &next->request) == 0) {
         h->n_calls++;

@@ -403,7 +403,7 @@ Test(pool_life, closing_ends_what_is_being_opened)
     sc_pool_close(&f.pool, 1000, fake_on_closed, &f);
     cr_assert_eq(f.conns[0]->act, FAKE_CLOSE);
     sc_statement s = {.sql = "x"};
-    sc_call to = {fake_on_reply, &call, 0};
+    sc_pool_call to = {fake_on_reply, &call, 0};
     cr_assert_eq(sc_pool_query(pool, &s, &to, NULL), SC_ECLOSED);
     fake_end(&f);
     cr_assert_eq(call.code, SC_ECLOSED);

@@ -19,7 +19,7 @@ Test(pool_request, statements_are_copied)
                           sc_value_double(0.5), sc_value_null(),        sc_value_text("")};
     sc_statement s[2] = {{.sql = sql, .params = params, .n_params = 2, .n_rows = 3}, {.sql = "x"}};
     fake_call call;
-    sc_call to = fake_reply_to(&f, &call, 0);
+    sc_pool_call to = fake_reply_to(&f, &call, 0);
     cr_assert_eq(sc_pool_batch(f.pool, &(sc_batch){s, 2}, &to, NULL), 0);
     memset(sql, 'x', sizeof sql - 1);
     memset(text, 'x', sizeof text - 1);
@@ -44,7 +44,7 @@ Test(pool_request, statements_are_copied)
 }
 
 static void
-ignore_reply(void *arg, sc_reply *reply)
+ignore_reply(void *arg, sc_pool_reply *reply)
 {
     (void)arg;
     (void)reply;
@@ -91,12 +91,12 @@ Test(pool_request, bad_calls_fail_now)
     fake f;
     begin(&f);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        sc_call to = {rows[i].no_cb ? NULL : ignore_reply, NULL, rows[i].timeout_ms};
+        sc_pool_call to = {rows[i].no_cb ? NULL : ignore_reply, NULL, rows[i].timeout_ms};
         int rc = sc_pool_query(f.pool, &rows[i].s, &to, NULL);
         cr_assert_eq(rc, rows[i].want, "%s: %d", rows[i].name, rc);
     }
     sc_statement many = {.sql = "x", .params = &ok, .n_params = 1, .n_rows = SIZE_MAX};
-    sc_call to = {ignore_reply, NULL, 0};
+    sc_pool_call to = {ignore_reply, NULL, 0};
     cr_assert_eq(sc_pool_batch(f.pool, &(sc_batch){&many, 1}, &to, NULL), SC_ETOOLARGE);
     cr_assert_eq(sc_pool_batch(f.pool, &(sc_batch){&many, 0}, &to, NULL), SC_EBADARG);
     cr_assert_eq(f.n_opens, 0);
@@ -152,7 +152,7 @@ Test(pool_request, calls_and_their_bytes_are_bounded)
     static const char big[99900];
     sc_value blob = sc_value_blob(big, sizeof big);
     sc_statement large = {.sql = "x", .params = &blob, .n_params = 1}, small = {.sql = "x"};
-    sc_call to = fake_reply_to(&f, &calls[3], 0);
+    sc_pool_call to = fake_reply_to(&f, &calls[3], 0);
     cr_assert_eq(sc_pool_query(f.pool, &large, &to, NULL), SC_EBUSY, "bytes");
     for (int i = 0; i < 3; i++) {
         fake_query(&f, &calls[i]);

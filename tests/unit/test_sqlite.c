@@ -342,7 +342,7 @@ Test(sqlite, a_lock_that_does_not_come)
         answer holder = borrow(&b), a = {.is_done = false};
         cr_assert_eq(run_on(&b, holder.conn, "BEGIN IMMEDIATE"), 0);
         sc_statement s = {.sql = "INSERT INTO t VALUES (1)"};
-        sc_call call = {on_answer, &a, rows[i].timeout_ms};
+        sc_pool_call call = {on_answer, &a, rows[i].timeout_ms};
         int rc = rows[i].in_batch ? sc_pool_batch(b.pool, &(sc_batch){&s, 1}, &call, &a.request)
                                   : sc_pool_query(b.pool, &s, &call, &a.request);
         cr_assert_eq(rc, 0);

@@ -106,7 +106,7 @@ bed_end(bed *b)
 }
 
 static inline void
-on_answer(void *arg, sc_reply *reply)
+on_answer(void *arg, sc_pool_reply *reply)
 {
     answer *a = arg;
     cr_assert_not(a->is_done, "one callback");
@@ -138,7 +138,7 @@ static inline void
 start_query(bed *b, answer *a, const sc_statement *s, int64_t timeout_ms)
 {
     memset(a, 0, sizeof *a);
-    int rc = sc_pool_query(b->pool, s, &(sc_call){on_answer, a, timeout_ms}, &a->request);
+    int rc = sc_pool_query(b->pool, s, &(sc_pool_call){on_answer, a, timeout_ms}, &a->request);
     cr_assert_eq(rc, 0, "%s: %d", s->sql, rc);
 }
 
@@ -156,7 +156,7 @@ batch(bed *b, const sc_statement *statements, size_t n)
 {
     answer a = {.is_done = false};
     sc_batch all = {statements, n};
-    cr_assert_eq(sc_pool_batch(b->pool, &all, &(sc_call){on_answer, &a, 0}, NULL), 0);
+    cr_assert_eq(sc_pool_batch(b->pool, &all, &(sc_pool_call){on_answer, &a, 0}, NULL), 0);
     answer_wait(b, &a);
     return a;
 }
@@ -187,7 +187,7 @@ static inline answer
 borrow(bed *b)
 {
     answer a = {.is_done = false};
-    cr_assert_eq(sc_pool_acquire(b->pool, &(sc_call){on_answer, &a, 0}, NULL), 0);
+    cr_assert_eq(sc_pool_acquire(b->pool, &(sc_pool_call){on_answer, &a, 0}, NULL), 0);
     answer_wait(b, &a);
     cr_assert_eq(a.error.code, 0, "%s", a.error.text);
     return a;
@@ -198,7 +198,7 @@ run_on(bed *b, sc_conn *conn, const char *sql)
 {
     answer a = {.is_done = false};
     sc_statement s = {.sql = sql};
-    cr_assert_eq(sc_conn_execute(conn, &s, &(sc_call){on_answer, &a, 0}, NULL), 0);
+    cr_assert_eq(sc_conn_execute(conn, &s, &(sc_pool_call){on_answer, &a, 0}, NULL), 0);
     answer_wait(b, &a);
     answer_free(&a);
     return a.error.code;

@@ -6,7 +6,7 @@ endforeach()
 
 # A plugin that is good, and what a plugin can be wrong in.
 foreach(kind good no_init no_abi other_abi taken)
-  add_library(plugin_${kind} MODULE ${CMAKE_SOURCE_DIR}/tests/unit/test_registry_plugin.c)
+  add_library(plugin_${kind} MODULE ${CMAKE_SOURCE_DIR}/tests/support/plugin_sample.c)
   set_target_properties(plugin_${kind} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   target_include_directories(plugin_${kind} PRIVATE ${CMAKE_SOURCE_DIR})
   string(TOUPPER PLUGIN_${kind} symbol)
