@@ -8,7 +8,10 @@
  * returns. Payloads and results are JSON text, handed on unchanged. The client connects in the
  * background, finds the coordinator again when it is lost, and repeats what was not answered; a
  * request whose coordinator restarted meanwhile ends with code `lost` where it cannot be repeated
- * (a call, an upload). */
+ * (a call, an upload).
+ *
+ * Starting a request may also fail with -5020 (no coordinator was found in time), -5005 (the client
+ * is closing), -5004 (too many requests are open) or the number of a refusal of the session. */
 #ifndef SEEDCORE_H
 #define SEEDCORE_H
 
@@ -83,7 +86,8 @@ typedef void (*sc_submit_cb)(void *arg, const char *job, const sc_failure *why);
 
 /** A job of one task for each index first..first+n-1 (n 1..2^31). In args the string "$index"
  * becomes the number.
- *  @param args  JSON text, copied @return 0, -EINVAL (range, more than 255 times "$index"), -ENOMEM
+ *  @param args  JSON text, copied @return 0, -EINVAL (range, more than 255 times "$index"),
+ *  -EMSGSIZE (over 16 MiB), -ENOMEM
  */
 int sc_client_submit_array(sc_client *client, const sc_job_spec *spec, uint64_t first, uint64_t n,
                            const char *args, size_t args_len, sc_submit_cb cb, void *arg);
@@ -97,7 +101,8 @@ int sc_client_submit_array(sc_client *client, const sc_job_spec *spec, uint64_t 
 int sc_client_upload(sc_client *client, const sc_job_spec *spec, void (*on_room)(void *arg),
                      sc_submit_cb on_done, void *arg, sc_upload **out);
 /** Adds the next task (index 0, 1, 2, ...); copies. @return 0, -EAGAIN (window full: wait for
- * on_room), -EMSGSIZE (over the limit of a task, 16 MiB), -ENOMEM */
+ * on_room), -EMSGSIZE (over the limit of a task, 16 MiB), -EINVAL (empty, or after the commit),
+ * -5002 (a job has at most 2^31 tasks), -ENOMEM */
 int sc_upload_add(sc_upload *upload, const void *payload, size_t len);
 /** No more tasks. At least one must have been added, else -EINVAL. */
 int sc_upload_commit(sc_upload *upload);

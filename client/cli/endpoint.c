@@ -97,3 +97,13 @@ sc_endpoint_answers(const char *endpoint)
         return ipc_answers(endpoint + 6);
     return strncmp(endpoint, "tcp://", 6) == 0 && tcp_answers(endpoint + 6);
 }
+
+bool
+sc_endpoint_is_fixed(const char *endpoint)
+{
+    const char *port = strrchr(endpoint, ':');
+
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return true;
+    return port[1] >= '1' && port[1] <= '9' && strspn(port + 1, "0123456789") == strlen(port + 1);
+}

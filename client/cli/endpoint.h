@@ -12,5 +12,8 @@ char *sc_endpoint_local(const char *endpoint, char *out, size_t size);
 /** tcp://HOST:PORT or ipc://PATH. Takes at most 200 ms. @return false where nothing does, or nobody
  * can tell */
 bool sc_endpoint_answers(const char *endpoint);
+/** Can it be told to others before anybody listens there? A tcp port that the system chooses (0, *)
+ * cannot. */
+bool sc_endpoint_is_fixed(const char *endpoint);
 
 #endif

@@ -166,7 +166,9 @@ sc_cli_run(sc_cli *cli)
     while (!is_closed)
         uv_run(&cli->loop, UV_RUN_ONCE);
     uv_walk(&cli->loop, close_handle, NULL);
-    uv_run(&cli->loop, UV_RUN_DEFAULT);
+    while (uv_run(&cli->loop, UV_RUN_DEFAULT))
+        ; // a verb that ended before its loop ran leaves a stop behind, which ends the first run at
+          // once
     SC_ASSERT(uv_loop_close(&cli->loop) == 0);
     return cli->status;
 }

@@ -371,6 +371,9 @@ run(sc_cli *cli)
     struct up u = {.cli = cli, .report = -1};
     int status;
 
+    if (!sc_endpoint_is_fixed(sc_settings_text(cli->settings, SC_SET_ENDPOINT)))
+        return sc_cli_usage(cli, "%s: `up` needs a port that can be named, 1 to 65535",
+                            sc_settings_text(cli->settings, SC_SET_ENDPOINT));
     if ((status = read_options(&u)) || (status = make_folders(&u)))
         return status;
     sc_endpoint_local(sc_settings_text(cli->settings, SC_SET_ENDPOINT), u.endpoint,

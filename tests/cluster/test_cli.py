@@ -145,3 +145,11 @@ def test_up_and_down(cluster):
     assert {row["worker"] for row in c.workers()} == {"w-1", "w-2"}
     assert c.down().status == 0
     assert c.run("status", "--connect-timeout", "100ms").status == 3
+
+
+@pytest.mark.parametrize("verb", ["status", "up"])
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:*", "tcp://nowhere", "udp://127.0.0.1:1", "ipc://"])
+def test_endpoints_that_cannot_be(sandbox, verb, endpoint):
+    """No command dies of an endpoint that nobody can connect to; it is named."""
+    result = sandbox.run(verb, "--endpoint", endpoint)
+    assert result.status == 2 and endpoint in result.stderr, repr(result)
