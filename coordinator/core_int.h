@@ -301,6 +301,7 @@ struct sc_core {
     uint32_t n_peers, n_clients, n_ready;
     offer *offers[SC_MAX_PEERS]; // a handful; each worker's own in the worst case
     uint32_t n_offers;
+    uint32_t next_offer; // the one to ask first, so that all get their turn
     handler *handlers[SC_MAX_HANDLERS];
     uint32_t n_handlers;
     handler *handlers_by_name;

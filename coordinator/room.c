@@ -154,29 +154,41 @@ room_for(const sc_core *core, const worker *w, const demand *d)
     return (uint32_t)(room < credit ? room : credit);
 }
 
-// A worker for such a task, with how many it may take, or NULL; all get their turn.
+// A worker of these with room, with how many tasks it may take; the lists rotate.
+static worker *
+find_in(sc_core *core, offer *o, const demand *d, uint32_t *room)
+{
+    sc_slot_kind kind = d->handler->kind;
+    worker *w = o->roomy[kind];
+    for (int tries = 0; w && tries < MAX_TRIES; tries++, w = o->roomy[kind]) {
+        DL_DELETE2(o->roomy[kind], w, roomy_prev[kind], roomy_next[kind]);
+        DL_APPEND2(o->roomy[kind], w, roomy_prev[kind], roomy_next[kind]);
+        if ((*room = room_for(core, w, d)) > 0)
+            return w;
+    }
+    // Nobody has room for everything, but a higher class goes before what waits there.
+    w = d->class > 0 ? o->workers : NULL;
+    for (int tries = 0; w && tries < MAX_TRIES; tries++, w = o->workers) {
+        DL_DELETE2(o->workers, w, offer_prev, offer_next);
+        DL_APPEND2(o->workers, w, offer_prev, offer_next);
+        if ((*room = room_for(core, w, d)) > 0)
+            return w;
+    }
+    return NULL;
+}
+
+// A worker for such a task, with how many it may take, or NULL; all get their turn, whatever else
+// they offer.
 worker *
 sc_room_find(sc_core *core, const demand *d, uint32_t *room)
 {
-    sc_slot_kind kind = d->handler->kind;
     for (uint32_t i = 0; i < core->n_offers; i++) {
-        offer *o = core->offers[i];
-        if (!sc_set_has(o->handlers, d->handler->id))
-            continue;
-        worker *w = o->roomy[kind];
-        for (int tries = 0; w && tries < MAX_TRIES; tries++, w = o->roomy[kind]) {
-            DL_DELETE2(o->roomy[kind], w, roomy_prev[kind], roomy_next[kind]);
-            DL_APPEND2(o->roomy[kind], w, roomy_prev[kind], roomy_next[kind]);
-            if ((*room = room_for(core, w, d)) > 0)
-                return w;
-        }
-        // Nobody has room for everything, but a higher class goes before what waits there.
-        w = d->class > 0 ? o->workers : NULL;
-        for (int tries = 0; w && tries < MAX_TRIES; tries++, w = o->workers) {
-            DL_DELETE2(o->workers, w, offer_prev, offer_next);
-            DL_APPEND2(o->workers, w, offer_prev, offer_next);
-            if ((*room = room_for(core, w, d)) > 0)
-                return w;
+        uint32_t at = (core->next_offer + i) % core->n_offers;
+        offer *o = core->offers[at];
+        worker *w = sc_set_has(o->handlers, d->handler->id) ? find_in(core, o, d, room) : NULL;
+        if (w) {
+            core->next_offer = at + 1;
+            return w;
         }
     }
     return NULL;

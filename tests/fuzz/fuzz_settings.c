@@ -27,12 +27,12 @@ static void
 expect(const char *text, const struct unit *units, size_t n_units, int64_t value)
 {
     char *behind;
-    double number = strtod(text, &behind);
+    double decimal = strtod(text, &behind);
     size_t i = 0;
     while (i < n_units && strcmp(units[i].name, behind) != 0)
         i++;
     SC_ASSERT(i < n_units && value >= 0);
-    SC_ASSERT(fabs(number * units[i].factor - (double)value) <= 1e-9 * (double)value);
+    SC_ASSERT(fabs(decimal * units[i].factor - (double)value) <= 1e-9 * (double)value);
 }
 
 static void
@@ -52,22 +52,29 @@ parse(const char *text)
     }
 }
 
+// The value of a setting that has one; 0 for a text.
+static int64_t
+number(const sc_settings *s, sc_setting which)
+{
+    return sc_setting_info_of(which)->type == SC_SETTING_TEXT ? 0 : sc_settings_int(s, which);
+}
+
 static void
 set(sc_settings *s, sc_setting which, const char *text)
 {
     const sc_setting_info *info = sc_setting_info_of(which);
     char shown[TEXT_MAX];
     sc_error err = {0};
-    int64_t before = sc_settings_int(s, which);
+    int64_t before = number(s, which);
     if (sc_settings_set(s, which, text, &err) != 0) {
-        SC_ASSERT(err.text[0] != '\0' && sc_settings_int(s, which) == before);
+        SC_ASSERT(err.text[0] != '\0' && number(s, which) == before);
         return;
     }
-    int64_t value = sc_settings_int(s, which);
+    int64_t value = number(s, which);
     SC_ASSERT(info->type == SC_SETTING_TEXT || (value >= info->min && value <= info->max));
     sc_settings_format(s, which, shown, sizeof shown);
     SC_ASSERT(sc_settings_set(s, which, shown, &err) == 0);
-    SC_ASSERT(sc_settings_int(s, which) == value);
+    SC_ASSERT(number(s, which) == value);
 }
 
 int
