@@ -27,13 +27,8 @@ free_call(sc_core *core, call *c)
 void
 sc_calls_drop(sc_core *core, call *c)
 {
-    run *r = c->run;
-    if (r) {
-        sc_message m = {.type = SC_MSG_RECALL};
-        m.recall =
-            (sc_recall){.token = {r->epoch, r->number}, .count = 1, .mode = SC_RECALL_FORGET};
-        sc_core_send(core, r->worker->peer, &m);
-    }
+    if (c->run)
+        sc_runs_forget(core, c->run, 0, 1);
     free_call(core, c);
 }
 

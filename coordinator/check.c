@@ -35,6 +35,7 @@ check_worker(const sc_core *core, const worker *w)
     SC_ASSERT(n_out == w->n_out_all && n_out == n_by_class && bytes == w->bytes_out &&
               work_ns == work_by_class);
     SC_ASSERT(n_out <= w->credit_tasks);
+    SC_ASSERT(w->bytes_out <= w->credit_bytes || !w->runs->next); // one task may be larger
     for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++) {
         const worker *in = w->offer->roomy[kind];
         while (in && in != w)
@@ -101,11 +102,11 @@ static void
 check_open_job(const sc_core *core, const job *j)
 {
     tally t = {.queued = j->n_tasks - j->next};
-    uint64_t in_chunks = 0;
+    uint32_t n_fetching = 0;
     for (const chunk *c = j->chunks; c; c = c->hh.next) {
         SC_ASSERT(c->job == j && c->first + c->count > j->prefix);
         tally_chunk(core, j, c, &t);
-        in_chunks += c->count;
+        n_fetching += c->is_fetching;
     }
     t.ended +=
         j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
@@ -113,7 +114,7 @@ check_open_job(const sc_core *core, const job *j)
     SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
     bool should = j->n_fetching == 0 && (j->again || j->next < j->n_tasks);
     SC_ASSERT(j->is_in_lane == should);
-    (void)in_chunks;
+    SC_ASSERT(n_fetching == j->n_fetching);
 }
 
 static void

@@ -456,6 +456,7 @@ run *sc_runs_open(sc_core *core, const run *from);
 run *sc_runs_find(sc_core *core, const sc_token *token);
 uint64_t sc_runs_base(const run *r);
 void sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n);
+void sc_runs_forget(sc_core *core, const run *r, uint32_t offset, uint32_t count);
 void sc_runs_close(sc_core *core, run *r);
 void sc_runs_ended(sc_core *core, run *r, uint32_t n);
 

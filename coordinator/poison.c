@@ -35,6 +35,7 @@ take_from_runs(sc_core *core, chunk *c, uint32_t offset)
         if (r->chunk != c || offset < r->first || offset >= r->first + r->count ||
             !bit_get(&r->left, offset - r->first))
             continue;
+        sc_runs_forget(core, r, offset - r->first, 1);
         bit_clear(&r->left, offset - r->first);
         c->job->running--;
         c->job->queued++;

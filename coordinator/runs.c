@@ -69,6 +69,20 @@ account(sc_core *core, run *r, uint32_t n)
     sc_room_update(core, w);
 }
 
+// Tells its worker to throw `count` tasks from `offset` on away, whatever has become of them.
+void
+sc_runs_forget(sc_core *core, const run *r, uint32_t offset, uint32_t count)
+{
+    sc_message m = {.type = SC_MSG_RECALL};
+    m.recall = (sc_recall){.token = {r->epoch, r->number},
+                           .first = sc_runs_base(r) + offset,
+                           .count = count,
+                           .mode = SC_RECALL_FORGET};
+    if (r->chunk)
+        m.recall.job = r->chunk->job->id;
+    sc_core_send(core, r->worker->peer, &m);
+}
+
 // `n` of its tasks are no longer there (their bits are cleared by the caller); the last one closes
 // it.
 void

@@ -102,6 +102,8 @@ free_chunk(sc_core *core, chunk *c)
         sc_tasks_drop_exception(core, c->exceptions);
     sc_tasks_drop_payload(c);
     HASH_DEL(c->job->chunks, c);
+    c->job->n_fetching -= c->is_fetching;
+    sc_schedule_lane(core, c->job);
     sc_slab_free(&core->chunk_slab, c);
 }
 
@@ -389,13 +391,7 @@ close_runs(sc_core *core, job *j)
         next = r->hh.next;
         if (!r->chunk || r->chunk->job != j)
             continue;
-        sc_message m = {.type = SC_MSG_RECALL};
-        m.recall = (sc_recall){.job = j->id,
-                               .token = {r->epoch, r->number},
-                               .first = j->first_index + r->chunk->first + r->first,
-                               .count = r->count,
-                               .mode = SC_RECALL_FORGET};
-        sc_core_send(core, r->worker->peer, &m);
+        sc_runs_forget(core, r, 0, r->count);
         j->running -= r->n_left;
         j->queued += r->n_left;
         sc_runs_close(core, r);
