@@ -133,7 +133,7 @@ void sc_core_tick(sc_core *core, int64_t now_ms);
 void sc_core_stored(sc_core *core, const sc_ticket *ticket, int status, int64_t now_ms);
 /** The payload asked for; status < 0: it cannot be read, and its tasks are dead. The slices are
  * borrowed. */
-void sc_core_chunk(sc_core *core, const sc_uuid *job, uint32_t number, int status, sc_slice table,
+void sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_slice table,
                    sc_slice bytes, int64_t now_ms);
 /** The results asked for: `page` as PAGE goes out, but for `request`, `is_end` and `n_dropped`. The
  * page is borrowed. */

@@ -425,7 +425,7 @@ void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_make_room(sc_core *core);
 void sc_jobs_free(sc_core *core, job *j);
-void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text handler);
+void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name);
 
 /* tasks.c */
 uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);
@@ -461,7 +461,7 @@ void sc_runs_close(sc_core *core, run *r);
 void sc_runs_ended(sc_core *core, run *r, uint32_t n);
 
 /* room.c */
-int sc_room_offer(sc_core *core, worker *w, const sc_list *handlers);
+int sc_room_offer(sc_core *core, worker *w, const sc_list *list);
 void sc_room_join(sc_core *core, worker *w);
 void sc_room_leave(sc_core *core, worker *w);
 void sc_room_update(sc_core *core, worker *w);

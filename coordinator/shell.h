@@ -23,6 +23,6 @@ const char *sc_shell_endpoint(const sc_shell *shell);
 void sc_shell_stop(sc_shell *shell);
 
 /** After the loop has ended. NULL is accepted. */
-void sc_shell_free(sc_shell **shell);
+void sc_shell_free(sc_shell **at);
 
 #endif

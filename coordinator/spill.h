@@ -39,6 +39,6 @@ uint64_t sc_spill_writing(const sc_spill *spill);
 
 /** Waits for what is on its way, calling back as promised, then closes the file and calls on_closed
  * (may be NULL). */
-void sc_spill_close(sc_spill **spill, void (*on_closed)(void *arg), void *arg);
+void sc_spill_close(sc_spill **at, void (*on_closed)(void *arg), void *arg);
 
 #endif

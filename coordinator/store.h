@@ -40,6 +40,6 @@ unsigned sc_store_deliver(sc_store *store);
 void sc_store_bytes(const sc_store *store, uint64_t *memory, uint64_t *spill);
 
 /** Two steps: nothing is called back but on_closed, once. */
-void sc_store_close(sc_store **store, void (*on_closed)(void *arg), void *arg);
+void sc_store_close(sc_store **at, void (*on_closed)(void *arg), void *arg);
 
 #endif

@@ -38,7 +38,7 @@ void sc_executor_set_session(sc_executor *e, sc_session *session);
  *  @return true where more could be done at once */
 bool sc_executor_turn(sc_executor *e);
 /** Nobody wants this task any more. It may end before this returns. */
-void sc_executor_cancel(sc_executor *e, sc_started *task);
+void sc_executor_cancel(sc_executor *e, sc_started *started);
 /** Tasks that have started and not ended; those in threads and queued for them too. */
 uint32_t sc_executor_n_running(const sc_executor *e);
 /** Nothing may be running. Threads are joined; the memory is released from the loop, later. Sets

@@ -25,7 +25,7 @@ SC_MUST_USE int sc_input_open(sc_input *input, sc_cli *cli, const char *path);
 void sc_input_start(sc_input *input, sc_feed *feed);
 /** The source: sc_feed.next with a sc_input as its argument. Says "FILE:LINE: reason" and ends the
  * command at a bad line. */
-int sc_input_next(void *input, const char **task, size_t *len);
+int sc_input_next(void *arg, const char **task, size_t *len);
 void sc_input_fini(sc_input *input);
 
 #endif

@@ -238,7 +238,7 @@ sc_plot_write(const sc_plot *plot, const sc_term *term, sc_out *o)
     g.columns = term->columns - margin - 2 > AREA_MAX ? AREA_MAX : term->columns - margin - 2;
     if (g.columns < 1)
         return;
-    g.dots = calloc((size_t)(g.columns * g.dots_x * g.rows * g.dots_y), sizeof(*g.dots));
+    g.dots = calloc((size_t)g.columns * g.dots_x * g.rows * g.dots_y, sizeof(*g.dots));
     if (!g.dots) {
         o->error = o->error ? o->error : SC_ENOMEM;
         return;

@@ -201,7 +201,8 @@ sc_format_duration(int64_t ms, char out[SC_FORMAT_BYTES])
     if (ms < 1000)
         snprintf(out, SC_FORMAT_BYTES, "%lld ms", (long long)(ms > 0 ? ms : 0));
     else if (ms < 10000)
-        snprintf(out, SC_FORMAT_BYTES, "%.1f s", (double)(ms / 100) / 10);
+        snprintf(out, SC_FORMAT_BYTES, "%lld.%lld s", (long long)(ms / 1000),
+                 (long long)(ms / 100 % 10));
     else if (ms < 60000)
         snprintf(out, SC_FORMAT_BYTES, "%lld s", (long long)(ms / 1000));
     if (ms < 60000)

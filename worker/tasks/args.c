@@ -12,8 +12,9 @@ sc_args_object(sc_task *task)
     const char *text = sc_task_args(task, &len);
     json_error_t error;
     // Integers as doubles: one beyond 64 bits in a field that nobody asks for is no error.
-    json_t *args =
-        json_loadb(text, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    // NOLINTNEXTLINE(misc-redundant-expression): the macros look alike
+    const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
+    json_t *args = json_loadb(text, len, flags, &error);
 
     if (args && json_is_object(args))
         return args;
