@@ -12,11 +12,10 @@ sc_args_object(sc_task *task)
     const char *text = sc_task_args(task, &len);
     json_error_t error;
     // Integers as doubles: one beyond 64 bits in a field that nobody asks for is no error.
-    // NOLINTNEXTLINE(misc-redundant-expression): the macros look alike
     const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
     json_t *args = json_loadb(text, len, flags, &error);
 
-    if (args && json_is_object(args))
+    if (json_is_object(args))
         return args;
     if (args)
         sc_task_fail(task, "bad_arguments", false, "the arguments are no object");
