@@ -30,10 +30,14 @@ struct value {
     sc_setting_source source;
 };
 
+struct folders {
+    char dir[PATH_BYTES]; // DIR and DATA, resolved
+    char data[PATH_BYTES];
+};
+
 struct sc_settings {
     struct value values[SC_N_SETTINGS];
-    char dir[PATH_BYTES]; // DIR and DATA, resolved after each change
-    char data[PATH_BYTES];
+    struct folders folders; // of these values
 };
 
 static const sc_setting_info infos[] = {
@@ -160,14 +164,29 @@ parse_number(sc_setting_type type, const char *text, int64_t *number)
     return SC_EBADARG;
 }
 
+/* tcp://HOST:PORT with a PORT that can be, or `*`; ipc://PATH. ZeroMQ takes larger ports modulo
+ * 65536. */
+static bool
+is_endpoint(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    int64_t number;
+
+    if (strncmp(text, "ipc://", 6) == 0)
+        return text[6] != '\0';
+    if (strncmp(text, "tcp://", 6) != 0 || port < text + 7)
+        return false;
+    return strcmp(port, ":*") == 0 || (isdigit((unsigned char)port[1]) &&
+                                       sc_parse_int(port + 1, &number) == 0 && number <= 65535);
+}
+
 /* What is wrong with a text whose form is known; NULL where nothing is. */
 static const char *
 find_fault(sc_setting which, const char *text)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
 
-    if (which == SC_SET_ENDPOINT &&
-        ((strncmp(text, "tcp://", 6) != 0 && strncmp(text, "ipc://", 6) != 0) || !text[6]))
+    if (which == SC_SET_ENDPOINT && !is_endpoint(text))
         return "is not tcp://HOST:PORT or ipc://PATH";
     if (which != SC_SET_LOG)
         return NULL;
@@ -202,44 +221,35 @@ check_number(sc_setting which, const char *label, const char *text, int64_t *num
         [SC_SETTING_BYTES] = "a size",
     };
     const sc_setting_info *info = &infos[which];
-    char min[VALUE_BYTES], max[VALUE_BYTES];
+    char range[2 * VALUE_BYTES + 4]; // " to "
     int rc = parse_number(info->type, text, number);
 
     if (rc && info->type == SC_SETTING_FLAG)
         return sc_error_set(err, rc, "%s: \"%.40s\" is not yes or no", label, text);
     if (rc == 0 && *number >= info->min && *number <= info->max)
         return 0;
-    format_number(info->type, info->min, min, sizeof(min));
-    format_number(info->type, info->max, max, sizeof(max));
+    sc_setting_range(which, range, sizeof(range));
     if (rc)
-        return sc_error_set(err, rc, "%s: \"%.40s\" is not %s (%s to %s)", label, text,
-                            nouns[info->type], min, max);
-    return sc_error_set(err, SC_EBADARG, "%s: \"%.40s\" is out of range (%s to %s)", label, text,
-                        min, max);
+        return sc_error_set(err, rc, "%s: \"%.40s\" is not %s (%s)", label, text, nouns[info->type],
+                            range);
+    return sc_error_set(err, SC_EBADARG, "%s: \"%.40s\" is out of range (%s)", label, text, range);
 }
 
-/* Checks and takes over one value; on an error the old one stays. */
+/* Checks one value and copies it. */
 static int
-assign(struct sc_settings *s, sc_setting which, const char *label, const char *text, sc_error *err)
+read_value(sc_setting which, const char *label, const char *text, struct value *out, sc_error *err)
 {
-    struct value *v = &s->values[which];
-    int64_t number = 0;
-    char *copy;
     int rc;
 
+    *out = (struct value){0};
     if (infos[which].type == SC_SETTING_TEXT)
         rc = check_text(which, label, text, err);
     else
-        rc = check_number(which, label, text, &number, err);
+        rc = check_number(which, label, text, &out->number, err);
     if (rc)
         return rc;
-    copy = strdup(text);
-    if (!copy)
-        return sc_error_set(err, SC_ENOMEM, "%s", sc_error_text(SC_ENOMEM));
-    free(v->text);
-    v->text = copy;
-    v->number = number;
-    return 0;
+    out->text = strdup(text);
+    return out->text ? 0 : sc_error_set(err, SC_ENOMEM, "%s", sc_error_text(SC_ENOMEM));
 }
 
 /* The folder that state goes to where DIR is empty. A relative XDG_STATE_HOME does not count (XDG
@@ -260,19 +270,17 @@ default_dir(char *out, size_t size)
     return snprintf(out, size, "%s/.local/state/seedcore", home);
 }
 
-/* Works out DIR and DATA. */
+/* Works out DIR and DATA from their texts. */
 static int
-resolve(struct sc_settings *s, sc_error *err)
+resolve(const char *dir, const char *data, struct folders *out, sc_error *err)
 {
-    const char *dir = s->values[SC_SET_DIR].text;
-    const char *data = s->values[SC_SET_DATA].text;
-    int len;
+    int len = *dir ? snprintf(out->dir, sizeof(out->dir), "%s", dir)
+                   : default_dir(out->dir, sizeof(out->dir));
 
-    len = *dir ? snprintf(s->dir, sizeof(s->dir), "%s", dir) : default_dir(s->dir, sizeof(s->dir));
     if (len >= PATH_BYTES)
         return sc_error_set(err, SC_EBADARG, "DIR: the home folder's name is too long");
-    len = *data ? snprintf(s->data, sizeof(s->data), "%s", data)
-                : snprintf(s->data, sizeof(s->data), "%s/data.sqlite", s->dir);
+    len = *data ? snprintf(out->data, sizeof(out->data), "%s", data)
+                : snprintf(out->data, sizeof(out->data), "%s/data.sqlite", out->dir);
     if (len >= PATH_BYTES)
         return sc_error_set(err, SC_EBADARG, "DATA: the name of the folder is too long");
     return 0;
@@ -280,18 +288,19 @@ resolve(struct sc_settings *s, sc_error *err)
 
 /* The default, or what the environment says. An empty variable is as good as none. */
 static int
-assign_first(struct sc_settings *s, sc_setting which, sc_error *err)
+read_first(sc_setting which, struct value *out, sc_error *err)
 {
-    const sc_setting_info *info = &infos[which];
     char label[LABEL_BYTES];
     const char *text;
+    bool is_given;
+    int rc;
 
-    snprintf(label, sizeof(label), "SEEDCORE_%s", info->name);
+    snprintf(label, sizeof(label), "SEEDCORE_%s", infos[which].name);
     text = getenv(label);
-    if (!text || !*text)
-        return assign(s, which, label, info->default_text, err);
-    s->values[which].source = SC_FROM_ENVIRONMENT;
-    return assign(s, which, label, text, err);
+    is_given = text && *text;
+    rc = read_value(which, label, is_given ? text : infos[which].default_text, out, err);
+    out->source = is_given ? SC_FROM_ENVIRONMENT : SC_FROM_DEFAULT;
+    return rc;
 }
 
 int
@@ -303,9 +312,9 @@ sc_settings_new(sc_settings **out, sc_error *err)
     if (!s)
         return sc_error_set(err, SC_ENOMEM, "%s", sc_error_text(SC_ENOMEM));
     for (int i = 0; i < SC_N_SETTINGS && rc == 0; i++)
-        rc = assign_first(s, (sc_setting)i, err);
+        rc = read_first((sc_setting)i, &s->values[i], err);
     if (rc == 0)
-        rc = resolve(s, err);
+        rc = resolve(s->values[SC_SET_DIR].text, s->values[SC_SET_DATA].text, &s->folders, err);
     if (rc == 0)
         rc = sc_settings_check(s, err);
     if (rc)
@@ -331,13 +340,23 @@ sc_settings_free(sc_settings **settings)
 int
 sc_settings_set(sc_settings *s, sc_setting which, const char *text, sc_error *err)
 {
+    const char *dir = which == SC_SET_DIR ? text : s->values[SC_SET_DIR].text;
+    const char *data = which == SC_SET_DATA ? text : s->values[SC_SET_DATA].text;
     char label[LABEL_BYTES];
-    int rc = assign(s, which, sc_setting_flag(which, label, sizeof(label)), text, err);
+    struct folders folders;
+    struct value value;
+    int rc = read_value(which, sc_setting_flag(which, label, sizeof(label)), text, &value, err);
 
-    if (rc)
+    rc = rc ? rc : resolve(dir, data, &folders, err);
+    if (rc) {
+        free(value.text);
         return rc;
+    }
+    free(s->values[which].text);
+    s->values[which] = value;
     s->values[which].source = SC_FROM_FLAG;
-    return resolve(s, err);
+    s->folders = folders;
+    return 0;
 }
 
 int
@@ -367,8 +386,8 @@ sc_settings_text(const sc_settings *s, sc_setting which)
 {
     SC_ASSERT(infos[which].type == SC_SETTING_TEXT);
     if (which == SC_SET_DIR)
-        return s->dir;
-    return which == SC_SET_DATA ? s->data : s->values[which].text;
+        return s->folders.dir;
+    return which == SC_SET_DATA ? s->folders.data : s->values[which].text;
 }
 
 sc_setting_source
@@ -390,6 +409,19 @@ sc_settings_format(const sc_settings *s, sc_setting which, char *out, size_t siz
         snprintf(out, size, "%s", sc_settings_text(s, which));
     else
         format_number(infos[which].type, s->values[which].number, out, size);
+    return out;
+}
+
+char *
+sc_setting_range(sc_setting which, char *out, size_t size)
+{
+    const sc_setting_info *info = &infos[which];
+    bool is_text = info->type == SC_SETTING_TEXT;
+    char min[VALUE_BYTES], max[VALUE_BYTES];
+
+    format_number(info->type, info->min, min, sizeof(min));
+    format_number(info->type, info->max, max, sizeof(max));
+    snprintf(out, size, "%s%s%s", is_text ? "" : min, is_text ? "" : " to ", is_text ? "" : max);
     return out;
 }
 

@@ -125,6 +125,8 @@ sc_setting_source sc_settings_source(const sc_settings *s, sc_setting which);
 const sc_setting_info *sc_setting_info_of(sc_setting which);
 /** The value as it would be typed ("200ms", "64MiB"). Returns `out`. */
 char *sc_settings_format(const sc_settings *s, sc_setting which, char *out, size_t size);
+/** "10ms to 1m": both ends as they would be typed; "" for a text. Returns `out`. */
+char *sc_setting_range(sc_setting which, char *out, size_t size);
 /** "--peer-lease" for SC_SET_PEER_LEASE. Returns `out`. */
 char *sc_setting_flag(sc_setting which, char *out, size_t size);
 

@@ -55,8 +55,10 @@ sc_member_rejoin(sc_member *m, int64_t now_ms)
 static bool
 on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
 {
-    if (m->state != SC_MEMBER_JOINING)
-        return false; // the answer to a HELLO that was repeated: what we hold was listed after it
+    // Else it answers a HELLO that was repeated, and what we hold was listed after that; or one
+    // from before, and the coordinator has not heard yet that we start to count again.
+    if (m->state != SC_MEMBER_JOINING || !m->is_hello_sent)
+        return false;
     move(m, SC_MEMBER_JOINED);
     m->epoch = welcome->epoch;
     m->refused_ms = -1;
@@ -97,8 +99,8 @@ on_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
     if (m->state == SC_MEMBER_ENDED)
         return;
     if (m->state == SC_MEMBER_JOINED) {
-        move(m, SC_MEMBER_JOINING); // HELLO follows with the next heartbeat
-        m->hello_ms = now_ms;
+        move(m, SC_MEMBER_JOINING); // HELLO follows
+        m->is_hello_sent = false;
     }
     if (refused->code == SC_EVERSION || refused->code == SC_EBADARG) {
         end_refused(m, refused);

@@ -50,7 +50,5 @@ void sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending);
 uv_loop_t *sc_executor_loop(const sc_executor *e);
 /** Where the statements of tasks go; NULL where there is no database. */
 sc_database *sc_executor_database(const sc_executor *e);
-/** Where the statements of tasks go; NULL where there is no database. */
-sc_database *sc_executor_database(const sc_executor *e);
 
 #endif

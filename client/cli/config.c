@@ -15,31 +15,6 @@ static const char *const sources[] = {
     [SC_FROM_FLAG] = "flag",
 };
 
-/* "10ms to 1m": both ends as they would be typed; "" for a text. */
-static const char *
-range_text(sc_setting which, char out[RANGE_BYTES])
-{
-    const sc_setting_info *info = sc_setting_info_of(which);
-    const char *unit = info->type == SC_SETTING_DURATION ? "ms" : "";
-    const int64_t ends[] = {info->min, info->max};
-    char typed[2][RANGE_BYTES / 2] = {"", ""};
-    sc_settings *scratch = NULL;
-
-    out[0] = '\0';
-    if (info->type == SC_SETTING_TEXT || sc_settings_new(&scratch, NULL))
-        return out;
-    for (int i = 0; i < 2; i++) {
-        char text[RANGE_BYTES / 2];
-
-        snprintf(text, sizeof(text), "%lld%s", (long long)ends[i], unit);
-        if (sc_settings_set(scratch, which, text, NULL) == 0)
-            sc_settings_format(scratch, which, typed[i], sizeof(typed[i]));
-    }
-    sc_settings_free(&scratch);
-    snprintf(out, RANGE_BYTES, "%s to %s", typed[0], typed[1]);
-    return out;
-}
-
 static void
 write_json(const sc_settings *settings, sc_setting which, sc_out *o)
 {
@@ -51,7 +26,7 @@ write_json(const sc_settings *settings, sc_setting which, sc_out *o)
     sc_out_field_text(o, "value", sc_settings_format(settings, which, value, sizeof(value)));
     sc_out_field_text(o, "source", sources[sc_settings_source(settings, which)]);
     sc_out_field_text(o, "default", info->default_text);
-    sc_out_field_text(o, "range", range_text(which, range));
+    sc_out_field_text(o, "range", sc_setting_range(which, range, sizeof(range)));
     sc_out_field_text(o, "meaning", info->meaning);
     sc_out_end(o);
 }
@@ -75,7 +50,7 @@ write_block(const sc_settings *settings, sc_setting which, const sc_term *term, 
     sc_out_init(&text);
     sc_out_printf(&text, "%s [default %s", info->meaning,
                   *info->default_text ? info->default_text : "empty");
-    if (*range_text(which, range))
+    if (*sc_setting_range(which, range, sizeof(range)))
         sc_out_printf(&text, "; %s", range);
     sc_out_add(&text, "]", 2); // with its zero
     sc_out_text(o, "\n");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "client/cli/children.h"
@@ -140,11 +141,13 @@ on_limit(uv_timer_t *timer)
     sc_children_stop(&u->children);
 }
 
-/* Folders of the cluster, mode 0700. */
+/* Folders of the cluster, mode 0700, on a file system with room: a full one would keep even the
+ * reason of the failure out of the logs. */
 static int
 make_folder(sc_cli *cli, const char *path)
 {
     char part[PATH_MAX];
+    struct statvfs fs;
     size_t len = strlen(path);
 
     for (size_t i = 1; i <= len && len < sizeof(part); i++) {
@@ -155,8 +158,11 @@ make_folder(sc_cli *cli, const char *path)
         if (mkdir(part, 0700) != 0 && errno != EEXIST)
             break;
     }
-    if (access(path, W_OK | X_OK) == 0)
-        return 0;
+    if (access(path, W_OK | X_OK) == 0) {
+        if (statvfs(path, &fs) != 0 || fs.f_blocks == 0 || fs.f_bavail > 0)
+            return 0;
+        errno = ENOSPC;
+    }
     sc_cli_say(cli, "cannot write to %s: %s", path, strerror(errno));
     return SC_EXIT_FAILED;
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs in the core: upload and its repetitions, bounds, arrays, results in each order, what the
- * store has no room for, calls. */
-#include <stdio.h>
+/* Upload and the bounds of jobs: what may be said again, what is refused with which numbers, who is
+ * forgotten when there is no more room. */
 #include <string.h>
 
 #include <criterion/criterion.h>
 
-#include "base/limits.h"
 #include "tests/support/fake_core.h"
 
 static sc_fake f;
-static sc_message m;
 
 static void
 start(void)
@@ -18,8 +15,7 @@ start(void)
     memset(&f, 0, sizeof f);
     sc_fake_start(&f);
     sc_fake_client(&f, 1);
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){0});
-    sc_fake_forget_sent(&f);
+    sc_fake_worker_ready(&f, 2, NULL);
 }
 
 static void
@@ -28,246 +24,430 @@ stop(void)
     sc_fake_stop(&f);
 }
 
+// The same with other options.
+static void
+start_with(uint64_t queue_max_bytes, uint64_t store_max_bytes, uint64_t max_jobs)
+{
+    memset(&f, 0, sizeof f);
+    sc_fake_init(&f);
+    f.options.queue_max_bytes = queue_max_bytes;
+    f.options.store_max_bytes = store_max_bytes;
+    f.options.max_jobs = max_jobs;
+    sc_fake_start(&f);
+    sc_fake_client(&f, 1);
+}
+
 TestSuite(jobs, .init = start, .fini = stop);
 
 static int64_t
 refusal(uint64_t link)
 {
+    sc_message m;
     return sc_fake_take(&f, link, SC_MSG_REFUSED, &m) ? m.refused.code : 0;
 }
 
+// The number in the next ACK of a kind, or -1.
+static int64_t
+acked(uint32_t of)
+{
+    sc_message m;
+    while (sc_fake_take(&f, 1, SC_MSG_ACK, &m))
+        if (m.ack.of == of)
+            return m.ack.number;
+    return -1;
+}
+
 static void
-upload(uint32_t job, uint32_t n_chunks, uint32_t count, uint32_t task_bytes)
+chunk(uint32_t job, uint32_t number, uint64_t first, uint32_t count, uint32_t task_bytes)
 {
-    sc_fake_open(&f, 1, job, &(sc_open){.priority = 4});
-    for (uint32_t k = 0; k < n_chunks; k++)
-        sc_fake_chunk(&f, 1, job,
-                      &(sc_chunk){.number = k, .first = (uint64_t)k * count, .count = count},
-                      task_bytes);
-    sc_fake_commit(&f, 1, job, n_chunks, (uint64_t)n_chunks * count);
+    sc_chunk c = {.number = number, .first = first, .count = count};
+    sc_fake_chunk(&f, 1, job, &c, task_bytes);
 }
 
-Test(jobs, upload_said_twice_is_done_once)
+Test(jobs, upload)
 {
-    upload(1, 2, 10, 8);
-    uint32_t n_acks = sc_fake_count(&f, 1, SC_MSG_ACK);
-    cr_assert_eq(n_acks, 4);
-    upload(1, 2, 10, 8);
-    cr_assert_eq(sc_fake_count(&f, 1, SC_MSG_ACK), 8, "each answered again");
-    cr_assert_eq(refusal(1), 0);
-    cr_assert_eq(f.n_actions[SC_ACTION_PUT_CHUNK], 2);
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).total, 20);
-    uint64_t n = 0, more;
-    while ((more = sc_fake_work(&f, 2, 1000)) > 0)
-        n += more;
-    cr_assert_eq(n, 20);
-    sc_job_info info = sc_fake_ask(&f, 1, 1);
-    cr_assert(info.state == SC_JOB_SUCCEEDED && info.done == 20);
+    sc_fake_open(&f, 1, 1, NULL);
+    cr_expect_eq(acked(SC_MSG_OPEN), 0);
+    chunk(1, 0, 0, 3, 4);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 0);
+    chunk(1, 1, 3, 2, 4);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 1);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "nothing runs before COMMIT");
+    sc_fake_commit(&f, 1, 1, 2, 5);
+    cr_expect_eq(acked(SC_MSG_COMMIT), 0);
+    cr_expect_eq(sc_fake_work(&f, 2, 1000), 5);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+    cr_expect_eq(sc_model_store_n_chunks(f.store), 0, "payloads are dropped");
 }
 
-Test(jobs, nothing_runs_before_commit)
+// Everything said twice has the same answer and changes nothing.
+Test(jobs, said_again)
 {
-    sc_fake_open(&f, 1, 1, &(sc_open){.priority = 4});
-    sc_fake_chunk(&f, 1, 1, &(sc_chunk){.count = 5}, 8);
-    cr_assert_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0);
-    sc_fake_commit(&f, 1, 1, 1, 5);
-    cr_assert_gt(sc_fake_count(&f, 2, SC_MSG_RUN), 0);
-}
-
-Test(jobs, chunks_out_of_order)
-{
-    static const struct {
-        const char *name;
-        sc_chunk chunk;
-        int64_t want;
-    } rows[] = {
-        {"a number too far", {.number = 1, .first = 0, .count = 5}, SC_ESTATE},
-        {"a gap in the tasks", {.number = 0, .first = 5, .count = 5}, SC_ESTATE},
-        {"no tasks", {.number = 0, .first = 0, .count = 0}, SC_EMALFORMED},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        sc_fake_open(&f, 1, (uint32_t)i + 1, &(sc_open){.priority = 4});
-        sc_fake_chunk(&f, 1, (uint32_t)i + 1, &rows[i].chunk, 8);
-        int64_t code = refusal(1);
-        cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
+    for (int i = 0; i < 2; i++) {
+        sc_fake_open(&f, 1, 1, NULL);
+        cr_expect_eq(acked(SC_MSG_OPEN), 0, "time %d", i);
     }
-    sc_fake_commit(&f, 1, 1, 1, 5); // gone with its wrong chunk
-    cr_expect_eq(refusal(1), SC_ENOJOB);
-    sc_fake_open(&f, 1, 9, &(sc_open){.priority = 4});
-    sc_fake_commit(&f, 1, 9, 1, 5); // nothing of it is here
-    cr_expect_eq(refusal(1), SC_ESTATE);
+    for (int i = 0; i < 2; i++) {
+        chunk(1, 0, 0, 3, 4);
+        cr_expect_eq(acked(SC_MSG_CHUNK), 0, "time %d", i);
+    }
+    sc_fake_open(&f, 1, 1, NULL);
+    cr_expect_eq(acked(SC_MSG_OPEN), 1, "the next chunk");
+    for (int i = 0; i < 2; i++) {
+        sc_fake_commit(&f, 1, 1, 1, 3);
+        cr_expect_eq(acked(SC_MSG_COMMIT), 0, "time %d", i);
+    }
+    sc_fake_open(&f, 1, 1, NULL);
+    chunk(1, 0, 0, 3, 4);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 0, "of an open job");
+    cr_expect_eq(sc_fake_work(&f, 2, 1000), 3);
+    sc_fake_commit(&f, 1, 1, 1, 3);
+    cr_expect_eq(acked(SC_MSG_COMMIT), 0, "of an ended job");
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).done, 3);
+    for (int i = 0; i < 2; i++) {
+        sc_fake_array(&f, 1, 2, 0, 2, NULL);
+        cr_expect_eq(acked(SC_MSG_OPEN), 0, "array, time %d", i);
+    }
+    cr_expect_eq(sc_fake_work(&f, 2, 1000), 2);
 }
 
-Test(jobs, unknown_names_are_refused_with_those_that_exist)
-{
-    sc_fake_array(&f, 1, 1, 0, 5, &(sc_open){.handler = sc_text_of("b")});
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
-    char text[300];
-    sc_text_copy(m.refused.text, text, sizeof text);
-    cr_assert(m.refused.code == SC_ENOHANDLER && strstr(text, "there are: a"), "%s", text);
-    sc_fake_array(&f, 1, 1, 0, 5, &(sc_open){.queue = sc_text_of("other")});
-    cr_assert_eq(refusal(1), SC_EQUEUE);
-}
-
-Test(jobs, arrays)
+Test(jobs, open_is_refused)
 {
     static const struct {
         const char *name;
+        const char *handler, *queue;
         uint64_t first, n_tasks;
         int64_t want;
     } rows[] = {
-        {"one", 0, 1, 0},
-        {"as many as may be", 0, SC_JOB_MAX_TASKS, 0},
-        {"none", 0, 0, SC_EBADARG},
-        {"beyond 64 bits", UINT64_MAX - 3, 5, SC_EBADARG},
-        {"up to 64 bits", UINT64_MAX - 5, 5, 0},
+        {"good", "a", "", 0, 1, 0},
+        {"good, named queue", "a", "default", 0, 1, 0},
+        {"largest", "a", "", 5, (uint64_t)1 << 31, 0},
+        {"no handler", "b", "", 0, 1, SC_ENOHANDLER},
+        {"no queue", "a", "other", 0, 1, SC_EQUEUE},
+        {"no tasks", "a", "", 0, 0, SC_EBADARG},
+        {"up to 64 bits", "a", "", UINT64_MAX - 5, 5, 0},
+        {"beyond 64 bits", "a", "", UINT64_MAX - 3, 5, SC_EBADARG},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        sc_fake_array(&f, 1, (uint32_t)i + 1, rows[i].first, rows[i].n_tasks, &(sc_open){0});
+        sc_open spec = {.handler = sc_text_of(rows[i].handler), .queue = sc_text_of(rows[i].queue)};
+        stop();
+        start();
+        sc_fake_array(&f, 1, 1, rows[i].first, rows[i].n_tasks, &spec);
+        int64_t code = refusal(1);
+        cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
+        cr_expect_eq(acked(SC_MSG_OPEN) == 0, rows[i].want == 0, "%s", rows[i].name);
+    }
+}
+
+Test(jobs, unknown_handler_is_refused_with_those_that_exist)
+{
+    sc_open spec = {.handler = sc_text_of("b")};
+    char text[300];
+    sc_message m;
+    sc_fake_array(&f, 1, 1, 0, 5, &spec);
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
+    sc_text_copy(m.refused.text, text, sizeof text);
+    cr_expect(strstr(text, "there are: a"), "%s", text);
+}
+
+Test(jobs, ids)
+{
+    sc_message m = {.type = SC_MSG_OPEN, .open = {.request = 9, .handler = sc_text_of("a")}};
+    sc_fake_say(&f, 1, &m);
+    cr_expect_eq(refusal(1), SC_EBADARG, "the nil id");
+    sc_fake_client(&f, 3);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_open(&f, 3, 1, NULL);
+    cr_expect_eq(refusal(3), SC_ESTATE, "another client's");
+    sc_chunk c = {.count = 1};
+    sc_fake_chunk(&f, 3, 1, &c, 1);
+    cr_expect_eq(refusal(3), SC_ENOJOB, "another client's");
+}
+
+// An upload that breaks the rules is gone, and so is what it held.
+Test(jobs, chunk_is_refused)
+{
+    static const struct {
+        const char *name;
+        uint32_t number;
+        uint64_t first;
+        uint32_t count, task_bytes;
+        int64_t want;
+    } rows[] = {
+        {"good", 1, 2, 1, 1, 0},
+        {"a gap in the numbers", 2, 2, 1, 1, SC_ESTATE},
+        {"a gap in the indexes", 1, 3, 1, 1, SC_ESTATE},
+        {"no tasks", 1, 2, 0, 1, SC_EMALFORMED},
+        {"several tasks of too many bytes", 1, 2, 2, 140000, SC_ETOOLARGE},
+        {"one large task", 1, 2, 1, 300000, 0},
+        {"beyond the bound", 1, 2, 1, 1 << 20, SC_ELIMIT},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_open(&f, 1, 1, NULL);
+        chunk(1, 0, 0, 2, 1);
+        sc_fake_forget_sent(&f);
+        chunk(1, rows[i].number, rows[i].first, rows[i].count, rows[i].task_bytes);
+        int64_t code = refusal(1);
+        cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
+        cr_expect_eq(sc_model_store_n_chunks(f.store), rows[i].want ? 0 : 2, "%s", rows[i].name);
+        sc_cluster c;
+        sc_core_counters(f.core, &c);
+        cr_expect_eq(c.jobs, rows[i].want == 0, "%s", rows[i].name);
+    }
+}
+
+Test(jobs, commit_is_refused)
+{
+    static const struct {
+        const char *name;
+        uint32_t n_chunks;
+        uint64_t n_tasks;
+        bool is_empty;
+        int64_t want;
+    } rows[] = {
+        {"good", 1, 3, false, 0},
+        {"fewer chunks are here", 2, 3, false, SC_ESTATE},
+        {"fewer tasks", 1, 4, false, SC_ESTATE},
+        {"nothing at all", 0, 0, true, SC_ESTATE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_open(&f, 1, 1, NULL);
+        if (!rows[i].is_empty)
+            chunk(1, 0, 0, 3, 1);
+        sc_fake_commit(&f, 1, 1, rows[i].n_chunks, rows[i].n_tasks);
         int64_t code = refusal(1);
         cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
     }
+    sc_fake_commit(&f, 1, 77, 1, 1);
+    cr_expect_eq(refusal(1), SC_ENOJOB);
 }
 
-Test(jobs, upload_of_a_client_that_leaves_is_dropped)
+Test(jobs, bound_is_named)
 {
-    sc_fake_open(&f, 1, 1, &(sc_open){.priority = 4});
-    sc_fake_chunk(&f, 1, 1, &(sc_chunk){.count = 5}, 8);
-    m = (sc_message){.type = SC_MSG_BYE};
-    sc_fake_say(&f, 1, &m);
-    cr_assert_eq(f.n_actions[SC_ACTION_DROP_JOB], 1);
+    stop();
+    start_with(1000, 1 << 20, 8);
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_open(&f, 1, 1, NULL);
+    chunk(1, 0, 0, 1, 900);
+    sc_fake_open(&f, 1, 2, NULL);
+    chunk(2, 0, 0, 1, 200);
+    sc_message m;
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
+    cr_expect_eq(m.refused.code, SC_ELIMIT);
+    char text[500];
+    sc_text_copy(m.refused.text, text, sizeof text);
+    cr_expect(strstr(text, "904") && strstr(text, "1000") && strstr(text, "204"), "%s", text);
+    sc_fake_array(&f, 1, 3, 0, 1, NULL);
+    cr_expect_eq(refusal(1), 0, "small ones still fit");
 }
 
-Test(jobs, upload_of_a_client_that_falls_silent_is_dropped_later)
+Test(jobs, client_leaves)
 {
-    sc_fake_open(&f, 1, 1, &(sc_open){.priority = 4});
-    sc_fake_pass(&f, f.options.staged_timeout_ms - 1000, 2); // slow, but there
-    sc_fake_pass(&f, f.options.staged_timeout_ms, 2);
-    cr_assert_eq(f.n_actions[SC_ACTION_DROP_JOB], 0);
-    sc_fake_pass(&f, 2 * f.options.staged_timeout_ms, 0);
-    cr_assert_eq(f.n_actions[SC_ACTION_DROP_JOB], 1);
-}
-
-Test(jobs, a_store_that_refuses_refuses_the_upload)
-{
-    f.store_status = -28;
-    sc_fake_open(&f, 1, 1, &(sc_open){.priority = 4});
-    cr_assert_eq(refusal(1), -28);
-    cr_assert_eq(f.n_actions[SC_ACTION_DROP_JOB], 1);
-}
-
-static uint64_t
-read_page(uint32_t order, uint64_t from, bool wait)
-{
-    sc_message say = {.type = SC_MSG_READ};
-    say.read = (sc_read){77, sc_fake_job(1), from, order, 1 << 20, wait};
-    sc_fake_say(&f, 1, &say);
-    return sc_fake_count(&f, 1, SC_MSG_PAGE);
-}
-
-Test(jobs, readers_wait_at_the_first_gap)
-{
-    sc_message run;
-    sc_fake_array(&f, 1, 1, 0, 2, &(sc_open){0});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run) && run.run.count == 2);
-    sc_run r = run.run;
-    sc_fake_results(&f, 2, &r, 1, 1, SC_DONE, 0, 0); // the second first
-    cr_assert_eq(read_page(SC_READ_INDEX, 0, true), 0);
-    cr_assert_eq(read_page(SC_READ_INDEX, 0, false), 1);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m) && m.table.len == 0 && !m.page.is_end);
-    cr_assert_eq(read_page(SC_READ_ENDED, 0, true), 1);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m) && sc_records_count(m.table) == 1);
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, 0);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m), "the one that waited");
-    cr_assert(sc_records_count(m.table) == 2 && m.page.is_end && m.page.next == 2);
-}
-
-Test(jobs, results_count_once)
-{
-    sc_message run;
-    sc_fake_array(&f, 1, 1, 0, 2, &(sc_open){0});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run));
-    sc_run r = run.run, wrong = run.run;
-    wrong.token.run++;
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, 0);
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, 0);
-    sc_fake_results(&f, 2, &wrong, 1, 1, SC_DONE, 0, 0);
-    sc_cluster counters;
-    sc_core_counters(f.core, &counters);
-    cr_assert_eq(counters.unknown_results, 2);
-    sc_job_info info = sc_fake_ask(&f, 1, 1);
-    cr_assert(info.done == 1 && info.running == 1);
-}
-
-Test(jobs, failed_attempts)
-{
-    sc_message run;
-    sc_fake_array(&f, 1, 1, 0, 1,
-                  &(sc_open){.retries = 2, .backoff_base_ms = 100, .backoff_max_ms = 1000});
-    for (uint32_t attempt = 1; attempt <= 3; attempt++) {
-        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run), "attempt %u", attempt);
-        cr_assert_eq(run.run.attempt, attempt);
-        sc_run r = run.run;
-        sc_fake_results(&f, 2, &r, 0, 1, SC_DEAD, SC_RECORD_RETRY, 0);
-        sc_fake_pass(&f, 1000, 3);
+    static const struct {
+        const char *name;
+        sc_message_type says; // 0: nothing
+        int64_t pass_ms;
+        bool want_gone;
+    } rows[] = {
+        {"BYE", SC_MSG_BYE, 0, true},
+        {"DROP", SC_MSG_DROP, 0, true},
+        {"silent, not yet", 0, 59000, false},
+        {"silent", 0, 61000, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_open(&f, 1, 1, NULL);
+        chunk(1, 0, 0, 2, 1);
+        sc_message m = {.type = rows[i].says};
+        if (rows[i].says == SC_MSG_DROP)
+            m.drop.job = sc_fake_job(1);
+        if (rows[i].says)
+            sc_fake_say(&f, 1, &m);
+        sc_fake_pass(&f, rows[i].pass_ms, 0);
+        cr_expect_eq(sc_model_store_n_chunks(f.store), rows[i].want_gone ? 0 : 1, "%s",
+                     rows[i].name);
     }
-    cr_assert_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0);
-    sc_job_info info = sc_fake_ask(&f, 1, 1);
-    cr_assert(info.state == SC_JOB_FAILED && info.dead == 1);
 }
 
-Test(jobs, a_failure_that_is_final_is_not_repeated)
+Test(jobs, slow_client_is_not_silent)
 {
-    sc_message run;
-    sc_fake_array(&f, 1, 1, 0, 1,
-                  &(sc_open){.retries = 2, .backoff_base_ms = 1, .backoff_max_ms = 1});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run));
-    sc_run r = run.run;
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DEAD, 0, 0);
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_FAILED);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_pass(&f, 130000, 3);
+    chunk(1, 0, 0, 1, 1);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 0);
 }
 
-Test(jobs, a_full_store_drops_the_results_of_the_job_that_ended_first)
+/* ---- a store that answers in any order ---- */
+
+Test(jobs, chunks_stored_in_another_order)
 {
-    for (uint32_t job = 1; job <= 3; job++) {
-        upload(job, 1, 100, 8);
-        while (sc_fake_work(&f, 2, 1000) > 0)
-            ;
-    }
-    sc_cluster counters;
-    sc_core_counters(f.core, &counters);
-    sc_core_store_limit(f.core, counters.memory_bytes - 1, f.now_ms);
-    cr_assert_eq(f.n_actions[SC_ACTION_DROP_RESULTS], 1);
+    sc_fake_open(&f, 1, 1, NULL);
     sc_fake_forget_sent(&f);
-    read_page(SC_READ_INDEX, 0, true); // of job 1
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m) && m.page.n_dropped == 100 && m.page.is_end);
+    f.holds_answers = true;
+    chunk(1, 0, 0, 1, 1);
+    chunk(1, 1, 1, 1, 1);
+    chunk(1, 1, 1, 1, 1);
+    sc_fake_commit(&f, 1, 1, 2, 2);
+    sc_fake_answer(&f, 1);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_ACK), 0, "an ACK is for all before it too");
+    sc_fake_answer(&f, 1);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_ACK), 0, "not before its chunks are stored");
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_N_JOB_STATES, "still staged");
+    sc_fake_answer(&f, 0);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 1);
+    cr_expect_eq(acked(SC_MSG_COMMIT), 0);
 }
 
-Test(jobs, a_store_full_of_open_jobs_ends_the_largest)
+Test(jobs, store_fails)
 {
-    upload(1, 1, 10, 8);
-    upload(2, 3, 100, 100);
-    sc_core_store_limit(f.core, 1000, f.now_ms);
-    sc_core_turn(f.core, f.now_ms);
-    cr_assert_eq(sc_fake_ask(&f, 1, 2).state, SC_JOB_FAILED);
-    cr_assert_eq(sc_fake_ask(&f, 1, 2).dead, 300);
-    cr_assert_neq(sc_fake_ask(&f, 1, 1).state, SC_JOB_FAILED);
+    static const struct {
+        const char *name;
+        int which; // OPEN, CHUNK, COMMIT
+    } rows[] = {{"OPEN", 0}, {"CHUNK", 1}, {"COMMIT", 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        f.store_status = rows[i].which == 0 ? SC_ESTOREFULL : 0;
+        sc_fake_open(&f, 1, 1, NULL);
+        f.store_status = rows[i].which == 1 ? SC_ESTOREFULL : 0;
+        if (rows[i].which >= 1)
+            chunk(1, 0, 0, 1, 1);
+        f.store_status = rows[i].which == 2 ? SC_ESTOREFULL : 0;
+        if (rows[i].which >= 2)
+            sc_fake_commit(&f, 1, 1, 1, 1);
+        cr_expect_eq(refusal(1), SC_ESTOREFULL, "%s", rows[i].name);
+        cr_expect_eq(sc_model_store_bytes(f.store), 0, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "%s", rows[i].name);
+    }
 }
 
-Test(jobs, calls)
+// An answer for an upload that was dropped must not touch the next one of the same id.
+Test(jobs, late_answer_of_a_dropped_upload)
 {
+    sc_message drop = {.type = SC_MSG_DROP, .drop = {sc_fake_job(1)}};
+    sc_fake_open(&f, 1, 1, NULL);
+    f.holds_answers = true;
+    chunk(1, 0, 0, 2, 1);
+    sc_fake_commit(&f, 1, 1, 1, 2);
+    sc_fake_say(&f, 1, &drop);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_answer(&f, 2);
+    sc_fake_forget_sent(&f);
+    sc_fake_answer(&f, 0);
+    sc_fake_answer(&f, 0);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_ACK), 0);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_N_JOB_STATES, "it is not open");
+}
+
+Test(jobs, payload_cannot_be_read)
+{
+    sc_fake_open(&f, 1, 1, NULL);
+    chunk(1, 0, 0, 3, 1);
+    f.holds_answers = true;
+    sc_fake_commit(&f, 1, 1, 1, 3);
+    sc_fake_answer(&f, 0);
+    f.store_status = SC_ENOTFOUND;
+    sc_fake_answer(&f, 0);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 3);
+}
+
+/* ---- forgetting ---- */
+
+Test(jobs, the_first_ended_is_forgotten)
+{
+    stop();
+    start_with(1 << 20, 1 << 20, 3);
+    sc_fake_worker_ready(&f, 2, NULL);
+    for (uint32_t i = 1; i <= 3; i++)
+        sc_fake_array(&f, 1, i, 0, 1, NULL);
+    sc_fake_array(&f, 1, 4, 0, 1, NULL);
+    cr_expect_eq(refusal(1), SC_ELIMIT, "all are open");
+    sc_message m;
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run first = m.run;
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run second = m.run;
+    sc_fake_results(&f, 2, &second, 0, 1, SC_DONE, 0, 1000);
+    sc_fake_results(&f, 2, &first, 0, 1, SC_DONE, 0, 1000);
+    sc_fake_array(&f, 1, 4, 0, 1, NULL);
+    cr_expect_eq(sc_fake_ask(&f, 1, 2).state, SC_N_JOB_STATES, "the second ended first");
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+}
+
+Test(jobs, results_are_dropped_in_the_order_of_ends)
+{
+    stop();
+    start_with(1 << 20, 250, 8);
+    sc_fake_worker_ready(&f, 2, NULL);
+    for (uint32_t i = 1; i <= 3; i++) {
+        sc_fake_array(&f, 1, i, 0, 4, NULL); // results of 4 tasks: 80 bytes; arguments: 11
+        sc_fake_work(&f, 2, 1000);
+    }
+    cr_expect_eq(f.n_actions[SC_ACTION_DROP_RESULTS], 0);
+    sc_fake_array(&f, 1, 4, 0, 4, NULL);
+    cr_expect_eq(f.n_actions[SC_ACTION_DROP_RESULTS], 1);
+    sc_uuid first = sc_fake_job(1), second = sc_fake_job(2);
+    cr_expect_null(sc_model_store_find(f.store, &first, 0));
+    cr_expect_not_null(sc_model_store_find(f.store, &second, 0));
+}
+
+Test(jobs, the_largest_open_job_gives_up)
+{
+    stop();
+    start_with(1 << 20, 1000, 8);
+    sc_fake_worker one = {.slots_async = 6, .handlers = "a b"};
+    sc_fake_worker_ready(&f, 2, &one);
+    sc_open b = {.handler = sc_text_of("b")};
+    sc_fake_open(&f, 1, 1, NULL);
+    chunk(1, 0, 0, 4, 50);
+    sc_fake_commit(&f, 1, 1, 1, 4);
+    sc_fake_open(&f, 1, 2, &b);
+    chunk(2, 0, 0, 5, 100);
+    sc_fake_commit(&f, 1, 2, 1, 5);
+    sc_fake_forget_sent(&f);
+    sc_core_store_limit(f.core, 600, f.now_ms);
+    sc_core_check(f.core);
+    sc_job_info small = sc_fake_ask(&f, 1, 1), large = sc_fake_ask(&f, 1, 2);
+    cr_expect_eq(small.state, SC_JOB_RUNNING);
+    cr_expect_eq(large.state, SC_JOB_FAILED);
+    cr_expect_eq(large.dead, 5);
+    cr_expect_geq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1, "its worker is told");
+    cr_expect_eq(sc_model_store_n_chunks(f.store), 1, "payloads that were never handed out go too");
+}
+
+// Who waits for a job that is forgotten gets an answer.
+Test(jobs, forgotten_under_a_reader)
+{
+    stop();
+    start_with(1 << 20, 1 << 20, 1);
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_message m = {.type = SC_MSG_READ};
+    m.read = (sc_read){.request = 5, .job = sc_fake_job(1), .order = SC_READ_ENDED, .wait = true};
+    sc_fake_say(&f, 1, &m);
+    // the result, the end of the job and the OPEN that makes it go, all in one turn
+    static const uint32_t lens[] = {1, 1};
     sc_message run;
-    sc_fake_call(&f, 1, 5, "a", 0);
-    sc_fake_call(&f, 1, 5, "a", 0); // said again while it runs
-    cr_assert_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 1);
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run) && run.run.class == SC_CLASS_CALL);
-    sc_run r = run.run;
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, 0);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m) && m.reply.request == 5);
-    sc_fake_call(&f, 1, 6, "b", 0);
-    cr_assert_eq(refusal(1), SC_ENOHANDLER);
-    sc_fake_call(&f, 1, 7, "a", 300);
-    sc_fake_pass(&f, 400, 3);
-    cr_assert_eq(refusal(1), SC_ETIMEOUT);
-    cr_assert_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1, "its worker is told");
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &run));
+    sc_record record = {.attempt = 1};
+    m = (sc_message){.type = SC_MSG_RESULTS};
+    m.results = (sc_results){.number = 1, .job = run.run.job, .token = run.run.token};
+    m.table = sc_slice_borrow(&record, sizeof record);
+    sc_core_message(f.core, 2, &m, f.now_ms);
+    m = (sc_message){.type = SC_MSG_OPEN};
+    m.open = (sc_open){.request = 6,
+                       .job = sc_fake_job(2),
+                       .handler = sc_text_of("a"),
+                       .is_array = true,
+                       .n_tasks = 1};
+    m.table = sc_slice_borrow(lens, sizeof lens);
+    m.bytes = sc_slice_borrow("ab", 2);
+    sc_core_message(f.core, 1, &m, f.now_ms);
+    sc_core_turn(f.core, f.now_ms);
+    cr_expect_eq(refusal(1), SC_ENOJOB);
 }

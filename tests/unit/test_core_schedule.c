@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who gets which task, and what happens when the one that has it is lost. */
-#include <stdio.h>
+/* Which task goes where: order of priorities and jobs, how much a worker is given, what is taken
+ * back for one that is idle. */
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -8,8 +8,9 @@
 #include "base/limits.h"
 #include "tests/support/fake_core.h"
 
+enum { MS = 1000000 };
+
 static sc_fake f;
-static sc_message m;
 
 static void
 start(void)
@@ -17,7 +18,6 @@ start(void)
     memset(&f, 0, sizeof f);
     sc_fake_start(&f);
     sc_fake_client(&f, 1);
-    sc_fake_forget_sent(&f);
 }
 
 static void
@@ -28,190 +28,292 @@ stop(void)
 
 TestSuite(schedule, .init = start, .fini = stop);
 
-// Tasks of all runs that a link was told and that were not taken; they are taken.
-static uint64_t
-tasks_told(uint64_t link)
+// The core learns what a task of handler "a" takes.
+static void
+teach(uint64_t link, uint64_t cost_ns)
 {
+    sc_fake_array(&f, 1, 90, 0, 1, NULL);
+    cr_assert_eq(sc_fake_work(&f, link, cost_ns), 1);
+    sc_fake_forget_sent(&f);
+}
+
+// Tasks in RUNs to a worker that were not taken yet.
+static uint64_t
+given(uint64_t link)
+{
+    sc_message m;
     uint64_t n = 0;
     while (sc_fake_take(&f, link, SC_MSG_RUN, &m))
         n += m.run.count;
     return n;
 }
 
-Test(schedule, a_handler_nobody_has_measured_gets_one_task_a_free_slot)
+Test(schedule, order)
 {
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 3});
-    sc_fake_worker_ready(&f, 3, &(sc_fake_worker){.slots_async = 5});
-    sc_fake_array(&f, 1, 1, 0, 100, &(sc_open){0});
-    cr_assert_eq(tasks_told(2), 3);
-    cr_assert_eq(tasks_told(3), 5);
+    static const struct {
+        const char *name;
+        uint32_t priorities[4]; // of jobs 1.., 99 ends them
+        uint32_t want[4];       // jobs in the order in which they are handed out
+    } rows[] = {
+        {"first in, first out", {4, 4, 4, 99}, {1, 2, 3}},
+        {"higher first", {0, 9, 5, 99}, {2, 3, 1}},
+        {"both", {5, 9, 5, 9}, {2, 4, 1, 3}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &one);
+        sc_fake_array(&f, 1, 50, 0, 1, NULL); // fills the worker
+        for (uint32_t k = 0; k < 4 && rows[i].priorities[k] != 99; k++) {
+            sc_open spec = {.priority = rows[i].priorities[k]};
+            sc_fake_array(&f, 1, k + 1, 0, 1, &spec);
+        }
+        sc_message m;
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+        for (uint32_t k = 0; k < 4 && rows[i].want[k]; k++) {
+            sc_run run = m.run;
+            sc_uuid want = sc_fake_job(rows[i].want[k]);
+            sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, MS);
+            cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m), "%s", rows[i].name);
+            cr_expect(memcmp(&m.run.job, &want, sizeof want) == 0, "%s: at %u", rows[i].name, k);
+        }
+    }
 }
 
-Test(schedule, measured_work_waits_for_as_long_as_it_may)
+Test(schedule, how_much)
+{
+    static const struct {
+        const char *name;
+        uint64_t cost_ns; // 0: not measured
+        uint32_t slots, credit;
+        uint64_t n_tasks, want;
+    } rows[] = {
+        {"not measured: one a slot", 0, 4, 1000, 100, 4},
+        {"fewer than slots", 0, 4, 1000, 3, 3},
+        {"50 ms waiting beside what runs", 10 * MS, 1, 1000, 100, 6},
+        {"the same for each slot", 10 * MS, 4, 1000, 100, 24},
+        {"longer than that: one a slot and one more", 200 * MS, 2, 1000, 100, 2},
+        {"credit is a bound", 1000, 4, 17, 100, 17},
+        {"credit below the slots", 0, 8, 5, 100, 5},
+        {"several runs of a chunk each", 1000, 2, 100000, 2500, 2500},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = rows[i].slots, .credit_tasks = rows[i].credit};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        if (rows[i].cost_ns)
+            teach(2, rows[i].cost_ns);
+        sc_fake_array(&f, 1, 1, 0, rows[i].n_tasks, NULL);
+        uint64_t n = given(2);
+        cr_expect_eq(n, rows[i].want, "%s: %llu", rows[i].name, (unsigned long long)n);
+    }
+}
+
+Test(schedule, bytes)
+{
+    static const struct {
+        const char *name;
+        uint64_t credit_bytes;
+        uint32_t task_bytes;
+        uint64_t want;
+    } rows[] = {
+        {"all fit", 1000, 96, 8},
+        {"some fit", 350, 96, 3},
+        {"exactly", 300, 96, 3},
+        {"one that is larger than all credit", 50, 96, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 100, .credit_bytes = rows[i].credit_bytes};
+        sc_chunk c = {.count = 8};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_open(&f, 1, 1, NULL);
+        sc_fake_chunk(&f, 1, 1, &c, rows[i].task_bytes);
+        sc_fake_commit(&f, 1, 1, 1, 8);
+        uint64_t n = given(2);
+        cr_expect_eq(n, rows[i].want, "%s: %llu", rows[i].name, (unsigned long long)n);
+    }
+}
+
+// A worker whose bytes are used up does not keep the others from theirs.
+Test(schedule, bytes_of_one_do_not_block_others)
+{
+    sc_fake_worker small = {.slots_async = 9, .credit_bytes = 120},
+                   large = {.slots_async = 4, .credit_bytes = 5000};
+    sc_chunk c = {.count = 8};
+    sc_fake_worker_ready(&f, 2, &small);
+    sc_fake_worker_ready(&f, 3, &large);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_chunk(&f, 1, 1, &c, 96);
+    sc_fake_commit(&f, 1, 1, 1, 8);
+    cr_expect_eq(given(2), 1);
+    cr_expect_eq(given(3), 4);
+}
+
+// The arguments of an array go out with every run, so each run costs their bytes.
+Test(schedule, bytes_of_an_array)
+{
+    sc_fake_worker w = {.slots_async = 9, .credit_bytes = 25}; // 11 bytes a run
+    sc_fake_worker_ready(&f, 2, &w);
+    for (uint32_t i = 1; i <= 3; i++)
+        sc_fake_array(&f, 1, i, 0, 1, NULL);
+    cr_expect_eq(given(2), 2);
+}
+
+Test(schedule, all_workers_get_their_turn)
+{
+    for (uint64_t link = 2; link <= 21; link++)
+        sc_fake_worker_ready(&f, link, NULL);
+    sc_fake_array(&f, 1, 1, 0, 40, NULL);
+    for (uint64_t link = 2; link <= 21; link++)
+        cr_expect_eq(given(link), 2, "link %d", (int)link);
+}
+
+// Also those that offer different handlers.
+Test(schedule, all_offers_get_their_turn)
+{
+    sc_fake_worker a = {.handlers = "a"}, ab = {.handlers = "a b"};
+    uint64_t n[2] = {0};
+    sc_fake_worker_ready(&f, 2, &a);
+    sc_fake_worker_ready(&f, 3, &ab);
+    for (uint32_t i = 0; i < 10; i++) {
+        sc_fake_array(&f, 1, i + 1, 0, 1, NULL);
+        n[0] += sc_fake_work(&f, 2, 1000);
+        n[1] += sc_fake_work(&f, 3, 1000);
+    }
+    cr_expect(n[0] == 5 && n[1] == 5, "%d and %d", (int)n[0], (int)n[1]);
+}
+
+Test(schedule, offers)
+{
+    sc_fake_worker a = {.handlers = "a"}, b = {.handlers = "b"};
+    sc_open of_b = {.handler = sc_text_of("b")};
+    sc_fake_worker_ready(&f, 2, &a);
+    sc_fake_worker_ready(&f, 3, &b);
+    sc_fake_array(&f, 1, 1, 0, 2, &of_b);
+    cr_expect_eq(given(2), 0);
+    cr_expect_eq(given(3), 2);
+    sc_fake_array(&f, 1, 2, 0, 1, NULL);
+    cr_expect_eq(given(2), 1);
+}
+
+Test(schedule, kinds_have_slots_of_their_own)
+{
+    sc_fake_worker w = {.slots_async = 3, .slots_thread = 1, .handlers = "a t#"};
+    sc_open of_t = {.handler = sc_text_of("t")};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 0, 10, &of_t);
+    cr_expect_eq(given(2), 1);
+    sc_fake_array(&f, 1, 2, 0, 10, NULL);
+    cr_expect_eq(given(2), 3);
+}
+
+// What waits in a lower class is no reason to wait.
+Test(schedule, higher_classes_go_before_what_waits)
+{
+    sc_fake_worker w = {.slots_async = 1};
+    sc_open high = {.priority = 9};
+    sc_fake_worker_ready(&f, 2, &w);
+    teach(2, 10 * MS);
+    sc_fake_array(&f, 1, 1, 0, 100, NULL);
+    cr_expect_eq(given(2), 6);
+    sc_fake_array(&f, 1, 2, 0, 100, &high);
+    cr_expect_eq(given(2), 6);
+    sc_fake_call(&f, 1, 77, "a", 0);
+    cr_expect_eq(given(2), 1);
+}
+
+Test(schedule, stealing)
 {
     static const struct {
         const char *name;
         uint64_t cost_ns;
-        uint64_t least, most; // tasks in a worker of one slot that may keep 50 ms waiting
+        uint64_t n_tasks;
+        bool want;
     } rows[] = {
-        {"10 ms", 10000000, 6, 6},
-        {"1 s", 1000000000, 1, 1},
-        {"1 us: a chunk at a time", 1000, 1000, 100000},
+        {"several wait", 10 * MS, 6, true},
+        {"nothing waits", 10 * MS, 1, false},
+        {"less than a message is worth", 100000, 6, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 1};
+        sc_message m;
         stop();
         start();
-        sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 1});
-        sc_fake_array(&f, 1, 1, 0, 100000, &(sc_open){0});
-        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m) && m.run.count == 1);
-        sc_run r = m.run;
-        sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, rows[i].cost_ns);
-        uint64_t n = tasks_told(2);
-        cr_expect(n >= rows[i].least && n <= rows[i].most, "%s: %llu", rows[i].name,
-                  (unsigned long long)n);
+        sc_fake_worker_ready(&f, 2, &w);
+        teach(2, rows[i].cost_ns);
+        sc_fake_array(&f, 1, 1, 0, rows[i].n_tasks, NULL);
+        cr_assert_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 1, "%s", rows[i].name);
+        sc_fake_worker_ready(&f, 3, &w);
+        cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), rows[i].want, "%s", rows[i].name);
+        if (!sc_fake_take(&f, 2, SC_MSG_RECALL, &m))
+            continue;
+        cr_expect(m.recall.mode == SC_RECALL_WAITING && m.recall.first == 3 && m.recall.count == 3,
+                  "%s: the later half", rows[i].name);
+        sc_token token = m.recall.token;
+        sc_uuid job = m.recall.job;
+        sc_fake_recalled(&f, 2, &token, &job, 4, 2); // one of the three has started
+        cr_expect_eq(given(2) + given(3), 6 + 2, "%s: it is handed out again", rows[i].name);
     }
 }
 
-Test(schedule, credit_is_never_passed)
+// A worker with nothing to give back is asked once, not again and again.
+Test(schedule, nothing_to_give_back)
 {
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 100, .credit_tasks = 7});
-    sc_fake_array(&f, 1, 1, 0, 100, &(sc_open){0});
-    cr_assert_eq(tasks_told(2), 7);
+    sc_fake_worker w = {.slots_async = 1};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    teach(2, 10 * MS);
+    sc_fake_array(&f, 1, 1, 0, 6, NULL);
+    sc_fake_worker_ready(&f, 3, &w);
+    for (int i = 0; i < 3; i++) {
+        if (!sc_fake_take(&f, 2, SC_MSG_RECALL, &m)) {
+            cr_expect_eq(i, 1, "asked %d times", i);
+            return;
+        }
+        sc_token token = m.recall.token;
+        sc_uuid job = m.recall.job;
+        sc_fake_recalled(&f, 2, &token, &job, 0, 0);
+    }
+    cr_expect_fail("asked for ever");
 }
 
-Test(schedule, higher_priority_goes_first_and_equals_by_age)
+// A worker that drains gives back what waits; it goes elsewhere with a new token.
+Test(schedule, given_back_unasked)
 {
-    static const uint32_t priorities[] = {4, 2, 9, 4};
-    static const uint32_t want[] = {3, 1, 4, 2};
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 1});
-    sc_fake_array(&f, 1, 99, 0, 1, &(sc_open){.priority = 9}); // takes the slot: the others wait
+    sc_message m;
+    sc_fake_worker w = {.slots_async = 4};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 100, 4, NULL);
     cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
-    sc_run first = m.run;
-    for (uint32_t i = 0; i < 4; i++)
-        sc_fake_array(&f, 1, i + 1, 0, 1, &(sc_open){.priority = priorities[i]});
-    for (uint32_t i = 0; i < 4; i++) {
-        sc_fake_results(&f, 2, &first, 0, 1, SC_DONE, 0, 1000000000);
-        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m), "no run %u", i);
-        sc_uuid id = sc_fake_job(want[i]);
-        cr_assert_eq(memcmp(&m.run.job, &id, sizeof id), 0, "place %u", i);
-        first = m.run;
+    sc_run run = m.run;
+    m = (sc_message){.type = SC_MSG_HEARTBEAT, .heartbeat = {.is_draining = true}};
+    sc_fake_say(&f, 2, &m);
+    sc_fake_recalled(&f, 2, &run.token, &run.job, 101, 3);
+    sc_fake_worker_ready(&f, 3, &w);
+    cr_assert(sc_fake_take(&f, 3, SC_MSG_RUN, &m));
+    cr_expect(m.run.first == 101 && m.run.count == 3 && m.run.attempt == 1);
+    cr_expect_gt(m.run.token.run, run.token.run);
+    sc_fake_recalled(&f, 2, &run.token, &run.job, 101, 3);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).running, 4, "said twice: nothing");
+}
+
+// Payloads of one job come and go while it is handed out piece by piece.
+Test(schedule, many_chunks)
+{
+    sc_fake_worker w = {.slots_async = 3, .credit_tasks = 3};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_open(&f, 1, 1, NULL);
+    for (uint32_t i = 0; i < 20; i++) {
+        sc_chunk c = {.number = i, .first = i * 7, .count = 7};
+        sc_fake_chunk(&f, 1, 1, &c, 10);
     }
-}
-
-Test(schedule, tasks_of_a_lost_worker_run_again_with_a_new_token_and_the_same_attempt)
-{
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 4});
-    sc_fake_array(&f, 1, 1, 10, 4, &(sc_open){0});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m) && m.run.count == 4);
-    sc_run old = m.run;
-    sc_fake_results(&f, 2, &old, 1, 1, SC_DONE, 0, 0);
-    sc_fake_worker_ready(&f, 3, &(sc_fake_worker){.slots_async = 4});
-    sc_fake_pass(&f, 100, 4);
-    sc_core_send_failed(f.core, 2, f.now_ms);
-    sc_core_turn(f.core, f.now_ms);
-    uint64_t n = 0;
-    while (sc_fake_take(&f, 3, SC_MSG_RUN, &m)) {
-        cr_assert_gt(m.run.token.run, old.token.run);
-        cr_assert_eq(m.run.attempt, 1);
-        cr_assert(m.run.first != 11, "it has ended");
-        n += m.run.count;
-    }
-    cr_assert_eq(n, 3);
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).running, 3);
-}
-
-Test(schedule, a_silent_worker_is_lost_after_its_lease)
-{
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){0});
-    sc_fake_array(&f, 1, 1, 0, 1, &(sc_open){0});
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).running, 1);
-    sc_fake_pass(&f, f.options.lease_ms + 200, 2); // only the client is heard
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).queued, 1);
-}
-
-Test(schedule, nobody_is_lost_while_the_coordinator_was_stopped)
-{
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){0});
-    sc_fake_array(&f, 1, 1, 0, 1, &(sc_open){0});
-    sc_fake_late_tick(&f, 10000);
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).running, 1);
-}
-
-Test(schedule, what_may_not_be_repeated)
-{
-    static const struct {
-        const char *name;
-        bool is_reported; // its supervisor says that only the first task had started
-        uint64_t dead, queued;
-    } rows[] = {{"nobody can tell", false, 3, 0}, {"reported", true, 1, 2}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        stop();
-        start();
-        sc_fake_supervisor(&f, 9);
-        sc_fake_worker_ready(&f, 2,
-                             &(sc_fake_worker){.slots_async = 3, .handlers = "a!", .instance = 50});
-        sc_fake_array(&f, 1, 1, 0, 3, &(sc_open){0});
-        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m) && m.run.count == 3, "%s", rows[i].name);
-        sc_run r = m.run;
-        if (rows[i].is_reported)
-            sc_fake_died(&f, 9, 50, &r, 0, 1, true, SC_DEATH_KILLED);
-        else
-            sc_core_send_failed(f.core, 2, f.now_ms);
-        sc_job_info info = sc_fake_ask(&f, 1, 1);
-        cr_expect(info.dead == rows[i].dead && info.queued == rows[i].queued,
-                  "%s: %llu dead, %llu queued", rows[i].name, (unsigned long long)info.dead,
-                  (unsigned long long)info.queued);
-    }
-}
-
-Test(schedule, poison_is_dead_after_three_deaths_and_runs_alone_before)
-{
-    sc_fake_supervisor(&f, 9);
-    for (uint64_t i = 0; i < 3; i++) {
-        uint64_t link = 10 + i;
-        sc_fake_worker_ready(&f, link, &(sc_fake_worker){.slots_async = 4, .instance = 60 + i});
-        if (i == 0)
-            sc_fake_array(&f, 1, 2, 0, 1, &(sc_open){0});
-        cr_assert(sc_fake_take(&f, link, SC_MSG_RUN, &m), "death %d", (int)i);
-        sc_run r = m.run;
-        sc_fake_array(&f, 1, 20 + (uint32_t)i, 0, 1, &(sc_open){0});
-        if (i > 0)
-            cr_assert_eq(sc_fake_count(&f, link, SC_MSG_RUN), 0, "it runs alone");
-        sc_fake_died(&f, 9, 60 + i, &r, 0, 1, true, SC_DEATH_FAULT);
-    }
-    sc_job_info info = sc_fake_ask(&f, 1, 2);
-    cr_assert(info.state == SC_JOB_FAILED && info.dead == 1);
-    sc_fake_worker_ready(&f, 20, &(sc_fake_worker){.slots_async = 10});
-    cr_assert_eq(tasks_told(20), 3, "its neighbours are alive");
-}
-
-Test(schedule, an_idle_worker_gets_some_of_what_waits_elsewhere)
-{
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.slots_async = 1});
-    sc_fake_array(&f, 1, 1, 0, 7, &(sc_open){0});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
-    sc_run r = m.run;
-    sc_fake_results(&f, 2, &r, 0, 1, SC_DONE, 0, 10000000);
-    cr_assert_eq(tasks_told(2), 6);
-    sc_fake_worker_ready(&f, 3, &(sc_fake_worker){.slots_async = 1});
-    cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m), "it is asked for some");
-    sc_recall recall = m.recall;
-    cr_assert_eq(recall.mode, SC_RECALL_WAITING);
-    sc_fake_recalled(&f, 2, &recall.token, &recall.job, recall.first, recall.count);
-    cr_assert_gt(tasks_told(3), 0);
-    cr_assert_eq(sc_fake_ask(&f, 1, 1).running, 6);
-}
-
-Test(schedule, workers_that_offer_different_handlers_take_turns)
-{
-    sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.handlers = "a"});
-    sc_fake_worker_ready(&f, 3, &(sc_fake_worker){.handlers = "a b"});
-    uint64_t n[2] = {0};
-    for (uint32_t i = 0; i < 10; i++) {
-        sc_fake_array(&f, 1, i + 1, 0, 1, &(sc_open){0});
-        n[0] += sc_fake_work(&f, 2, 1000);
-        n[1] += sc_fake_work(&f, 3, 1000);
-    }
-    cr_assert(n[0] == 5 && n[1] == 5, "%llu and %llu", (unsigned long long)n[0],
-              (unsigned long long)n[1]);
+    sc_fake_commit(&f, 1, 1, 20, 140);
+    cr_expect_eq(sc_fake_work(&f, 2, MS), 140);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+    cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 20, "each is fetched once");
+    cr_expect_eq(f.n_actions[SC_ACTION_DROP_CHUNK], 20);
 }

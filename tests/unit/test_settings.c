@@ -275,6 +275,18 @@ Test(settings, texts)
         {SC_SET_ENDPOINT, "ipc:///run/seedcore", NULL},
         {SC_SET_ENDPOINT, "10.0.0.1:5570",
          "--endpoint: \"10.0.0.1:5570\" is not tcp://HOST:PORT or ipc://PATH"},
+        {SC_SET_ENDPOINT, "tcp://[::1]:0", NULL},
+        {SC_SET_ENDPOINT, "tcp://host:*", NULL},
+        {SC_SET_ENDPOINT, "tcp://host:65535", NULL},
+        {SC_SET_ENDPOINT, "tcp://host:65536",
+         "--endpoint: \"tcp://host:65536\" is not tcp://HOST:PORT or ipc://PATH"},
+        {SC_SET_ENDPOINT, "tcp://host",
+         "--endpoint: \"tcp://host\" is not tcp://HOST:PORT or ipc://PATH"},
+        {SC_SET_ENDPOINT,
+         "tcp://host:", "--endpoint: \"tcp://host:\" is not tcp://HOST:PORT or ipc://PATH"},
+        {SC_SET_ENDPOINT, "tcp://:5570",
+         "--endpoint: \"tcp://:5570\" is not tcp://HOST:PORT or ipc://PATH"},
+        {SC_SET_ENDPOINT, "ipc://", "--endpoint: \"ipc://\" is not tcp://HOST:PORT or ipc://PATH"},
         {SC_SET_ENDPOINT, "tcp://", "--endpoint: \"tcp://\" is not tcp://HOST:PORT or ipc://PATH"},
         {SC_SET_ENDPOINT, "", "--endpoint: \"\" is not tcp://HOST:PORT or ipc://PATH"},
     };
@@ -425,6 +437,46 @@ Test(settings, folders_are_resolved)
     }
 }
 
+// An empty DIR means the home folder, whose name may not fit: then everything stays as it was.
+Test(settings, a_refused_folder_changes_nothing)
+{
+    static const struct {
+        const char *name;
+        size_t len; // of XDG_STATE_HOME
+        int want_rc;
+        const char *want_dir, *want_data; // NULL: below XDG_STATE_HOME
+    } rows[] = {
+        {"it fits", 4000, 0, NULL, NULL},
+        {"DIR does not", 4500, SC_EBADARG, "/d", "/d/data.sqlite"},
+        {"DATA does not", 4185, SC_EBADARG, "/d", "/d/data.sqlite"},
+    };
+    char state[4600];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *name = rows[i].name;
+        sc_settings *s;
+
+        clear_environment();
+        s = new_settings();
+        cr_assert_eq(sc_settings_set(s, SC_SET_DIR, "/d", NULL), 0, "%s", name);
+        memset(state, 's', rows[i].len);
+        state[0] = '/';
+        state[rows[i].len] = '\0';
+        setenv("XDG_STATE_HOME", state, 1);
+        cr_expect_eq(sc_settings_set(s, SC_SET_DIR, "", NULL), rows[i].want_rc, "%s", name);
+        if (rows[i].want_dir) {
+            cr_expect_str_eq(sc_settings_text(s, SC_SET_DIR), rows[i].want_dir, "%s", name);
+            cr_expect_str_eq(sc_settings_text(s, SC_SET_DATA), rows[i].want_data, "%s", name);
+        } else {
+            cr_expect_eq(strncmp(sc_settings_text(s, SC_SET_DIR), state, rows[i].len), 0, "%s",
+                         name);
+        }
+        // Nothing of the refused text is left: another setting resolves the folders again.
+        cr_expect_eq(sc_settings_set(s, SC_SET_LOG, "warn", NULL), 0, "%s", name);
+        sc_settings_free(&s);
+    }
+}
+
 Test(settings, without_home_the_password_file_tells)
 {
     const struct passwd *user = getpwuid(getuid());
@@ -454,6 +506,28 @@ Test(settings, flags_are_named_after_the_table)
 
         cr_expect_eq(sc_setting_flag(rows[i].which, flag, sizeof(flag)), flag);
         cr_expect_str_eq(flag, rows[i].want, "%s", flag);
+    }
+}
+
+Test(settings, ranges)
+{
+    static const struct {
+        sc_setting which;
+        const char *want;
+    } rows[] = {
+        {SC_SET_HEARTBEAT, "10ms to 1m"},
+        {SC_SET_PROCESSES, "0 to 1024"},
+        {SC_SET_QUEUE_BYTES, "1MiB to 1TiB"},
+        {SC_SET_INSECURE, "0 to 1"},
+        {SC_SET_DIR, ""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *name = sc_setting_info_of(rows[i].which)->name;
+        char range[64];
+
+        cr_expect_eq(sc_setting_range(rows[i].which, range, sizeof(range)), range, "%s", name);
+        cr_expect_str_eq(range, rows[i].want, "%s: %s", name, range);
     }
 }
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls: answered once, timed out, lost with a worker, forgotten with a client. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "tests/support/fake_core.h"
+
+static sc_fake f;
+
+static void
+start(void)
+{
+    memset(&f, 0, sizeof f);
+    sc_fake_start(&f);
+    sc_fake_client(&f, 1);
+    sc_fake_supervisor(&f, 9);
+}
+
+static void
+stop(void)
+{
+    sc_fake_stop(&f);
+}
+
+TestSuite(calls, .init = start, .fini = stop);
+
+static int64_t
+refusal(uint64_t link)
+{
+    sc_message m;
+    return sc_fake_take(&f, link, SC_MSG_REFUSED, &m) ? m.refused.code : 0;
+}
+
+static sc_run
+take_run(uint64_t link)
+{
+    sc_message m = {0};
+    cr_assert(sc_fake_take(&f, link, SC_MSG_RUN, &m));
+    return m.run;
+}
+
+static uint64_t
+n_running(void)
+{
+    sc_cluster c;
+    sc_core_counters(f.core, &c);
+    return c.calls_running;
+}
+
+Test(calls, answered)
+{
+    sc_message m;
+    sc_uuid nil = {{0}};
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_call(&f, 1, 5, "a", 0);
+    sc_run run = take_run(2);
+    cr_expect(run.count == 1 && run.class == SC_CLASS_CALL && run.attempt == 1);
+    cr_expect(memcmp(&run.job, &nil, sizeof nil) == 0);
+    sc_fake_call(&f, 1, 5, "a", 0);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "said again: nothing");
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m));
+    cr_expect(m.reply.request == 5 && sc_text_equal(m.reply.worker, "w2"));
+    cr_expect(m.bytes.len == 4 && memcmp(m.bytes.data, "true", 4) == 0);
+    cr_expect_eq(n_running(), 0);
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), 0, "once");
+    cr_expect_geq(f.n_actions[SC_ACTION_CALL_PASSED], 1);
+}
+
+Test(calls, refused)
+{
+    sc_message m = {.type = SC_MSG_CALL, .call = {.request = 7, .handler = sc_text_of("a")}};
+    sc_fake_call(&f, 1, 5, "a", 0);
+    cr_expect_eq(refusal(1), SC_ENOHANDLER, "nobody is there");
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_call(&f, 1, 6, "b", 0);
+    cr_expect_eq(refusal(1), SC_ENOHANDLER);
+    sc_fake_say(&f, 1, &m);
+    cr_expect_eq(refusal(1), SC_EMALFORMED, "no arguments");
+}
+
+Test(calls, timeout)
+{
+    static const struct {
+        const char *name;
+        bool is_handed_out;
+    } rows[] = {{"waiting", false}, {"running", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &one);
+        if (!rows[i].is_handed_out)
+            sc_fake_call(&f, 1, 4, "a", 0); // fills the worker
+        sc_fake_call(&f, 1, 5, "a", 300);
+        sc_fake_pass(&f, 299, 10);
+        cr_expect_eq(refusal(1), 0, "%s: too early", rows[i].name);
+        sc_fake_pass(&f, 2, 10);
+        cr_expect_eq(refusal(1), SC_ETIMEOUT, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), rows[i].is_handed_out, "%s",
+                     rows[i].name);
+    }
+}
+
+Test(calls, worker_lost)
+{
+    static const struct {
+        const char *name;
+        const char *handlers;
+        int how;      // 0 silence, 1 reported and not started, 2 reported and started, 3 BYE
+        int64_t want; // refusal; 0: it runs elsewhere
+    } rows[] = {
+        {"repeatable", "a", 0, 0},
+        {"repeatable, had started", "a", 2, 0},
+        {"once, nobody can tell", "a!", 0, SC_EUNKNOWN},
+        {"once, had not started", "a!", 1, 0},
+        {"once, had started", "a!", 2, SC_EUNKNOWN},
+        {"once, given back", "a!", 3, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.handlers = rows[i].handlers};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_call(&f, 1, 5, "a", 0);
+        sc_run run = take_run(2);
+        sc_fake_worker_ready(&f, 3, &w);
+        if (rows[i].how == 0)
+            sc_core_send_failed(f.core, 2, f.now_ms);
+        else if (rows[i].how == 3)
+            sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+        else
+            sc_fake_died(&f, 9, 102, &run, 0, rows[i].how == 2, false, SC_DEATH_STOPPED);
+        sc_core_turn(f.core, f.now_ms);
+        sc_core_check(f.core);
+        int64_t code = refusal(1);
+        cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
+        cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RUN), rows[i].want == 0, "%s", rows[i].name);
+    }
+}
+
+Test(calls, client_goes)
+{
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_call(&f, 1, 5, "a", 0);
+    sc_run run = take_run(2);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+    sc_message m;
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m));
+    cr_expect_eq(m.recall.mode, SC_RECALL_FORGET);
+    cr_expect_eq(n_running(), 0);
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), 0);
+}
+
+Test(calls, reply_goes_to_the_new_connection)
+{
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_call(&f, 1, 5, "a", 0);
+    sc_run run = take_run(2);
+    sc_message m = {.type = SC_MSG_HELLO};
+    m.hello = (sc_hello){.role = SC_ROLE_CLIENT,
+                         .name = sc_text_of("c"),
+                         .instance = 101,
+                         .protocol_min = 1,
+                         .protocol_max = 1};
+    sc_fake_say(&f, 3, &m);
+    sc_fake_call(&f, 3, 5, "a", 0); // as a client does
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0);
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_REPLY), 1);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), 0);
+}
+
+// Lost calls go first to the next worker.
+Test(calls, order)
+{
+    sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1};
+    sc_fake_worker_ready(&f, 2, &one);
+    sc_fake_call(&f, 1, 5, "a", 0);
+    sc_fake_call(&f, 1, 6, "a", 0);
+    take_run(2);
+    sc_core_send_failed(f.core, 2, f.now_ms);
+    sc_fake_worker_ready(&f, 3, &one);
+    sc_run run = take_run(3);
+    sc_message m;
+    sc_fake_results(&f, 3, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m));
+    cr_expect_eq(m.reply.request, 5);
+}
+
+Test(calls, poison)
+{
+    for (uint64_t i = 0; i < 3; i++) {
+        sc_fake_worker w = {.name = "w", .instance = 200 + i};
+        sc_fake_worker_ready(&f, 2 + i, &w);
+        if (i == 0)
+            sc_fake_call(&f, 1, 5, "a", 0);
+        sc_run run = take_run(2 + i);
+        cr_expect_eq(refusal(1), 0, "death %d", (int)i);
+        sc_fake_died(&f, 9, 200 + i, &run, 0, 1, true, SC_DEATH_FAULT);
+    }
+    cr_expect_eq(refusal(1), SC_EPOISON);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blame for deaths: who is counted for which kind of death, that a counted task runs alone, and
+ * that the third count ends it and nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/limits.h"
+#include "tests/support/fake_core.h"
+
+static sc_fake f;
+
+static void
+start(void)
+{
+    memset(&f, 0, sizeof f);
+    sc_fake_start(&f);
+    sc_fake_client(&f, 1);
+    sc_fake_supervisor(&f, 9);
+}
+
+static void
+stop(void)
+{
+    sc_fake_stop(&f);
+}
+
+TestSuite(poison, .init = start, .fini = stop);
+
+static sc_run
+take_run(uint64_t link)
+{
+    sc_message m = {0};
+    cr_assert(sc_fake_take(&f, link, SC_MSG_RUN, &m));
+    return m.run;
+}
+
+// The tasks of a run that had started, by offset: 'x' executing on the loop, 't' in a thread, 's'
+// started, '-' not started.
+static void
+die(uint64_t instance, const sc_run *run, const char *tasks, sc_death death)
+{
+    sc_task_ref refs[16];
+    uint32_t n = 0;
+    for (uint32_t i = 0; tasks[i]; i++)
+        if (tasks[i] != '-')
+            refs[n++] = (sc_task_ref){run->job, run->token, run->first + i, tasks[i] != 's',
+                                      tasks[i] == 'x'};
+    sc_message m = {.type = SC_MSG_DIED};
+    m.died = (sc_died){sc_text_of("w"), instance, death, 0, {refs, n}};
+    sc_fake_say(&f, 9, &m);
+}
+
+// Blamed tasks run alone, so the next worker gets all others at once.
+Test(poison, who_is_blamed)
+{
+    static const struct {
+        const char *name, *tasks;
+        sc_death death;
+        const char *want; // 'b' blamed
+    } rows[] = {
+        {"fault: who executed", "xtss", SC_DEATH_FAULT, "bb--"},
+        {"fault, nobody executed: all started", "ss--", SC_DEATH_FAULT, "bb--"},
+        {"stalled: the loop's task", "xts-", SC_DEATH_STALLED, "b---"},
+        {"stalled in nobody's code", "tts-", SC_DEATH_STALLED, "----"},
+        {"killed: the only one started", "-s--", SC_DEATH_KILLED, "-b--"},
+        {"killed: nobody of several", "xt--", SC_DEATH_KILLED, "----"},
+        {"stopped", "xtss", SC_DEATH_STOPPED, "----"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 4}, next = {.slots_async = 4};
+        char got[5] = "bbbb";
+        sc_message m;
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_array(&f, 1, 1, 10, 4, NULL);
+        sc_run run = take_run(2);
+        die(102, &run, rows[i].tasks, rows[i].death);
+        // one worker is kept for the suspects, the other gets the rest
+        sc_fake_worker_ready(&f, 3, &next);
+        sc_fake_worker_ready(&f, 4, &next);
+        bool has_suspects = strchr(rows[i].want, 'b') != NULL;
+        while (sc_fake_take(&f, has_suspects ? 4 : 3, SC_MSG_RUN, &m))
+            memset(got + m.run.first - 10, '-', m.run.count);
+        cr_expect_str_eq(got, rows[i].want, "%s: %s", rows[i].name, got);
+    }
+}
+
+// Three deaths, alone in its worker from the second on; its neighbours do not suffer.
+Test(poison, third_death)
+{
+    sc_uuid job = sc_fake_job(1);
+    for (uint64_t i = 0; i < SC_POISON_COUNT; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%d", (int)i);
+        sc_fake_worker w = {.slots_async = 3, .name = name, .instance = 200 + i};
+        sc_fake_worker_ready(&f, 10 + i, &w);
+        if (i == 0)
+            sc_fake_array(&f, 1, 1, 10, 3, NULL);
+        sc_run run = take_run(10 + i);
+        cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 0, "death %d", (int)i);
+        cr_expect_eq(sc_fake_count(&f, 10 + i, SC_MSG_RUN), 0, "nothing beside it");
+        cr_expect_eq(run.count, i == 0 ? 3 : 1);
+        cr_expect_eq(run.attempt, 1, "a death is no attempt");
+        die(200 + i, &run, i == 0 ? "-x-" : "x", SC_DEATH_FAULT);
+    }
+    sc_job_info info = sc_fake_ask(&f, 1, 1);
+    cr_expect(info.dead == 1 && info.queued == 2);
+    const sc_model_result *r = sc_model_store_find(f.store, &job, 11);
+    cr_assert(r);
+    cr_expect(memmem(r->value, r->len, "\"poison\"", 8));
+    sc_fake_worker_ready(&f, 20, NULL);
+    cr_expect_eq(sc_fake_work(&f, 20, 1000), 2);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_FAILED);
+}
+
+Test(poison, a_report_counts_once)
+{
+    sc_fake_worker w = {.slots_async = 1};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_run run = take_run(2);
+    for (int i = 0; i < 5; i++)
+        die(102, &run, "x", SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 0);
+}
+
+// The report comes after the silence, when the task waits again or runs elsewhere.
+Test(poison, late_report)
+{
+    static const struct {
+        const char *name;
+        bool is_elsewhere;
+    } rows[] = {{"it waits", false}, {"it runs elsewhere", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 2};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_array(&f, 1, 1, 0, 2, NULL);
+        sc_run run = take_run(2), again;
+        sc_core_send_failed(f.core, 2, f.now_ms);
+        if (rows[i].is_elsewhere) {
+            sc_fake_worker_ready(&f, 3, &w);
+            again = take_run(3);
+            cr_expect_eq(again.count, 2, "%s", rows[i].name);
+            die(102, &run, "x-", SC_DEATH_FAULT);
+            sc_core_send_failed(f.core, 3, f.now_ms);
+        } else {
+            die(102, &run, "x-", SC_DEATH_FAULT);
+        }
+        sc_fake_worker_ready(&f, 4, &w);
+        again = take_run(4);
+        cr_expect(again.count == 1 && again.first == 0, "%s: alone", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_RUN), 0, "%s: alone", rows[i].name);
+        sc_fake_results(&f, 4, &again, 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(sc_fake_work(&f, 4, 1000), 1, "%s: then the other", rows[i].name);
+    }
+}
+
+// The third report comes while the task runs in a fourth worker, which is told to forget it.
+Test(poison, ends_while_it_runs)
+{
+    sc_run runs[3];
+    sc_fake_worker w = {.slots_async = 1};
+    for (uint64_t i = 0; i < 3; i++) {
+        sc_fake_worker_ready(&f, 10 + i, &w);
+        if (i == 0)
+            sc_fake_array(&f, 1, 1, 0, 1, NULL);
+        runs[i] = take_run(10 + i);
+        sc_core_send_failed(f.core, 10 + i, f.now_ms);
+    }
+    sc_fake_worker_ready(&f, 13, &w);
+    take_run(13);
+    for (uint64_t i = 0; i < 3; i++)
+        die(110 + i, &runs[i], "x", SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 1);
+    cr_expect_eq(sc_fake_count(&f, 13, SC_MSG_RECALL), 1);
+}
+
+Test(poison, reports_about_what_has_ended)
+{
+    sc_fake_worker w = {.slots_async = 2};
+    sc_chunk c = {.count = 1};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_chunk(&f, 1, 1, &c, 1);
+    c = (sc_chunk){.number = 1, .first = 1, .count = 1};
+    sc_fake_chunk(&f, 1, 1, &c, 1);
+    sc_fake_commit(&f, 1, 1, 2, 2);
+    sc_run run = take_run(2);
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+    die(102, &run, "x", SC_DEATH_FAULT); // a task that has ended
+    sc_fake_worker_ready(&f, 3, &w);
+    cr_expect_eq(sc_fake_work(&f, 3, 1000), 1);
+    die(103, &run, "x", SC_DEATH_FAULT); // of a job that has ended
+    run.job = sc_fake_job(77);
+    die(104, &run, "x", SC_DEATH_FAULT); // of no job
+    run.job = sc_fake_job(1);
+    run.first = 99;
+    die(105, &run, "x", SC_DEATH_FAULT); // no such task
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+}
+
+// The worker that is kept for a suspect is one that can run it; others are not kept in vain.
+Test(poison, kept_workers_fit)
+{
+    sc_fake_worker a = {.slots_async = 1, .handlers = "a"}, b = {.slots_async = 1, .handlers = "b"};
+    sc_open of_b = {.handler = sc_text_of("b")};
+    sc_fake_worker_ready(&f, 2, &a);
+    sc_fake_worker_ready(&f, 3, &b);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_fake_array(&f, 1, 2, 0, 1, &of_b);
+    sc_run run_a = take_run(2), run_b = take_run(3);
+    die(102, &run_a, "x", SC_DEATH_FAULT);
+    die(103, &run_b, "x", SC_DEATH_FAULT);
+    sc_fake_worker_ready(&f, 5, &b); // nobody runs "a" any more
+    run_b = take_run(5);
+    sc_fake_results(&f, 5, &run_b, 0, 1, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_ask(&f, 1, 2).done, 1);
+    sc_fake_array(&f, 1, 3, 0, 1, &of_b);
+    cr_expect_eq(sc_fake_work(&f, 5, 1000), 1, "it is free again");
+    sc_fake_worker_ready(&f, 6, &a);
+    cr_expect_eq(sc_fake_work(&f, 6, 1000), 1);
+}
+
+// A worker that runs a suspect alone and says HELLO again goes on alone.
+Test(poison, alone_after_hello)
+{
+    sc_fake_worker w = {.slots_async = 4};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_run run = take_run(2);
+    die(102, &run, "x", SC_DEATH_FAULT);
+    sc_fake_worker_ready(&f, 3, &w);
+    run = take_run(3);
+    sc_fake_hello_worker(&f, 3, &w);
+    sc_held_run held = {run.job, run.token, 0, 1, true};
+    m = (sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}};
+    sc_fake_say(&f, 3, &m);
+    sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_READY});
+    sc_fake_array(&f, 1, 2, 0, 1, NULL);
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RUN), 0);
+    sc_fake_results(&f, 3, &run, 0, 1, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_work(&f, 3, 1000), 1);
+}
