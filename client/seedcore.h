@@ -104,7 +104,7 @@ int sc_client_upload(sc_client *client, const sc_job_spec *spec, void (*on_room)
  * on_room), -EMSGSIZE (over the limit of a task, 16 MiB), -EINVAL (empty, or after the commit),
  * -5002 (a job has at most 2^31 tasks), -ENOMEM */
 int sc_upload_add(sc_upload *upload, const void *payload, size_t len);
-/** No more tasks. At least one must have been added, else -EINVAL. */
+/** No more tasks. @return 0, or -EINVAL where none was added, or after the commit */
 int sc_upload_commit(sc_upload *upload);
 /** Forget it all; on_done is not called. */
 void sc_upload_drop(sc_upload **upload);
@@ -155,7 +155,9 @@ int sc_client_read(sc_client *client, const char *job, uint64_t from, sc_result_
 
 typedef void (*sc_call_cb)(void *arg, const sc_result_row *row, const sc_failure *why);
 
-/** One task whose result is waited for; not kept anywhere. @param timeout_ms  0 = none */
+/** One task whose result is waited for; not kept anywhere. @param timeout_ms  0..86400000; 0 = none
+ *  @return 0, -EINVAL (name of the handler, no args, range), -EMSGSIZE (over 16 MiB), -ENOMEM
+ */
 int sc_client_call(sc_client *client, const char *handler, const void *args, size_t len,
                    int64_t timeout_ms, sc_call_cb cb, void *arg);
 
