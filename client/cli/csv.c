@@ -19,8 +19,8 @@ struct scanner {
     uint64_t line;
 };
 
-/* One field and what ends it: ',' '\n', or 0 at the end of the text. A quoted one is unescaped in
- * place.
+/* One field and what ends it: ',' or '\n', which the end of the text stands for. A quoted one is
+ * unescaped in place.
  * @return false where a quote does not fit */
 static bool
 next_field(struct scanner *s, sc_csv_field *field, char *end)
@@ -47,9 +47,13 @@ next_field(struct scanner *s, sc_csv_field *field, char *end)
     if (is_quoted && s->at < s->end && *s->at == '\r')
         s->at++;
     field->len = (uint32_t)(to - field->text);
-    *end = s->at < s->end ? *s->at++ : '\0';
+    if (s->at == s->end) {
+        *end = '\n';
+        return true;
+    }
+    *end = *s->at++;
     s->line += *end == '\n';
-    return *end == ',' || *end == '\n' || *end == '\0';
+    return *end == ',' || *end == '\n';
 }
 
 /* A whole record; n counts all its fields, also those beyond `max`. @return false where it is

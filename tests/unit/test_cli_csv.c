@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CSV: quotes, line ends, columns by name, and the line of what is wrong. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -62,6 +63,20 @@ Test(cli_csv, parse)
                          (unsigned long long)csv.line);
         sc_csv_fini(&csv);
     }
+}
+
+// Only the end of the text ends a record without a line break.
+Test(cli_csv, nul_behind_a_quote)
+{
+    static const char text[] = "a,b\n1,\"2\"\0003,4\n";
+    size_t len = sizeof text - 1;
+    sc_error err = {0};
+    sc_csv csv;
+
+    cr_expect_eq(sc_csv_parse(&csv, memcpy(malloc(len), text, len), len, columns, 2, &err),
+                 SC_EMALFORMED);
+    cr_expect_eq(csv.line, 2);
+    sc_csv_fini(&csv);
 }
 
 Test(cli_csv, files)
