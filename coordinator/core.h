@@ -139,6 +139,9 @@ void sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status
  * page is borrowed. */
 void sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_message *page,
                      int64_t now_ms);
+/** Asked to end without regard to workers: SC_ACTION_EXIT comes now, or once those who asked for
+ * the end with STOP have said BYE (at most a lease later). */
+void sc_core_leave(sc_core *core, int64_t now_ms);
 /** The store cannot take more than this (a full disk); it may say another number later. */
 void sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms);
 

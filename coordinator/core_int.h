@@ -142,6 +142,7 @@ struct peer {
     worker *worker; // workers only
     watch *watches; // (watch.peer_prev/peer_next)
     call *calls;    // open calls of a client (call.peer_prev/peer_next)
+    bool is_asker;  // has been told STOPPING; in core->n_askers
     UT_hash_handle by_link, by_instance;
 };
 
@@ -294,11 +295,12 @@ struct sc_core {
     int64_t unix_offset_ms; // unix time = now_ms + this
     sc_random random;
     sc_heap timers;
-    bool is_stopping;
+    bool is_stopping; // asked to end: nothing new is taken
+    bool is_leaving;  // waits for nobody but the askers, and for those one lease
     bool has_exited;
 
     peer *by_link, *by_instance; // hashes
-    uint32_t n_peers, n_clients, n_ready;
+    uint32_t n_peers, n_clients, n_askers, n_ready;
     offer *offers[SC_MAX_PEERS]; // a handful; each worker's own in the worst case
     uint32_t n_offers;
     uint32_t next_offer; // the one to ask first, so that all get their turn

@@ -19,6 +19,7 @@ struct program {
     uv_loop_t loop;
     sc_settings *settings;
     sc_shell *shell;
+    int n_signals;
     int parent_fd; // its other end closes when `seedcore up` is gone; -1 = none
     uv_pipe_t parent;
     uv_signal_t signals[2];
@@ -75,8 +76,12 @@ end(struct program *p)
 static void
 on_signal(uv_signal_t *handle, int number)
 {
+    struct program *p = handle->data;
     sc_log_info("%s: ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    end(handle->data);
+    if (p->n_signals++ == 0)
+        sc_shell_leave(p->shell);
+    else
+        end(p);
 }
 
 static void

@@ -86,6 +86,7 @@ sc_peers_free(sc_core *core, peer *p)
         HASH_DELETE(by_instance, core->by_instance, p);
         sc_core_timer_stop(core, &p->timer);
         core->n_peers--;
+        core->n_askers -= p->is_asker;
         free(p);
     }
 }
@@ -281,16 +282,44 @@ sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
     sc_message m = {.type = SC_MSG_STOPPING};
     m.stopping = (sc_stopping){request, sc_text_of(core->host), {processes, n}};
     sc_core_send(core, asker, &m);
+    core->n_askers += !asker->is_asker;
+    asker->is_asker = true;
 }
 
-// Asked to end, and all workers and supervisors have left, or have had their time.
+// Nobody is waited for any more but those who asked for the end and have not said BYE: a connection
+// that ends takes with it what its other side has received and not yet read (proto/link.c), so the
+// answer would be lost to a process that is slow.
+static void
+leave(sc_core *core)
+{
+    core->is_leaving = true;
+    sc_core_timer_set(core, &core->stop_timer, TIMER_STOP, core->now_ms + core->options.lease_ms);
+}
+
+// Asked to end: are all workers and supervisors gone, or have they had their time, and then the
+// askers?
 void
 sc_peers_check_stopped(sc_core *core, bool is_late)
 {
-    if (core->has_exited || (!is_late && core->n_peers > core->n_clients))
+    bool is_over = core->is_leaving && (is_late || core->n_askers == 0);
+    if (!core->is_leaving && (is_late || core->n_peers == core->n_clients)) {
+        leave(core);
+        is_over = core->n_askers == 0;
+    }
+    if (!is_over || core->has_exited)
         return;
     core->has_exited = true;
     core->emit(core->arg, &(sc_action){.type = SC_ACTION_EXIT});
+}
+
+void
+sc_core_leave(sc_core *core, int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    core->is_stopping = true;
+    if (!core->is_leaving)
+        leave(core);
+    sc_peers_check_stopped(core, false);
 }
 
 /* ---- every message ---- */

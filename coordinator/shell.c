@@ -273,6 +273,15 @@ sc_shell_endpoint(const sc_shell *s)
 }
 
 void
+sc_shell_leave(sc_shell *s)
+{
+    if (s->is_stopping)
+        return;
+    sc_core_leave(s->core, now(s));
+    settle(s);
+}
+
+void
 sc_shell_stop(sc_shell *s)
 {
     if (s->is_stopping)

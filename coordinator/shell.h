@@ -19,7 +19,10 @@ SC_MUST_USE int sc_shell_new(uv_loop_t *loop, const sc_settings *settings, uint6
 /** Where it listens, port filled in. */
 const char *sc_shell_endpoint(const sc_shell *shell);
 
-/** End: the loop comes to its end once all is closed. May be called again. */
+/** Take leave of those who wait for the end, then end; the loop comes to its end after that. */
+void sc_shell_leave(sc_shell *shell);
+
+/** End at once: the loop comes to its end once all is closed. May be called again. */
 void sc_shell_stop(sc_shell *shell);
 
 /** After the loop has ended. NULL is accepted. */

@@ -231,6 +231,9 @@ set_options(sc_link *link)
         {ZMQ_IPV6, 1, strncmp(link->endpoint, "tcp://[", 7) == 0},
         {ZMQ_ROUTER_MANDATORY, 1, link->is_router},
         {ZMQ_BACKLOG, BACKLOG, link->is_router},
+        // Nothing is queued for a peer that is not there. The price: when a connection ends,
+        // messages that have arrived over it and were not read yet are dropped (libzmq 4.3:
+        // socket_base_t::hiccuped), as they would be had it ended a moment earlier.
         {ZMQ_IMMEDIATE, 1, !link->is_router},
         {ZMQ_RECONNECT_IVL, RECONNECT_MS, !link->is_router},
         {ZMQ_RECONNECT_IVL_MAX, 0, !link->is_router},

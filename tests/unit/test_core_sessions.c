@@ -477,7 +477,44 @@ Test(sessions, stop)
         cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0, "link %d is still there", (int)link);
         sc_fake_say(&f, link, &(sc_message){.type = SC_MSG_BYE});
     }
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0, "the answer may not have been read");
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
+}
+
+// Who asked for the end, and how often, and stays, holds it up for one lease.
+Test(sessions, stop_waits_a_lease_for_the_asker)
+{
+    sc_fake_client(&f, 1);
+    sc_fake_client(&f, 2);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {6}});
+    sc_fake_pass(&f, 700, 3);
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0);
+    sc_fake_pass(&f, 200, 3);
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
+}
+
+// A signal does not wait for workers, but for those who asked.
+Test(sessions, leave)
+{
+    static const struct {
+        const char *name;
+        bool is_asked;
+        int n_exits; // before the asker says BYE
+    } rows[] = {{"nobody asked", false, 1}, {"somebody asked", true, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_client(&f, 1);
+        sc_fake_worker_ready(&f, 2, NULL);
+        if (rows[i].is_asked)
+            sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
+        sc_core_leave(f.core, f.now_ms);
+        cr_expect_eq(f.n_actions[SC_ACTION_EXIT], rows[i].n_exits, "%s", rows[i].name);
+        sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+        cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1, "%s", rows[i].name);
+    }
 }
 
 Test(sessions, stop_does_not_wait_for_ever)
@@ -487,7 +524,7 @@ Test(sessions, stop_does_not_wait_for_ever)
     sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
     sc_fake_pass(&f, 30000, 3);
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0);
-    sc_fake_pass(&f, 900, 3);
+    sc_fake_pass(&f, 1800, 3);
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
 }
 
