@@ -71,7 +71,6 @@ sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table, sc_buff
     p->table = sc_slice_of(records);
     sc_buffer_clear(table);
     p->results = *results;
-    p->results.number = o->next_number++;
     p->n_bytes = p->table.len + p->bytes.len + PARCEL_BYTES;
     o->n_bytes += p->n_bytes;
     TAILQ_INSERT_TAIL(&o->parcels, p, node);
@@ -83,11 +82,7 @@ sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table, sc_buff
 void
 sc_outbox_restart(sc_outbox *o)
 {
-    sc_parcel *p;
-
     o->next_number = 1;
-    for (p = TAILQ_FIRST(&o->parcels); p; p = TAILQ_NEXT(p, node))
-        p->results.number = o->next_number++;
     o->unsent = TAILQ_FIRST(&o->parcels);
 }
 
@@ -100,12 +95,14 @@ sc_outbox_next(const sc_outbox *o, sc_message *out)
                         .results = o->unsent->results,
                         .table = o->unsent->table,
                         .bytes = o->unsent->bytes};
+    out->results.number = o->next_number;
     return true;
 }
 
 void
 sc_outbox_sent(sc_outbox *o)
 {
+    o->unsent->results.number = o->next_number++;
     o->unsent = TAILQ_NEXT(o->unsent, node);
 }
 

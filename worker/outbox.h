@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results that the coordinator has not acknowledged: RESULTS messages in the order of their
- * numbers, kept until a cumulative acknowledgement, sent again from number 1 after each HELLO.
+/* Results that the coordinator has not acknowledged: RESULTS messages, numbered without a gap as
+ * they are sent, kept until a cumulative acknowledgement, sent again from number 1 after each
+ * HELLO.
  * Pure. */
 #ifndef SC_OUTBOX_H
 #define SC_OUTBOX_H
@@ -16,7 +17,7 @@
 typedef struct sc_parcel sc_parcel; /* one message of results */
 struct sc_parcel {
     TAILQ_ENTRY(sc_parcel) node;
-    sc_results results;
+    sc_results results;    /* its number is valid once it was sent */
     sc_slice table, bytes; /* kept */
     size_t n_bytes;        /* what it counts for */
 };
@@ -31,16 +32,16 @@ typedef struct sc_outbox {
 void sc_outbox_init(sc_outbox *o);
 /** Releases what is left. */
 void sc_outbox_fini(sc_outbox *o);
-/** Add a message; it gets the next number. Copies the table, takes the memory of the bytes, empties
+/** Add a message. Copies the table, takes the memory of the bytes, empties
  * both buffers.
  *  @return 0, or SC_ENOMEM (the buffers stay as they are) */
 SC_MUST_USE int sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table,
                               sc_buffer *bytes);
-/** Number all from 1 again: none was sent. */
+/** None was sent, and the next is number 1. */
 void sc_outbox_restart(sc_outbox *o);
-/** The next message to send, or false. It borrows from the outbox. */
+/** The next message to send, with the next number, or false. It borrows from the outbox. */
 bool sc_outbox_next(const sc_outbox *o, sc_message *out);
-/** That message is sent. */
+/** That message is sent: the number is its own. */
 void sc_outbox_sent(sc_outbox *o);
 /** Forget all that were sent, up to a number. */
 void sc_outbox_ack(sc_outbox *o, uint64_t number);
