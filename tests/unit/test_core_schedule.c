@@ -54,19 +54,22 @@ Test(schedule, order)
         const char *name;
         uint32_t priorities[4]; // of jobs 1.., 99 ends them
         uint32_t want[4];       // jobs in the order in which they are handed out
+        const char *handlers[4];
     } rows[] = {
-        {"first in, first out", {4, 4, 4, 99}, {1, 2, 3}},
-        {"higher first", {0, 9, 5, 99}, {2, 3, 1}},
-        {"both", {5, 9, 5, 9}, {2, 4, 1, 3}},
+        {"first in, first out", {4, 4, 4, 99}, {1, 2, 3}, {0}},
+        {"higher first", {0, 9, 5, 99}, {2, 3, 1}, {0}},
+        {"both", {5, 9, 5, 9}, {2, 4, 1, 3}, {0}},
+        {"over handlers too", {4, 4, 4, 99}, {1, 2, 3}, {"b", "a", "b"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1};
+        sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1, .handlers = "a b"};
         stop();
         start();
         sc_fake_worker_ready(&f, 2, &one);
         sc_fake_array(&f, 1, 50, 0, 1, NULL); // fills the worker
         for (uint32_t k = 0; k < 4 && rows[i].priorities[k] != 99; k++) {
-            sc_open spec = {.priority = rows[i].priorities[k]};
+            sc_open spec = {.priority = rows[i].priorities[k],
+                            .handler = sc_text_of(rows[i].handlers[k])};
             sc_fake_array(&f, 1, k + 1, 0, 1, &spec);
         }
         sc_message m;
@@ -108,6 +111,61 @@ Test(schedule, how_much)
         sc_fake_array(&f, 1, 1, 0, rows[i].n_tasks, NULL);
         uint64_t n = given(2);
         cr_expect_eq(n, rows[i].want, "%s: %llu", rows[i].name, (unsigned long long)n);
+    }
+}
+
+// What workers say of the time that tasks take is learnt slowly from single ones and quickly from
+// many; nothing that they say is believed beyond an hour. Seen by how much a worker of 16 slots
+// gets.
+Test(schedule, costs)
+{
+    static const struct {
+        const char *name;
+        uint64_t first_ns; // from one task
+        uint64_t then_ns;  // from all of these messages
+        uint32_t n_messages, n_tasks;
+        uint64_t want;
+    } rows[] = {
+        {"one slow task", 1 * MS, 100 * MS, 1, 1, 211},   // taken for 4.1 ms
+        {"many slow tasks", 1 * MS, 100 * MS, 1, 16, 31}, // for 50.5 ms
+        {"a wild claim, then the truth", UINT64_MAX, 1 * MS, 30, 16, 813},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 16};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        teach(2, rows[i].first_ns);
+        for (uint32_t k = 0; k < rows[i].n_messages; k++) {
+            sc_fake_array(&f, 1, 100 + k, 0, rows[i].n_tasks, NULL);
+            cr_assert_eq(sc_fake_work(&f, 2, rows[i].then_ns), rows[i].n_tasks);
+        }
+        sc_fake_array(&f, 1, 1, 0, 1000, NULL);
+        uint64_t n = given(2);
+        cr_expect_eq(n, rows[i].want, "%s: %d", rows[i].name, (int)n);
+    }
+}
+
+// A call says what a task takes where nothing else has: it alone must not change what many said.
+Test(schedule, costs_of_calls)
+{
+    static const struct {
+        const char *name;
+        uint64_t known_ns, call_ns; // 0: not known
+        uint64_t want;
+    } rows[] = {{"not known before", 0, 10 * MS, 6}, {"known before", 10 * MS, 1000 * MS, 6}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 1};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        if (rows[i].known_ns)
+            teach(2, rows[i].known_ns);
+        sc_fake_call(&f, 1, 77, "a", 0);
+        cr_assert_eq(sc_fake_work(&f, 2, rows[i].call_ns), 1);
+        sc_fake_array(&f, 1, 1, 0, 100, NULL);
+        uint64_t n = given(2);
+        cr_expect_eq(n, rows[i].want, "%s: %d", rows[i].name, (int)n);
     }
 }
 
@@ -156,11 +214,31 @@ Test(schedule, bytes_of_one_do_not_block_others)
 // The arguments of an array go out with every run, so each run costs their bytes.
 Test(schedule, bytes_of_an_array)
 {
-    sc_fake_worker w = {.slots_async = 9, .credit_bytes = 25}; // 11 bytes a run
-    sc_fake_worker_ready(&f, 2, &w);
-    for (uint32_t i = 1; i <= 3; i++)
+    static const struct {
+        const char *name;
+        uint64_t credit_bytes; // 11 bytes a run
+        uint64_t want;
+    } rows[] = {{"a byte short", 21, 1}, {"exactly", 22, 2}, {"some left", 25, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 9, .credit_bytes = rows[i].credit_bytes};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        for (uint32_t k = 1; k <= 3; k++)
+            sc_fake_array(&f, 1, k, 0, 1, NULL);
+        cr_expect_eq(given(2), rows[i].want, "%s", rows[i].name);
+    }
+}
+
+// A slot that has nothing gets something, however long the other's task takes.
+Test(schedule, free_slots_beside_long_tasks)
+{
+    sc_fake_worker_ready(&f, 2, NULL);
+    teach(2, 200 * MS);
+    for (uint32_t i = 1; i <= 3; i++) {
         sc_fake_array(&f, 1, i, 0, 1, NULL);
-    cr_expect_eq(given(2), 2);
+        cr_expect_eq(given(2), i <= 2, "task %u", i);
+    }
 }
 
 Test(schedule, all_workers_get_their_turn)
@@ -232,14 +310,16 @@ Test(schedule, stealing)
         const char *name;
         uint64_t cost_ns;
         uint64_t n_tasks;
+        uint32_t slots;
         bool want;
     } rows[] = {
-        {"several wait", 10 * MS, 6, true},
-        {"nothing waits", 10 * MS, 1, false},
-        {"less than a message is worth", 100000, 6, false},
+        {"several wait", 10 * MS, 6, 1, true},
+        {"nothing waits", 10 * MS, 1, 1, false},
+        {"nothing waits and slots are free", 10 * MS, 1, 2, false},
+        {"less than a message is worth", 100000, 6, 1, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        sc_fake_worker w = {.slots_async = 1};
+        sc_fake_worker w = {.slots_async = rows[i].slots};
         sc_message m;
         stop();
         start();
@@ -260,7 +340,62 @@ Test(schedule, stealing)
     }
 }
 
-// A worker with nothing to give back is asked once, not again and again.
+// Of two jobs of three tasks in a worker, the one that it would start last is asked for.
+Test(schedule, what_is_stolen)
+{
+    static const struct {
+        const char *name;
+        uint32_t priorities[2];
+        const char *handlers[2];
+        uint32_t want; // job
+    } rows[] = {
+        {"the later one", {0, 0}, {"a", "a"}, 2},
+        {"the lower one, given later", {9, 0}, {"a", "a"}, 2},
+        {"the lower one, given earlier", {0, 9}, {"a", "a"}, 1},
+        {"of the kind that is idle", {0, 0}, {"a", "t"}, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 1, .slots_thread = 1, .handlers = "a t#"};
+        sc_open of_t = {.handler = sc_text_of("t")};
+        sc_uuid want = sc_fake_job(rows[i].want);
+        sc_message m;
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        teach(2, 10 * MS);
+        sc_fake_array(&f, 1, 91, 0, 1, &of_t);
+        sc_fake_work(&f, 2, 10 * MS);
+        for (uint32_t k = 0; k < 2; k++) {
+            sc_open spec = {.priority = rows[i].priorities[k],
+                            .handler = sc_text_of(rows[i].handlers[k])};
+            sc_fake_array(&f, 1, k + 1, 0, 3, &spec);
+            cr_expect_eq(given(2), 3, "%s", rows[i].name);
+        }
+        sc_fake_worker_ready(&f, 3, &w);
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m), "%s", rows[i].name);
+        cr_expect(memcmp(&m.recall.job, &want, sizeof want) == 0, "%s", rows[i].name);
+    }
+}
+
+// The range that is asked for lies in the job, wherever the run and the job begin.
+Test(schedule, stealing_from_a_later_run)
+{
+    sc_fake_worker w = {.slots_async = 1};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    teach(2, 10 * MS);
+    sc_fake_array(&f, 1, 1, 100, 12, NULL);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_results(&f, 2, &run, 0, 6, SC_DONE, 0, 10 * MS);
+    cr_expect_eq(given(2), 6);
+    sc_fake_worker_ready(&f, 3, &w);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m));
+    cr_expect(m.recall.first == 109 && m.recall.count == 3, "%d+%d", (int)m.recall.first,
+              (int)m.recall.count);
+}
+
+// A worker with nothing to give back is asked once, not again and again, until it goes on.
 Test(schedule, nothing_to_give_back)
 {
     sc_fake_worker w = {.slots_async = 1};
@@ -268,17 +403,21 @@ Test(schedule, nothing_to_give_back)
     sc_fake_worker_ready(&f, 2, &w);
     teach(2, 10 * MS);
     sc_fake_array(&f, 1, 1, 0, 6, NULL);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run run = m.run;
     sc_fake_worker_ready(&f, 3, &w);
-    for (int i = 0; i < 3; i++) {
-        if (!sc_fake_take(&f, 2, SC_MSG_RECALL, &m)) {
-            cr_expect_eq(i, 1, "asked %d times", i);
-            return;
-        }
-        sc_token token = m.recall.token;
-        sc_uuid job = m.recall.job;
-        sc_fake_recalled(&f, 2, &token, &job, 0, 0);
-    }
-    cr_expect_fail("asked for ever");
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1);
+    sc_fake_recalled(&f, 2, &run.token, &run.job, 0, 0);
+    sc_core_turn(f.core, f.now_ms);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1, "asked again for nothing");
+    sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 10 * MS);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 2, "it has ended something");
+    sc_held_run held = {run.job, run.token, 1, 5, false};
+    sc_fake_hello_worker(&f, 2, &w);
+    m = (sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}};
+    sc_fake_say(&f, 2, &m);
+    sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_READY});
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 3, "what was asked before HELLO is lost");
 }
 
 // A worker that drains gives back what waits; it goes elsewhere with a new token.
@@ -299,6 +438,27 @@ Test(schedule, given_back_unasked)
     cr_expect_gt(m.run.token.run, run.token.run);
     sc_fake_recalled(&f, 2, &run.token, &run.job, 101, 3);
     cr_expect_eq(sc_fake_ask(&f, 1, 1).running, 4, "said twice: nothing");
+    sc_token token = m.run.token;
+    sc_fake_recalled(&f, 2, &token, &run.job, 101, 3);
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RUN), 0, "not its own to give back");
+}
+
+// A payload is kept as long as some of it is to be handed out, and no longer.
+Test(schedule, payload_is_let_go)
+{
+    sc_fake_worker four = {.slots_async = 4}, one = {.slots_async = 1, .credit_tasks = 1};
+    sc_chunk c = {.count = 4};
+    sc_fake_worker_ready(&f, 2, &four);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_chunk(&f, 1, 1, &c, 10);
+    sc_fake_commit(&f, 1, 1, 1, 4);
+    cr_expect_eq(given(2), 4);
+    cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 1);
+    sc_core_send_failed(f.core, 2, f.now_ms);
+    sc_fake_worker_ready(&f, 3, &one);
+    cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 2, "what came back is fetched again");
+    cr_expect_eq(sc_fake_work(&f, 3, MS), 4);
+    cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 2, "and kept until all of it is out");
 }
 
 // Payloads of one job come and go while it is handed out piece by piece.
