@@ -116,6 +116,66 @@ Test(poison, third_death)
     cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_FAILED);
 }
 
+// A task that has failed before keeps its attempt through the deaths, up to its end.
+Test(poison, attempts_survive_deaths)
+{
+    static const struct {
+        const char *name;
+        bool is_late; // the report comes when the task waits again
+    } rows[] = {{"reported", false}, {"reported late", true}};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        sc_open spec = {.retries = 9};
+        sc_uuid job = sc_fake_job(1);
+        stop();
+        start();
+        for (uint64_t i = 0; i < SC_POISON_COUNT; i++) {
+            sc_fake_worker_ready(&f, 10 + i, NULL);
+            if (i == 0) {
+                sc_fake_array(&f, 1, 1, 0, 1, &spec);
+                sc_run first = take_run(10);
+                sc_fake_results(&f, 10, &first, 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+            }
+            sc_run run = take_run(10 + i);
+            cr_expect_eq(run.attempt, 2, "%s: death %d: %u", rows[k].name, (int)i, run.attempt);
+            if (rows[k].is_late)
+                sc_core_send_failed(f.core, 10 + i, f.now_ms);
+            die(110 + i, &run, "x", SC_DEATH_FAULT);
+        }
+        const sc_model_result *r = sc_model_store_find(f.store, &job, 0);
+        cr_assert(r, "%s", rows[k].name);
+        cr_expect_eq(r->attempt, 2, "%s", rows[k].name);
+    }
+}
+
+// A task that was blamed and then fails is tried again alone, after a delay or at once.
+Test(poison, alone_after_a_failure)
+{
+    static const struct {
+        const char *name;
+        uint64_t backoff_ms;
+    } rows[] = {{"at once", 0}, {"later", 100}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 4};
+        sc_open spec = {.retries = 9,
+                        .backoff_base_ms = rows[i].backoff_ms,
+                        .backoff_max_ms = rows[i].backoff_ms};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_array(&f, 1, 1, 0, 1, &spec);
+        sc_run run = take_run(2);
+        die(102, &run, "x", SC_DEATH_FAULT);
+        sc_fake_worker_ready(&f, 3, &w);
+        run = take_run(3);
+        sc_fake_results(&f, 3, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+        sc_fake_pass(&f, 110, 10);
+        run = take_run(3);
+        cr_expect_eq(run.attempt, 2, "%s", rows[i].name);
+        sc_fake_array(&f, 1, 2, 0, 1, NULL);
+        cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RUN), 0, "%s: alone", rows[i].name);
+    }
+}
+
 Test(poison, a_report_counts_once)
 {
     sc_fake_worker w = {.slots_async = 1};
@@ -160,24 +220,84 @@ Test(poison, late_report)
     }
 }
 
-// The third report comes while the task runs in a fourth worker, which is told to forget it.
+// The third report comes while the task runs in a fourth worker, which is told to forget it and
+// nothing else.
 Test(poison, ends_while_it_runs)
 {
     sc_run runs[3];
-    sc_fake_worker w = {.slots_async = 1};
+    sc_message m;
+    sc_fake_worker w = {.slots_async = 3};
     for (uint64_t i = 0; i < 3; i++) {
         sc_fake_worker_ready(&f, 10 + i, &w);
         if (i == 0)
-            sc_fake_array(&f, 1, 1, 0, 1, NULL);
+            sc_fake_array(&f, 1, 1, 10, 3, NULL);
         runs[i] = take_run(10 + i);
         sc_core_send_failed(f.core, 10 + i, f.now_ms);
     }
     sc_fake_worker_ready(&f, 13, &w);
-    take_run(13);
+    sc_run last = take_run(13);
+    for (uint64_t i = 0; i < 3; i++)
+        die(110 + i, &runs[i], "-x-", SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 1);
+    cr_assert(sc_fake_take(&f, 13, SC_MSG_RECALL, &m));
+    cr_expect(m.recall.mode == SC_RECALL_FORGET && m.recall.first == 11 && m.recall.count == 1);
+    sc_fake_results(&f, 13, &last, 0, 3, SC_DONE, 0, 1000);
+    sc_job_info info = sc_fake_ask(&f, 1, 1);
+    cr_expect(info.done == 2 && info.dead == 1, "its neighbours go on");
+}
+
+// The third report comes while the task, which failed in a fourth worker, waits for its next
+// attempt.
+Test(poison, ends_while_it_is_delayed)
+{
+    sc_run runs[4];
+    sc_open spec = {.retries = 9, .backoff_base_ms = 1000, .backoff_max_ms = 1000};
+    for (uint64_t i = 0; i < 4; i++) {
+        sc_fake_worker_ready(&f, 10 + i, NULL);
+        if (i == 0)
+            sc_fake_array(&f, 1, 1, 0, 1, &spec);
+        runs[i] = take_run(10 + i);
+        if (i < 3)
+            sc_core_send_failed(f.core, 10 + i, f.now_ms);
+    }
+    sc_fake_results(&f, 13, &runs[3], 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
     for (uint64_t i = 0; i < 3; i++)
         die(110 + i, &runs[i], "x", SC_DEATH_FAULT);
-    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 1);
-    cr_expect_eq(sc_fake_count(&f, 13, SC_MSG_RECALL), 1);
+    sc_job_info info = sc_fake_ask(&f, 1, 1);
+    cr_expect(info.dead == 1 && info.delayed == 0 && info.state == SC_JOB_FAILED);
+    sc_fake_pass(&f, 1100, 20);
+    cr_expect_eq(sc_fake_count(&f, 13, SC_MSG_RUN), 0, "it is not tried again");
+}
+
+// The third report comes while the payload is fetched for the fourth try. It is of no use then, and
+// that the store does not have it any more is nobody's trouble.
+Test(poison, ends_while_its_payload_is_fetched)
+{
+    sc_run runs[3];
+    sc_fake_worker one = {.slots_async = 1};
+    sc_chunk c = {.count = 1};
+    sc_fake_worker_ready(&f, 2, &one);
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_chunk(&f, 1, 1, &c, 1);
+    c = (sc_chunk){.number = 1, .first = 1, .count = 1};
+    sc_fake_chunk(&f, 1, 1, &c, 1);
+    sc_fake_commit(&f, 1, 1, 2, 2);
+    take_run(2); // the first task runs on
+    for (uint64_t i = 0; i < 3; i++) {
+        sc_fake_worker_ready(&f, 10 + i, &one);
+        runs[i] = take_run(10 + i);
+        sc_core_send_failed(f.core, 10 + i, f.now_ms);
+    }
+    f.holds_answers = true;
+    sc_fake_worker_ready(&f, 13, &one);
+    cr_assert_eq(f.n_questions, 1, "the payload is asked for");
+    for (uint64_t i = 0; i < 3; i++)
+        die(110 + i, &runs[i], "x", SC_DEATH_FAULT);
+    f.store_status = SC_ENOTFOUND;
+    sc_fake_answer(&f, 0);
+    sc_job_info info = sc_fake_ask(&f, 1, 1);
+    cr_expect(info.dead == 1 && info.running == 1, "%d dead, %d running", (int)info.dead,
+              (int)info.running);
 }
 
 Test(poison, reports_about_what_has_ended)
@@ -202,6 +322,54 @@ Test(poison, reports_about_what_has_ended)
     run.first = 99;
     die(105, &run, "x", SC_DEATH_FAULT); // no such task
     cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+}
+
+// Nobody is blamed for what another coordinator handed out, or once it has ended.
+Test(poison, reports_that_do_not_count)
+{
+    static const struct {
+        const char *name;
+        uint64_t epoch; // added
+        bool has_ended;
+    } rows[] = {{"of another epoch", 1, false}, {"it has ended", 0, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker w = {.slots_async = 2};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &w);
+        sc_fake_array(&f, 1, 1, 0, 2, NULL);
+        sc_run run = take_run(2), other = run;
+        if (rows[i].has_ended) // not the first, so that its chunk is not let go of
+            sc_fake_results(&f, 2, &run, 1, 1, SC_DONE, 0, 1000);
+        other.token.epoch += rows[i].epoch;
+        for (int k = 0; k < SC_POISON_COUNT; k++) {
+            other.token.run++;
+            die(999, &other, "-x", SC_DEATH_FAULT);
+        }
+        sc_job_info info = sc_fake_ask(&f, 1, 1);
+        cr_expect(info.dead == 0 && info.done == rows[i].has_ended, "%s", rows[i].name);
+    }
+}
+
+// However many suspects there are, one busy worker at a time is kept from other work for them.
+Test(poison, one_worker_is_kept)
+{
+    enum { N_WORKERS = 8 };
+    sc_fake_worker one = {.slots_async = 1}, three = {.slots_async = 3};
+    sc_open high = {.priority = 9};
+    uint32_t n = 0;
+    for (uint64_t i = 0; i < N_WORKERS; i++)
+        sc_fake_worker_ready(&f, 10 + i, &one);
+    sc_fake_array(&f, 1, 1, 0, N_WORKERS, NULL);
+    sc_fake_worker_ready(&f, 2, &three);
+    sc_fake_array(&f, 1, 2, 0, 3, NULL);
+    sc_run run = take_run(2);
+    sc_fake_forget_sent(&f);
+    die(102, &run, "xxx", SC_DEATH_FAULT);
+    sc_fake_array(&f, 1, 3, 0, 2 * N_WORKERS, &high);
+    for (uint64_t i = 0; i < N_WORKERS; i++)
+        n += sc_fake_count(&f, 10 + i, SC_MSG_RUN);
+    cr_expect_eq(n, N_WORKERS - 1, "%u workers go on", n);
 }
 
 // The worker that is kept for a suspect is one that can run it; others are not kept in vain.
