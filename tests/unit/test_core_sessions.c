@@ -75,6 +75,7 @@ Test(sessions, hello)
         bool is_welcome = sc_fake_take(&f, 1, SC_MSG_WELCOME, &m) != NULL;
         cr_expect_eq(is_welcome, rows[i].want == 0, "%s", rows[i].name);
         cr_expect_eq(is_welcome ? m.welcome.epoch : 7, 7, "%s", rows[i].name);
+        cr_expect_eq(is_welcome ? m.welcome.protocol : 1, 1, "%s", rows[i].name);
         int64_t code = refusal(1);
         cr_expect_eq(code, rows[i].want, "%s: %lld", rows[i].name, (long long)code);
     }
@@ -182,6 +183,17 @@ Test(sessions, name_is_free_once_reported_dead)
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_WELCOME), 1);
 }
 
+// One connection is one session: who says HELLO on it ends the one before.
+Test(sessions, another_on_the_same_connection)
+{
+    sc_cluster c;
+    sc_fake_client(&f, 1);
+    sc_fake_worker w = {.instance = 55};
+    sc_fake_worker_ready(&f, 1, &w);
+    sc_core_counters(f.core, &c);
+    cr_expect(c.clients == 0 && c.workers == 1, "%u clients, %u workers", c.clients, c.workers);
+}
+
 Test(sessions, an_instance_keeps_its_role)
 {
     sc_fake_worker w = {.instance = 101}; // that of the client on link 1
@@ -218,6 +230,21 @@ Test(sessions, too_many_handlers)
     cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_WELCOME), 1, "known handlers are still welcome");
 }
 
+// More sets of handlers than there may be peers, one after the other.
+Test(sessions, sets_of_handlers_that_nobody_offers)
+{
+    char handlers[32];
+    for (uint32_t i = 0, n = 0; n <= SC_MAX_PEERS; i++)
+        for (uint32_t k = 0; k < i && n <= SC_MAX_PEERS; k++, n++) {
+            snprintf(handlers, sizeof handlers, "h%u h%u", i, k);
+            sc_fake_worker w = {.handlers = handlers};
+            sc_fake_hello_worker(&f, 1, &w);
+            cr_assert_eq(sc_fake_count(&f, 1, SC_MSG_WELCOME), 1, "set %u: %s", n, handlers);
+            sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+            sc_fake_forget_sent(&f);
+        }
+}
+
 Test(sessions, leases)
 {
     static const struct {
@@ -241,6 +268,16 @@ Test(sessions, leases)
         sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
         cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), rows[i].want_gone, "%s", rows[i].name);
     }
+}
+
+Test(sessions, hello_again_renews_the_lease)
+{
+    sc_fake_client(&f, 1);
+    sc_fake_pass(&f, 700, 0);
+    sc_fake_client(&f, 1);
+    sc_fake_pass(&f, 700, 0);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 0);
 }
 
 // A stop of ours must not lengthen the lease of a peer that spoke after it.
@@ -322,6 +359,34 @@ Test(sessions, held)
     }
 }
 
+// What a worker says it holds counts for itself, and until it says HELLO again.
+Test(sessions, lists_that_do_not_count)
+{
+    static const struct {
+        const char *name;
+        bool is_others;
+        uint32_t want_forget, want_again; // at the worker that listed
+    } rows[] = {{"another's run", true, 1, 0}, {"listed before the last HELLO", false, 0, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t link = rows[i].is_others ? 3 : 2;
+        sc_message m;
+        stop();
+        start();
+        sc_fake_client(&f, 1);
+        sc_fake_worker_ready(&f, 2, NULL);
+        sc_fake_array(&f, 1, 1, 10, 2, NULL);
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+        sc_held_run one = {m.run.job, m.run.token, 10, 2, false};
+        sc_fake_hello_worker(&f, link, NULL);
+        m = (sc_message){.type = SC_MSG_HELD, .held = {{&one, 1}}};
+        sc_fake_say(&f, link, &m);
+        cr_expect_eq(sc_fake_count(&f, link, SC_MSG_RECALL), rows[i].want_forget, "%s",
+                     rows[i].name);
+        sc_fake_worker_ready(&f, link, NULL);
+        cr_expect_eq(sc_fake_count(&f, link, SC_MSG_RUN), rows[i].want_again, "%s", rows[i].name);
+    }
+}
+
 Test(sessions, draining_worker_gets_nothing)
 {
     static const struct {
@@ -336,7 +401,9 @@ Test(sessions, draining_worker_gets_nothing)
         sc_message ready = {.type = SC_MSG_READY, .ready = {rows[i].says_in_ready}};
         sc_message heartbeat = {.type = SC_MSG_HEARTBEAT, .heartbeat = {.is_draining = true}};
         sc_fake_say(&f, 2, &ready);
-        sc_fake_say(&f, 2, &heartbeat);
+        if (!rows[i].says_in_ready)
+            sc_fake_say(&f, 2, &heartbeat);
+        sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_READY}); // without HELLO: nothing
         sc_fake_array(&f, 1, 1, 0, 4, NULL);
         cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "%s", rows[i].name);
     }
@@ -441,6 +508,22 @@ Test(sessions, ask_jobs_in_pages)
     cr_expect_eq(m.jobs.jobs.n, 0, "none has ended");
 }
 
+// What only workers offered that have left is no longer offered.
+Test(sessions, handlers_leave_with_their_workers)
+{
+    sc_fake_worker ab = {.handlers = "a b"}, b = {.handlers = "b"};
+    sc_message m = {.type = SC_MSG_ASK, .ask = {.request = 1, .what = SC_ASK_HANDLERS}};
+    sc_fake_client(&f, 1);
+    sc_fake_worker_ready(&f, 2, &ab);
+    sc_fake_worker_ready(&f, 3, &b);
+    sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+    sc_fake_say(&f, 1, &m);
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_HANDLERS, &m));
+    const sc_handler_info *handlers = m.handlers.handlers.items;
+    cr_assert_eq(m.handlers.handlers.n, 1);
+    cr_expect(sc_text_equal(handlers[0].name, "b") && handlers[0].workers == 1);
+}
+
 // The watches of a client that says HELLO again are gone: it asks again.
 Test(sessions, hello_again_forgets_watches)
 {
@@ -472,6 +555,8 @@ Test(sessions, stop)
     cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_STOP), 1, "nobody else looks after it");
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_STOP), 0, "its supervisor tells it");
     sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    cr_expect_eq(refusal(1), SC_ESHUTDOWN);
+    sc_fake_call(&f, 1, 9, "a", 0);
     cr_expect_eq(refusal(1), SC_ESHUTDOWN);
     for (uint64_t link = 2; link <= 4; link++) {
         cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0, "link %d is still there", (int)link);
@@ -522,7 +607,9 @@ Test(sessions, stop_does_not_wait_for_ever)
     sc_fake_client(&f, 1);
     sc_fake_worker_ready(&f, 2, NULL);
     sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
-    sc_fake_pass(&f, 30000, 3);
+    sc_fake_pass(&f, 20000, 3);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {6}}); // changes nothing
+    sc_fake_pass(&f, 10000, 3);
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0);
     sc_fake_pass(&f, 1800, 3);
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
