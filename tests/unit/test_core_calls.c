@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/limits.h"
 #include "tests/support/fake_core.h"
 
 static sc_fake f;
@@ -59,6 +60,9 @@ Test(calls, answered)
     cr_expect(memcmp(&run.job, &nil, sizeof nil) == 0);
     sc_fake_call(&f, 1, 5, "a", 0);
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "said again: nothing");
+    sc_fake_results(&f, 2, &run, 1, 1, SC_DONE, 0, 1000);
+    sc_fake_results(&f, 2, &run, 0, 2, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), 0, "a call has one result, and no other");
     sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
     cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m));
     cr_expect(m.reply.request == 5 && sc_text_equal(m.reply.worker, "w2"));
@@ -109,7 +113,8 @@ Test(calls, worker_lost)
     static const struct {
         const char *name;
         const char *handlers;
-        int how;      // 0 silence, 1 reported and not started, 2 reported and started, 3 BYE
+        int how;      // 0 silence, 1 reported and not started, 2 reported and started, 3 BYE,
+                      // 4 RECALLED of a worker that drains
         int64_t want; // refusal; 0: it runs elsewhere
     } rows[] = {
         {"repeatable", "a", 0, 0},
@@ -117,21 +122,27 @@ Test(calls, worker_lost)
         {"once, nobody can tell", "a!", 0, SC_EUNKNOWN},
         {"once, had not started", "a!", 1, 0},
         {"once, had started", "a!", 2, SC_EUNKNOWN},
-        {"once, given back", "a!", 3, 0},
+        {"once, not started at BYE", "a!", 3, 0},
+        {"once, given back", "a!", 4, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_fake_worker w = {.handlers = rows[i].handlers};
+        sc_message drains = {.type = SC_MSG_HEARTBEAT, .heartbeat = {.is_draining = true}};
         stop();
         start();
         sc_fake_worker_ready(&f, 2, &w);
         sc_fake_call(&f, 1, 5, "a", 0);
         sc_run run = take_run(2);
         sc_fake_worker_ready(&f, 3, &w);
+        if (rows[i].how == 4) {
+            sc_fake_say(&f, 2, &drains);
+            sc_fake_recalled(&f, 2, &run.token, &run.job, 0, 1);
+        }
         if (rows[i].how == 0)
             sc_core_send_failed(f.core, 2, f.now_ms);
         else if (rows[i].how == 3)
             sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
-        else
+        else if (rows[i].how < 3)
             sc_fake_died(&f, 9, 102, &run, 0, rows[i].how == 2, false, SC_DEATH_STOPPED);
         sc_core_turn(f.core, f.now_ms);
         sc_core_check(f.core);
@@ -174,21 +185,39 @@ Test(calls, reply_goes_to_the_new_connection)
     cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), 0);
 }
 
-// Lost calls go first to the next worker.
+// First in, first out, and lost calls go first to the next worker.
 Test(calls, order)
 {
     sc_fake_worker one = {.slots_async = 1, .credit_tasks = 1};
     sc_fake_worker_ready(&f, 2, &one);
     sc_fake_call(&f, 1, 5, "a", 0);
     sc_fake_call(&f, 1, 6, "a", 0);
+    sc_fake_call(&f, 1, 7, "a", 0);
     take_run(2);
     sc_core_send_failed(f.core, 2, f.now_ms);
     sc_fake_worker_ready(&f, 3, &one);
-    sc_run run = take_run(3);
-    sc_message m;
-    sc_fake_results(&f, 3, &run, 0, 1, SC_DONE, 0, 1000);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m));
-    cr_expect_eq(m.reply.request, 5);
+    for (uint64_t request = 5; request <= 7; request++) {
+        sc_run run = take_run(3);
+        sc_message m;
+        sc_fake_results(&f, 3, &run, 0, 1, SC_DONE, 0, 1000);
+        cr_assert(sc_fake_take(&f, 1, SC_MSG_REPLY, &m));
+        cr_expect_eq(m.reply.request, request);
+    }
+}
+
+Test(calls, bound)
+{
+    static const uint32_t len = 2;
+    sc_message m = {.type = SC_MSG_CALL, .call = {.handler = sc_text_of("a")}};
+    sc_fake_worker_ready(&f, 2, NULL);
+    m.table = sc_slice_borrow(&len, sizeof len);
+    m.bytes = sc_slice_borrow("{}", 2);
+    for (m.call.request = 1; m.call.request <= SC_MAX_CALLS; m.call.request++)
+        sc_core_message(f.core, 1, &m, f.now_ms);
+    cr_expect_eq(refusal(1), 0);
+    cr_expect_eq(n_running(), SC_MAX_CALLS);
+    sc_core_message(f.core, 1, &m, f.now_ms);
+    cr_expect_eq(refusal(1), SC_ELIMIT);
 }
 
 Test(calls, poison)

@@ -162,6 +162,8 @@ Test(jobs, ids)
     sc_chunk c = {.count = 1};
     sc_fake_chunk(&f, 3, 1, &c, 1);
     cr_expect_eq(refusal(3), SC_ENOJOB, "another client's");
+    sc_fake_commit(&f, 3, 1, 0, 0);
+    cr_expect_eq(refusal(3), SC_ENOJOB, "another client's");
 }
 
 // An upload that breaks the rules is gone, and so is what it held.
@@ -243,6 +245,11 @@ Test(jobs, bound_is_named)
     cr_expect(strstr(text, "904") && strstr(text, "1000") && strstr(text, "204"), "%s", text);
     sc_fake_array(&f, 1, 3, 0, 1, NULL);
     cr_expect_eq(refusal(1), 0, "small ones still fit");
+    sc_fake_open(&f, 1, 4, NULL);
+    chunk(4, 0, 0, 1, 81); // 904 + 11 + 85
+    cr_expect_eq(refusal(1), 0, "up to the bound");
+    sc_fake_array(&f, 1, 5, 0, 1, NULL);
+    cr_expect_eq(refusal(1), SC_ELIMIT, "and arguments of arrays no further");
 }
 
 Test(jobs, client_leaves)
@@ -250,28 +257,43 @@ Test(jobs, client_leaves)
     static const struct {
         const char *name;
         sc_message_type says; // 0: nothing
+        uint64_t from;        // link
         int64_t pass_ms;
         bool want_gone;
     } rows[] = {
-        {"BYE", SC_MSG_BYE, 0, true},
-        {"DROP", SC_MSG_DROP, 0, true},
-        {"silent, not yet", 0, 59000, false},
-        {"silent", 0, 61000, true},
+        {"BYE", SC_MSG_BYE, 1, 0, true},
+        {"DROP", SC_MSG_DROP, 1, 0, true},
+        {"BYE of another", SC_MSG_BYE, 3, 0, false},
+        {"DROP of another", SC_MSG_DROP, 3, 0, false},
+        {"silent, not yet", 0, 1, 59000, false},
+        {"silent", 0, 1, 61000, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         stop();
         start();
         sc_fake_open(&f, 1, 1, NULL);
         chunk(1, 0, 0, 2, 1);
+        sc_fake_client(&f, 3);
         sc_message m = {.type = rows[i].says};
         if (rows[i].says == SC_MSG_DROP)
             m.drop.job = sc_fake_job(1);
         if (rows[i].says)
-            sc_fake_say(&f, 1, &m);
+            sc_fake_say(&f, rows[i].from, &m);
         sc_fake_pass(&f, rows[i].pass_ms, 0);
         cr_expect_eq(sc_model_store_n_chunks(f.store), rows[i].want_gone ? 0 : 1, "%s",
                      rows[i].name);
     }
+}
+
+Test(jobs, silence_counts_from_the_last_chunk)
+{
+    sc_fake_open(&f, 1, 1, NULL);
+    sc_fake_pass(&f, 40000, 3);
+    chunk(1, 0, 0, 2, 1);
+    sc_fake_pass(&f, 50000, 0);
+    cr_expect_eq(sc_model_store_n_chunks(f.store), 1);
+    sc_fake_pass(&f, 11000, 0);
+    cr_expect_eq(sc_model_store_n_chunks(f.store), 0);
 }
 
 Test(jobs, slow_client_is_not_silent)
@@ -301,6 +323,16 @@ Test(jobs, chunks_stored_in_another_order)
     sc_fake_answer(&f, 0);
     cr_expect_eq(acked(SC_MSG_CHUNK), 1);
     cr_expect_eq(acked(SC_MSG_COMMIT), 0);
+}
+
+Test(jobs, chunk_behind_its_commit)
+{
+    sc_fake_open(&f, 1, 1, NULL);
+    f.holds_answers = true;
+    chunk(1, 0, 0, 1, 1);
+    sc_fake_commit(&f, 1, 1, 1, 1);
+    chunk(1, 1, 1, 1, 1);
+    cr_expect_eq(refusal(1), SC_ESTATE);
 }
 
 Test(jobs, store_fails)
@@ -377,6 +409,10 @@ Test(jobs, the_first_ended_is_forgotten)
     sc_fake_array(&f, 1, 4, 0, 1, NULL);
     cr_expect_eq(sc_fake_ask(&f, 1, 2).state, SC_N_JOB_STATES, "the second ended first");
     cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+    sc_core_store_limit(f.core, 1, f.now_ms);
+    sc_core_check(f.core);
+    sc_uuid kept = sc_fake_job(1);
+    cr_expect_null(sc_model_store_find(f.store, &kept, 0), "the next whose results go");
 }
 
 Test(jobs, results_are_dropped_in_the_order_of_ends)
@@ -418,6 +454,26 @@ Test(jobs, the_largest_open_job_gives_up)
     cr_expect_eq(large.dead, 5);
     cr_expect_geq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1, "its worker is told");
     cr_expect_eq(sc_model_store_n_chunks(f.store), 1, "payloads that were never handed out go too");
+}
+
+// Whatever its tasks were doing: running, delayed, never handed out.
+Test(jobs, a_job_that_gives_up_ends_whole)
+{
+    sc_open spec = {.retries = 9, .backoff_base_ms = 1000, .backoff_max_ms = 1000};
+    sc_message m;
+    sc_fake_array(&f, 1, 1, 0, 5, &spec);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_results(&f, 2, &run, 1, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+    cr_assert_eq(sc_fake_ask(&f, 1, 1).delayed, 1);
+    sc_fake_forget_sent(&f);
+    sc_core_store_limit(f.core, 1, f.now_ms);
+    sc_core_check(f.core);
+    sc_job_info info = sc_fake_ask(&f, 1, 1);
+    cr_expect(info.state == SC_JOB_FAILED && info.dead == 5, "%d dead", (int)info.dead);
+    cr_expect(info.delayed == 0 && info.queued == 0 && info.running == 0);
+    sc_fake_pass(&f, 1100, 3);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "nothing of it runs again");
 }
 
 // Who waits for a job that is forgotten gets an answer.

@@ -210,12 +210,40 @@ Test(results, parts_of_a_message)
     cr_expect_str_eq(r->worker, "w2");
 }
 
+// Who reads such a job comes to its end, in any order.
 Test(results, dropped_results_are_said)
 {
     sc_message m;
     end(0, 5);
     sc_core_store_limit(f.core, 10, f.now_ms);
-    ask(10, SC_READ_INDEX, true);
+    for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++) {
+        ask(0, (sc_read_order)order, true);
+        cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m), "order %u", order);
+        cr_expect(m.page.is_end && m.page.n_dropped == 5 && sc_records_count(m.table) == 0,
+                  "order %u", order);
+    }
+}
+
+// However large a page is asked for, it has at most a MiB.
+Test(results, pages_are_bounded)
+{
+    enum { VALUE_BYTES = 400 * 1024 };
+    static char values[5 * VALUE_BYTES];
+    sc_record records[5] = {{0}};
+    sc_message m = {.type = SC_MSG_RESULTS};
+    sc_core_store_limit(f.core, 1 << 24, f.now_ms);
+    for (uint32_t i = 0; i < 5; i++)
+        records[i] = (sc_record){.offset = i, .len = VALUE_BYTES, .attempt = 1};
+    m.results = (sc_results){
+        .number = ++f.numbers[2], .job = run.job, .token = run.token, .base = run.first};
+    m.table = sc_slice_borrow(records, sizeof records);
+    m.bytes = sc_slice_borrow(values, sizeof values);
+    sc_fake_say(&f, 2, &m);
+    m = (sc_message){.type = SC_MSG_READ};
+    m.read = (sc_read){
+        .request = 5, .job = sc_fake_job(1), .order = SC_READ_INDEX, .max_bytes = UINT32_MAX};
+    sc_fake_say(&f, 1, &m);
     cr_assert(sc_fake_take(&f, 1, SC_MSG_PAGE, &m));
-    cr_expect(m.page.is_end && m.page.n_dropped == 5 && sc_records_count(m.table) == 0);
+    cr_expect_eq(sc_records_count(m.table), 2, "%u", sc_records_count(m.table));
+    cr_expect(m.page.next == 12 && !m.page.is_end);
 }

@@ -120,6 +120,7 @@ Test(tasks, results_said_again)
     f.numbers[2]--; // the same message
     sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
     cr_expect_eq(n_unknown(), 0, "known by its number");
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RESULTS_ACK), 2, "and acknowledged again");
     sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
     cr_expect_eq(n_unknown(), 1, "another message with the same task");
     cr_expect_eq(sc_fake_ask(&f, 1, 1).done, 1);
@@ -235,6 +236,23 @@ Test(tasks, backoff)
     }
 }
 
+// Tasks that fail together are not all tried again together.
+Test(tasks, backoff_spreads)
+{
+    sc_open spec = {.retries = 1, .backoff_base_ms = 1000, .backoff_max_ms = 1000};
+    sc_fake_worker w = {.slots_async = 20};
+    sc_message m;
+    uint64_t n = 0;
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 0, 20, &spec);
+    sc_run run = take_run(2);
+    sc_fake_results(&f, 2, &run, 0, 20, SC_DEAD, SC_RECORD_RETRY, 1000);
+    sc_fake_pass(&f, 500, 10);
+    while (sc_fake_take(&f, 2, SC_MSG_RUN, &m))
+        n += m.run.count;
+    cr_expect(n > 0 && n < 20, "%d of 20 in the first half", (int)n);
+}
+
 // A loss is no attempt, also of a task that has failed before.
 Test(tasks, attempts_survive_a_loss)
 {
@@ -257,10 +275,14 @@ Test(tasks, not_to_be_repeated)
         uint32_t n_started;
         bool says_bye;
         uint64_t want_dead, want_queued;
+        bool lists; // says HELLO again before, and that it holds all of them
     } rows[] = {
-        {"nobody can tell", false, 0, false, 4, 0},  {"none had started", true, 0, false, 0, 4},
-        {"two had started", true, 2, false, 2, 2},   {"all had started", true, 4, false, 4, 0},
-        {"it left by itself", false, 0, true, 0, 4},
+        {"nobody can tell", false, 0, false, 4, 0, false},
+        {"none had started", true, 0, false, 0, 4, false},
+        {"two had started", true, 2, false, 2, 2, false},
+        {"all had started", true, 4, false, 4, 0, false},
+        {"it left by itself", false, 0, true, 0, 4, false},
+        {"held and not started", true, 0, false, 0, 4, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_fake_worker w = {.slots_async = 4, .handlers = "a!", .supervisor = 109};
@@ -269,6 +291,13 @@ Test(tasks, not_to_be_repeated)
         sc_fake_worker_ready(&f, 2, &w);
         sc_fake_array(&f, 1, 1, 10, 4, NULL);
         sc_run run = take_run(2);
+        if (rows[i].lists) {
+            sc_held_run held = {run.job, run.token, 10, 4, false};
+            sc_message m = {.type = SC_MSG_HELD, .held = {{&held, 1}}};
+            sc_fake_hello_worker(&f, 2, &w);
+            sc_fake_say(&f, 2, &m);
+            sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_READY});
+        }
         if (rows[i].is_reported)
             sc_fake_died(&f, 9, 102, &run, 10, rows[i].n_started, false, SC_DEATH_STOPPED);
         else if (rows[i].says_bye)
