@@ -6,4 +6,6 @@ foreach(test test_core_calls test_core_jobs test_core_poison test_core_results t
     test_core_sessions test_core_tasks test_history)
   sc_unit_test(${test} LINK sc_test_core)
 endforeach()
-sc_unit_test(test_store LINK sc_coordinator)
+foreach(test test_spill test_store)
+  sc_unit_test(${test} LINK sc_coordinator)
+endforeach()

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "coordinator/store.h"
 #include "proto/run.h"
+#include "tests/unit/test_spill_support.h"
 
 enum { MAX_ROWS = 20000 };
 
@@ -23,7 +24,7 @@ struct world {
     int stored_status, chunk_status, page_status;
     unsigned n_stored, n_chunks, n_pages;
     sc_slice table, bytes; // of the chunk; kept
-    uint64_t next;
+    uint64_t next, limit;
     uint32_t n_rows;
     struct row {
         uint64_t index;
@@ -76,6 +77,7 @@ on_results(void *arg, const sc_store_read *read, int status, const sc_message *p
         row->index = page->page.base + r.offset;
         row->outcome = r.outcome;
         row->attempt = r.attempt;
+        cr_assert_eq(r.flags, 0);
         sc_text_copy(names[r.worker].name, row->worker, sizeof row->worker);
         sc_text_copy((sc_text){(const char *)page->bytes.data + at, r.len}, row->value,
                      sizeof row->value);
@@ -86,8 +88,8 @@ on_results(void *arg, const sc_store_read *read, int status, const sc_message *p
 static void
 on_limit(void *arg, uint64_t max_bytes)
 {
-    (void)arg;
-    (void)max_bytes;
+    struct world *w = arg;
+    w->limit = max_bytes;
 }
 
 static void
@@ -135,6 +137,15 @@ end(struct world *w)
     cr_assert_eq(rmdir(w->dir), 0, "something was left in %s", w->dir);
 }
 
+static void
+expect_bytes(const struct world *w, const char *name, uint64_t want_memory, uint64_t want_spill)
+{
+    uint64_t memory, spill;
+    sc_store_bytes(w->store, &memory, &spill);
+    cr_expect(memory == want_memory && spill == want_spill, "%s: memory %llu spill %llu", name,
+              (unsigned long long)memory, (unsigned long long)spill);
+}
+
 static sc_uuid
 job_id(uint8_t n)
 {
@@ -170,6 +181,7 @@ put_results(struct world *w, uint8_t job, const char *worker, uint64_t first, ui
     for (uint32_t i = 0; i < count; i++) {
         records[i].offset = i * step;
         records[i].attempt = 1;
+        records[i].flags = SC_RECORD_RETRY; // for the core alone
         records[i].len =
             (uint32_t)sprintf(values + len, "v%llu", (unsigned long long)(first + i * step));
         len += records[i].len;
@@ -262,6 +274,31 @@ Test(store, chunks)
     }
 }
 
+// What does not fit into memory goes to the file, and no more than that.
+Test(store, memory_bound)
+{
+    static const struct {
+        const char *name;
+        uint32_t sizes[3]; // of chunks, their tables included, put one after the other
+        uint64_t want_memory, want_spill;
+    } rows[] = {
+        {"exactly full", {60, 40}, 100, 0},
+        {"one byte more", {60, 41}, 60, 41},
+        {"what is on its way to the file takes no room", {60, 60, 40}, 100, 60},
+    };
+    static const char text[100];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, 100);
+        for (uint32_t k = 0; k < 3 && rows[i].sizes[k]; k++)
+            put_chunk(w, 1, k, text, rows[i].sizes[k] - (uint32_t)sizeof(uint32_t));
+        settle(w);
+        expect_bytes(w, rows[i].name, rows[i].want_memory, rows[i].want_spill);
+        end(w);
+        free(w);
+    }
+}
+
 Test(store, dropped_while_being_written_or_read)
 {
     struct world *w = malloc(sizeof *w);
@@ -270,11 +307,13 @@ Test(store, dropped_while_being_written_or_read)
     act_chunk(w, SC_ACTION_DROP_CHUNK, 1, 0); // the write is on its way
     put_chunk(w, 2, 0, "other", 5);
     settle(w);
+    expect_bytes(w, "one of two dropped", 0, 9);
     act_chunk(w, SC_ACTION_GET_CHUNK, 2, 0);
     sc_store_act(w->store, &(sc_action){.type = SC_ACTION_DROP_JOB,
                                         .job = job_id(2)}); // the read is on its way
     settle(w);
     cr_assert(w->chunk_status == 0 && memcmp(w->bytes.data, "other", 5) == 0);
+    expect_bytes(w, "both dropped", 0, 0);
     put_chunk(w, 3, 0, "third", 5);
     act_chunk(w, SC_ACTION_GET_CHUNK, 3, 0); // written and not yet read: comes from memory
     end(w);                                  // and the store closes with all of it on its way
@@ -340,8 +379,98 @@ Test(store, gaps_are_skipped)
         cr_assert_eq(w->rows[i].index, want[i], "row %u", i);
     read_all(w, 1, SC_READ_INDEX_ENDED, 100007, 3000000, 1 << 20);
     cr_assert(w->n_rows == 4 && w->rows[0].index == 100009);
+    read_all(w, 1, SC_READ_INDEX, 10, 12, 1 << 20);
+    cr_assert(w->n_rows == 2 && w->next == 12, "no further than asked");
     read_all(w, 9, SC_READ_INDEX_ENDED, 0, 10, 1 << 20); // a job without results
     cr_assert_eq(w->n_rows, 0);
+    cr_assert_eq(w->next, 10);
+    end(w);
+    free(w);
+}
+
+Test(store, long_range)
+{
+    struct world *w = malloc(sizeof *w);
+    begin(w, 1 << 20);
+    put_range(w, 1, 100, 15000);
+    read_all(w, 1, SC_READ_INDEX, 100, 15100, 1 << 20);
+    cr_assert_eq(w->n_rows, 15000, "%u", w->n_rows);
+    for (uint32_t i = 0; i < w->n_rows; i++)
+        cr_assert_eq(w->rows[i].index, 100 + i);
+    end(w);
+    free(w);
+}
+
+// A page has at most the bytes that were asked for, or one result.
+Test(store, page_bytes)
+{
+    static const struct {
+        const char *name;
+        uint32_t max_bytes, want;
+    } rows[] = {
+        {"exactly three", 93, 3},
+        {"a byte short", 92, 2},
+        {"exactly one", 31, 1},
+        {"less than one", 30, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++) {
+            struct world *w = malloc(sizeof *w);
+            sc_action a = {.type = SC_ACTION_GET_RESULTS};
+            begin(w, 1 << 20);
+            put_range(w, 1, 0, 3); // 31 bytes each
+            a.read = (sc_store_read){
+                .job = job_id(1), .until = 3, .order = order, .max_bytes = rows[i].max_bytes};
+            sc_store_act(w->store, &a);
+            settle(w);
+            cr_expect_eq(w->n_rows, rows[i].want, "%s, order %u: %u", rows[i].name, order,
+                         w->n_rows);
+            cr_expect_eq(w->next, rows[i].want, "%s, order %u", rows[i].name, order);
+            end(w);
+            free(w);
+        }
+}
+
+/* ---- when the disk does not do it ---- */
+
+// What could not be written stays in memory, and the core is told how much there is room for.
+Test(store, full_disk)
+{
+    struct world *w = malloc(sizeof *w);
+    char *big = calloc(1, 10000);
+    begin(w, 0);
+    limit_files(9000);
+    put_chunk(w, 1, 0, "hello", 5);
+    settle(w);
+    put_chunk(w, 1, 1, big, 10000);
+    settle(w);
+    expect_bytes(w, "the second did not fit", 10004, 9);
+    cr_expect_eq(w->limit, 10004 + 9);
+    act_chunk(w, SC_ACTION_GET_CHUNK, 1, 1);
+    settle(w);
+    cr_expect(w->chunk_status == 0 && w->bytes.len == 10000);
+    limit_files(RLIM_INFINITY);
+    end(w);
+    free(big);
+    free(w);
+}
+
+// What cannot be read is an error, not a page or payload of something else.
+Test(store, short_file)
+{
+    struct world *w = malloc(sizeof *w);
+    sc_action a = {.type = SC_ACTION_GET_RESULTS};
+    begin(w, 0);
+    put_results(w, 1, "w-1", 0, 3, 1);
+    put_chunk(w, 1, 0, "hello", 5);
+    settle(w);
+    cr_assert_eq(ftruncate(spill_fd(w->dir), 1), 0);
+    a.read = (sc_store_read){.job = job_id(1), .until = 3, .max_bytes = 1000};
+    sc_store_act(w->store, &a);
+    act_chunk(w, SC_ACTION_GET_CHUNK, 1, 0);
+    settle(w);
+    cr_expect(w->page_status < 0 && w->n_rows == 0, "%d", w->page_status);
+    cr_expect_lt(w->chunk_status, 0);
     end(w);
     free(w);
 }
