@@ -29,7 +29,7 @@ Test(cost, percentile)
         {"a tenth is slow", 1000, 1000000, 91, 9, 1000},
         {"more than a tenth is slow", 1000, 1000000, 88, 12, 1000000},
         {"one slow", 1000, 1000000, 5, 1, 1000000},
-        {"it forgets", 1000000, 1000, 1000, 10000, 1000},
+        {"it forgets", 1000000, 1000, 1000, 3000, 1000},
         {"very long", INT64_MAX, 0, 1, 0, 0},
     };
 
@@ -45,6 +45,18 @@ Test(cost, percentile)
         else
             cr_expect(got >= rows[i].want && got <= rows[i].want + rows[i].want / 4 + 1,
                       "%s: %" PRIu64, rows[i].name, got);
+    }
+}
+
+// The share of slow ones stays what it is, however long it goes on.
+Test(cost, steady)
+{
+    sc_cost c = {0};
+
+    for (int i = 0; i < 1000; i++) {
+        add(&c, 1000, 5);
+        add(&c, 1000000, 1);
+        cr_assert_geq(sc_cost_p90(&c), 1000000, "round %d: one in six is slow", i);
     }
 }
 

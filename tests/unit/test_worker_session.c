@@ -4,10 +4,12 @@
  *
  *   W     WELCOME; w: WHO; vN: REFUSED with code N; aN: RESULTS_ACK
  *   r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown handler,
- *         B a broken table
+ *         B a broken table, N of the next epoch
  *   tN    take N tasks
- *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB
- *   q     RECALL run:first+count (run 0: the whole job); Q: cancel; F: forget
+ *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB
+ *   mN    a task of the first handler took N ns
+ *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
+ *         F: forget
  *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain
  *   s     sending fails from now on; S: it works again
  *   .     nothing
@@ -71,6 +73,8 @@ say_results(struct world *w, const sc_message *m)
         say(w, "%d%c%s", (int)(m->results.base + r.offset), outcomes[r.outcome],
             r.flags & SC_RECORD_RETRY ? "r" : "");
     }
+    if (m->results.cost_ns > 0)
+        say(w, "$%d", (int)m->results.cost_ns);
     say(w, " ");
 }
 
@@ -137,9 +141,9 @@ on_cancel(void *arg, sc_started *task)
 }
 
 static sc_token
-token(uint64_t run)
+token(uint64_t run, const char *words)
 {
-    return (sc_token){9, run};
+    return (sc_token){strchr(words, 'N') ? 10 : 9, run};
 }
 
 /* The job of a run: runs 1..9 are of one, 10..19 of the next. */
@@ -170,7 +174,7 @@ step_run(struct world *w, char *words)
         lengths[i] = strchr(words, 'B') ? 2 : 1;
     m.run = (sc_run){.job = job(run),
                      .handler = sc_text_of(handler),
-                     .token = token(run),
+                     .token = token(run, words),
                      .first = first,
                      .count = count,
                      .class = class,
@@ -207,7 +211,9 @@ step_end(struct world *w, char kind, uint64_t index)
     sc_ending ending = {.outcome = kind == 'E' ? SC_DEAD : SC_DONE,
                         .is_retryable = kind == 'E',
                         .data = large,
-                        .len = kind == 'X' ? sizeof large : 4};
+                        .len = kind == 'X'   ? sizeof large
+                               : kind == 'Y' ? 2048
+                                             : 4};
 
     for (int i = 0; i < MAX_STARTED; i++)
         if (w->is_used[i] && sc_started_index(&w->tasks[i]) == index) {
@@ -225,7 +231,7 @@ step_recall(struct world *w, char kind, const char *words)
 
     cr_assert_eq(sscanf(words, "%u:%u+%u", &run, &first, &count), 3, "%s: %s", w->name, words);
     m.recall = (sc_recall){.job = job(run),
-                           .token = {run ? 9 : 0, run},
+                           .token = run ? token(run, words) : (sc_token){0},
                            .first = first,
                            .count = count,
                            .mode = kind == 'q'   ? SC_RECALL_WAITING
@@ -259,10 +265,12 @@ step(struct world *w, char *word)
         step_run(w, word + 1);
     else if (*word == 't')
         step_take(w, n);
-    else if (strchr("eEX", *word))
+    else if (strchr("eEXY", *word))
         step_end(w, *word, (uint64_t)n);
     else if (strchr("qQF", *word))
         step_recall(w, *word, word + 1);
+    else if (*word == 'm')
+        sc_session_measure(w->session, 0, n);
     else if (*word == 'f')
         sc_session_flush(w->session, w->now_ms);
     else if (*word == 'k')
@@ -327,7 +335,8 @@ Test(session, joining)
         {"who while joining", "w W", "HELLO READY "},
         {"who after welcome", "W w W", "HELLO READY HELLO READY "},
         {"silence", "W k401 k99 W", "HELLO READY HELLO READY "},
-        {"silence of a late clock", "W l350 k50 W", "HELLO READY HEARTBEAT=0/0 "},
+        {"silence of a late clock", "W l350 k60 W", "HELLO READY HEARTBEAT=0/0 "},
+        {"READY could not be said", "s W S k1 W", "HELLO HELLO READY "},
         {"a run before welcome is nothing", "r1:0+1 t1", "HELLO none "},
         {"refused malformed", "W v-5000 k99 k1 W", "HELLO READY HELLO READY "},
         {"name taken, then free", "v-5008 k100 W", "HELLO HELLO READY "},
@@ -348,6 +357,8 @@ Test(session, runs)
          "HELLO READY 3/20 5/40 2/10 4/30 1/0 1/1 "},
         {"kinds have queues of their own", "W r1:0+1Tc9 r2:5+1c0 t2", "HELLO READY 2/5 1/0 "},
         {"said twice", "W r1:0+1 r1:0+1 t2", "HELLO READY 1/0 none "},
+        {"the same number of another epoch", "W r1:0+1 r1:5+1N t2", "HELLO READY 1/0 1/5 "},
+        {"what a task takes", "W r1:0+1 t1 m1000 e0", "HELLO READY 1/0 RESULTS#1:1=0+$1024 "},
         {"end", "W r1:0+2 t2 e0 e1", "HELLO READY 1/0 1/1 RESULTS#1:1=0+1+ "},
         {"a turn's results travel together", "W r1:0+3 t3 e2 e0 f e1",
          "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=2+0+ RESULTS#2:1=1+ "},
@@ -363,6 +374,11 @@ Test(session, runs)
          "HELLO READY RECALLED:21=5+1, "},
         {"results not acknowledged stop new work", "W r1:0+2 r2:5+2 t2 X0 e1 t1 a2 t1",
          "HELLO READY 1/0 1/1 RESULTS#1:1=0+ RESULTS#2:1=1+ none 2/5 "},
+        {"many small ones do too", "W r1:0+1 r2:1+1 r3:2+1 r4:3+1 r5:4+1 t4 e0 e1 e2 e3 t1",
+         "HELLO READY 1/0 2/1 3/2 4/3 RESULTS#1:1=0+ RESULTS#2:2=1+ RESULTS#3:3=2+ RESULTS#4:4=3+ "
+         "none "},
+        {"results not yet sent do too", "W r1:0+3 t2 Y0 t1 f a1 t1",
+         "HELLO READY 1/0 1/1 none RESULTS#1:1=0+ 1/2 "},
         {"a refused send is tried again", "W r1:0+1 t1 s e0 f S f",
          "HELLO READY 1/0 RESULTS#1:1=0+ "},
     };
@@ -387,6 +403,20 @@ Test(session, recall)
          "HELLO READY 1/0 1/1 cancel=1 cancel=0 none "},
         {"forget what is not acknowledged", "W r1:0+1 t1 e0 F1:0+1 w W",
          "HELLO READY 1/0 RESULTS#1:1=0+ HELLO READY "},
+        {"forget what has ended and was not said", "W r1:0+3 t1 e0 F1:0+3 f w W",
+         "HELLO READY 1/0 HELLO READY "},
+        {"what is given back could not be said", "W r1:0+3 s q1:0+3 S k1 W",
+         "HELLO READY HELLO READY "},
+        {"forget another job", "W r10:0+1 t1 e0 F0:0+9 w W",
+         "HELLO READY 10/0 RESULTS#1:10=0+ HELLO HELD=10:0+1s, READY RESULTS#1:10=0+ "},
+        {"forget what is next to be said", "W r1:0+1 r2:5+1 t2 s e0 e5 F1:0+1 S f",
+         "HELLO READY 1/0 2/5 RESULTS#2:2=5+ "},
+        {"forget another run", "W r2:0+1 t1 e0 F1:0+1 w W",
+         "HELLO READY 2/0 RESULTS#1:2=0+ HELLO HELD=2:0+1s, READY RESULTS#1:2=0+ "},
+        {"forget a run of another epoch", "W r1:0+1 t1 e0 F1:0+1N w W",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HELLO HELD=1:0+1s, READY RESULTS#1:1=0+ "},
+        {"forget one of a message", "W r1:0+2 t2 e0 e1 F1:1+1 w W",
+         "HELLO READY 1/0 1/1 RESULTS#1:1=0+1+ HELLO HELD=1:0+2s, READY RESULTS#1:1=0+1+ "},
         {"forget another range", "W r1:0+1 t1 e0 F1:1+5 w W",
          "HELLO READY 1/0 RESULTS#1:1=0+ HELLO HELD=1:0+1s, READY RESULTS#1:1=0+ "},
     };
@@ -402,6 +432,9 @@ Test(session, held)
         {"with holes", "W r1:0+6 t4 e1 f q1:4+1 a1 w W",
          "HELLO READY 1/0 1/1 1/2 1/3 RESULTS#1:1=1+ RECALLED:1=4+1, "
          "HELLO HELD=1:0+1s,1:2+2s,1:5+1, READY "},
+        {"a message with a hole", "W r1:0+3 t3 e0 e2 f w W",
+         "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=0+2+ "
+         "HELLO HELD=1:1+1s,1:0+1s,1:2+1s, READY RESULTS#1:1=0+2+ "},
         {"not acknowledged, again from 1", "W r1:0+3 t3 e0 f e2 f a1 w W",
          "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=0+ RESULTS#2:1=2+ "
          "HELLO HELD=1:1+1s,1:2+1s, READY RESULTS#1:1=2+ "},
@@ -424,6 +457,10 @@ Test(session, drain)
         {"never joined", "d k100", "HELLO "},
         {"gives back, finishes, leaves", "W r1:0+3 t1 d e0 k1 a1 k1",
          "HELLO READY 1/0 HEARTBEAT=1/2d RECALLED:1=1+2, RESULTS#1:1=0+ BYE "},
+        {"stays until its results are acknowledged", "W r1:0+1 t1 d e0 k1 k1 a1",
+         "HELLO READY 1/0 HEARTBEAT=1/0d RESULTS#1:1=0+ "},
+        {"what has ended is said", "W r1:0+2 t1 e0 d",
+         "HELLO READY 1/0 HEARTBEAT=0/1d RECALLED:1=1+1, RESULTS#1:1=0+ "},
         {"takes nothing new", "W r1:0+1 t1 d r2:5+2",
          "HELLO READY 1/0 HEARTBEAT=1/0d RECALLED:2=5+2, "},
         {"joins as draining", "W r1:0+1 t1 d w W",
