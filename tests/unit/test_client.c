@@ -71,11 +71,13 @@ answer_call(world *w, const sc_message *m)
 }
 
 static const struct {
-    const char *name, *args, *want;
+    const char *name, *args;
+    int64_t timeout_ms;
+    const char *want;
 } calls[] = {
-    {"done", "{\"a\"}", "0,0,1,w1,{} ok "},
-    {"dead", "{\"ab\"}", "0,1,1,w1,{} ok "},
-    {"not one result", "0", "(malformed) "},
+    {"done", "{\"a\"}", 0, "0,0,1,w1,{} ok "},
+    {"dead", "{\"ab\"}", 86400000, "0,1,1,w1,{} ok "},
+    {"not one result", "0", 0, "(malformed) "},
 };
 
 Test(client, calls)
@@ -83,9 +85,9 @@ Test(client, calls)
     world *w = begin(answer_call);
 
     for (int i = 0; i < (int)(sizeof calls / sizeof *calls); i++) {
-        cr_assert_eq(
-            sc_client_call(w->client, "echo", calls[i].args, strlen(calls[i].args), 0, on_reply, w),
-            0);
+        cr_assert_eq(sc_client_call(w->client, "echo", calls[i].args, strlen(calls[i].args),
+                                    calls[i].timeout_ms, on_reply, w),
+                     0);
         cr_assert_eq(w->n_ends, i, "%s: never before it returned", calls[i].name);
         run_until(w, i + 1);
         cr_assert_str_eq(i ? w->log : w->log + 3, calls[i].want, "%s: %s", calls[i].name, w->log);
@@ -97,17 +99,17 @@ Test(client, calls)
 static void
 answer_read(world *w, const sc_message *m)
 {
-    static const sc_worker_name names[] = {{{"wa", 2}}, {{"wb", 2}}};
+    static const sc_worker_name names[] = {{{"wa", 2}}, {{"wb", 2}}, {{"wc", 2}}};
     results r = {0};
     sc_message page = {.type = SC_MSG_PAGE,
                        .page = {.request = m->read.request,
                                 .base = 100,
                                 .next = m->read.from + 3,
-                                .workers = {names, 2}}};
+                                .workers = {names, m->read.from == 9 ? 3 : 2}}};
 
     cr_assert_eq(m->type, SC_MSG_READ);
     snprintf(w->text, sizeof w->text, "%u,%u,%d", m->read.order, m->read.max_bytes, m->read.wait);
-    if (m->read.from == 0) {
+    if (m->read.from % 9 == 0) {
         add_result(&r, SC_DONE, "[1]");
         add_result(&r, SC_DEAD, "");
         add_result(&r, SC_CANCELLED, "{\"code\":\"x\"}");
@@ -144,7 +146,9 @@ static const struct {
     bool wait;
     const char *asked, *want;
 } reads[] = {
-    {"rows", 0, SC_BY_INDEX, 0, true, "0,1048576,1",
+    {"each with its worker", 9, SC_BY_INDEX, 0, true, "0,1048576,1",
+     "100,0,1,wa,[1] 102,1,2,wb, 104,2,3,wc,{\"code\":\"x\"} next=12,0,4 ok "},
+    {"a worker that is not named", 0, SC_BY_INDEX, 0, true, "0,1048576,1",
      "100,0,1,wa,[1] 102,1,2,wb, 104,2,3,,{\"code\":\"x\"} next=3,0,4 ok "},
     {"an empty last page", 3, SC_AS_ENDED, 5000, false, "2,5000,0", "next=6,1,0 ok "},
     {"a table that does not fit", 6, SC_BY_INDEX_ENDED, UINT32_MAX, false, "1,16777216,0",
@@ -311,7 +315,11 @@ Test(client, questions)
     cr_assert_eq(sc_client_job(w->client, "xyz", false, on_job, w), -EINVAL);
     cr_assert_eq(sc_client_read(w->client, "0193a", 0, SC_BY_INDEX, 0, false, on_page, w), -EINVAL);
     cr_assert_eq(sc_client_call(w->client, "", "1", 1, 0, on_reply, w), -EINVAL);
+    cr_assert_eq(sc_client_call(w->client, "h", "", 0, 0, on_reply, w), -EINVAL);
     cr_assert_eq(sc_client_call(w->client, "h", "1", 1, -1, on_reply, w), -EINVAL);
+    cr_assert_eq(sc_client_call(w->client, "h", "1", 1, 86400001, on_reply, w), -EINVAL);
+    cr_assert_eq(sc_client_read(w->client, JOB_ID, 0, (sc_result_order)3, 0, false, on_page, w),
+                 -EINVAL);
     end(w);
 }
 

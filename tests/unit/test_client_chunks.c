@@ -74,6 +74,7 @@ static const struct {
     {"none: one chunk at a time", 0, 250 * KIB, 1, 1},
     {"less than a chunk", 10 * KIB, 250 * KIB, 1, 1},
     {"two chunks and a bit", 550 * KIB, 250 * KIB, 2, 3},
+    {"exactly two chunks", 2 * (4 + 250 * KIB), 250 * KIB, 2, 2},
     {"more than the ring", UINT64_MAX, 200 * KIB, SC_UPLOAD_MAX_CHUNKS, SC_UPLOAD_MAX_CHUNKS},
     {"less than the largest task", 300 * KIB, SC_TASK_MAX_BYTES, 1, 1},
 };
@@ -186,6 +187,21 @@ Test(chunks, memory_is_used_again)
     }
     cr_assert_neq(c.slots[0].blob->data, first, "never written to while it is on its way");
     sc_blob_unref((sc_blob *)(void *)first - 1);
+    sc_chunks_fini(&c);
+}
+
+Test(chunks, memory_of_a_large_task_goes)
+{
+    sc_chunks c;
+    sc_message m;
+
+    sc_chunks_init(&c);
+    cr_assert_eq(sc_chunks_add(&c, payload, MAX + 1), 0);
+    cr_assert(sc_chunks_next(&c, &m));
+    sc_chunks_sent(&c);
+    cr_assert_not_null(c.slots[0].blob);
+    cr_assert_eq(sc_chunks_acknowledge(&c, 0), 0);
+    cr_assert_null(c.slots[0].blob);
     sc_chunks_fini(&c);
 }
 

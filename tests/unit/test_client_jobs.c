@@ -61,6 +61,13 @@ static const struct {
     {"retries", {.handler = "h", .retries = 65535}, 0, 1, "1", -EINVAL, NULL},
     {"backoff", {.handler = "h", .backoff_base_ms = -1}, 0, 1, "1", -EINVAL, NULL},
     {"longest backoff", {.handler = "h", .backoff_max_ms = 86400001}, 0, 1, "1", -EINVAL, NULL},
+    {"the longest backoff there is",
+     {.handler = "h", .backoff_max_ms = 86400000},
+     0,
+     1,
+     "1",
+     0,
+     "h,,default,0,0,1000,86400000,0,1:1"},
     {"no tasks", {.handler = "h"}, 0, 0, "1", -EINVAL, NULL},
     {"too many tasks", {.handler = "h"}, 0, (1ull << 31) + 1, "1", -EINVAL, NULL},
     {"past the last index", {.handler = "h"}, UINT64_MAX, 1, "1", -EINVAL, NULL},
@@ -145,6 +152,45 @@ Test(client_jobs, upload)
     cr_assert_str_eq(w->log, "up ok ");
     cr_assert_eq(w->n_tasks, MAX_TASKS);
     cr_assert_gt(w->n_rooms, 2, "it waited for room");
+    end(w);
+}
+
+// Nothing else is on its way when chunks are full: they go out by themselves.
+Test(client_jobs, upload_after_a_pause)
+{
+    world *w = begin(take_upload);
+    sc_job_spec spec = {.handler = "h"};
+
+    w->n_to_add = MAX_TASKS;
+    cr_assert_eq(sc_client_upload(w->client, &spec, feed, on_submitted, w, &w->upload), 0);
+    cr_assert_eq(sc_client_submit_array(w->client, &spec, 0, 1, "1", 1, on_submitted, w), 0);
+    run_until(w, 1); // the array's ACK came behind the upload's
+    feed(w);
+    run_until(w, 2);
+    cr_assert_eq(w->n_tasks, MAX_TASKS);
+    end(w);
+}
+
+static void
+drop_at_end(void *arg, const char *job, const sc_failure *why)
+{
+    world *w = arg;
+
+    sc_upload_drop(&w->upload);
+    cr_assert_null(w->upload);
+    on_submitted(arg, job, why);
+}
+
+Test(client_jobs, upload_dropped_at_its_end)
+{
+    world *w = begin(take_upload);
+    sc_job_spec spec = {.handler = "h"};
+
+    cr_assert_eq(sc_client_upload(w->client, &spec, NULL, drop_at_end, w, &w->upload), 0);
+    cr_assert_eq(sc_upload_add(w->upload, "0", 1), 0);
+    cr_assert_eq(sc_upload_commit(w->upload), 0);
+    run_until(w, 1);
+    cr_assert_str_eq(w->log, "up ok ");
     end(w);
 }
 

@@ -31,9 +31,10 @@ struct world {
     int64_t now_ms;
     sc_decoder *decoder;
     sc_buffer header;
-    bool is_full;   // of the link
-    int send_error; // other than that
-    char reaction;  // of the next requests
+    bool is_full;                    // of the link
+    int send_error;                  // other than that
+    uint64_t heartbeat_ms, lease_ms; // said in WELCOME
+    char reaction;                   // of the next requests
     request requests[MAX_REQUESTS];
     int n_requests;
     const char *name; // of the row
@@ -265,8 +266,9 @@ do_answers(world *w, const word *x)
 static bool
 do_session(world *w, const word *x)
 {
-    sc_message welcome = {.type = SC_MSG_WELCOME,
-                          .welcome = {1, x->a, {"1", 1}, {"h", 1}, 1, 200, 800, 1 << 24}};
+    sc_message welcome = {
+        .type = SC_MSG_WELCOME,
+        .welcome = {1, x->a, {"1", 1}, {"h", 1}, 1, w->heartbeat_ms, w->lease_ms, 1 << 24}};
     sc_message refused = {.type = SC_MSG_REFUSED, .refused = {.request = x->a}};
 
     refused.refused.code = sc_error_from_name(x->code, strlen(x->code));
@@ -322,7 +324,10 @@ run_word(world *w, const char *text)
         do_time(w, &x);
     else if (!strcmp(x.verb, "full") || !strcmp(x.verb, "free"))
         w->is_full = x.verb[1] == 'u';
-    else if (!strcmp(x.verb, "broken"))
+    else if (!strcmp(x.verb, "beat")) { // what WELCOME says from now on
+        w->heartbeat_ms = x.a;
+        w->lease_ms = x.b;
+    } else if (!strcmp(x.verb, "broken"))
         w->send_error = SC_ETOOLARGE;
     else
         cr_assert(do_requests(w, &x) || do_upload(w, &x) || do_answers(w, &x) || do_session(w, &x),
@@ -346,6 +351,8 @@ run_script(world *w, const char *script, int64_t connect_timeout_ms)
     };
     char copy[400], *rest, *text;
 
+    w->heartbeat_ms = 200;
+    w->lease_ms = 800;
     cr_assert_eq(sc_client_session_new(&options, w->now_ms, &w->session), 0);
     cr_assert_eq(sc_decoder_new(&w->decoder), 0);
     snprintf(copy, sizeof copy, "%s", script);
@@ -408,6 +415,8 @@ static const row sessions[] = {
      "HELLO up ASK1 HELLO end1=ok"},
     {"HELLO as soon as the link is connected", "full t:0 free t:10 room room welcome:7",
      "HELLO up"},
+    {"a coordinator without heartbeat and lease", "beat:0:0 t:0 welcome:7 t:30",
+     "HELLO up HEARTBEAT HEARTBEAT down HELLO"},
     {"close", "t:0 ask call welcome:7 close", "HELLO up ASK1 CALL2 end1=closed end2=closed BYE"},
     {"close twice, and nothing after it", "t:0 close close welcome:7 ask t:9000",
      "HELLO BYE no:closed"},
@@ -437,6 +446,8 @@ static const row refusals[] = {
      "HELLO HELLO HELLO HELLO HELLO end1=name_taken refused=name_taken"},
     {"no room, first session", "t:0 refused:0:limit", "HELLO refused=limit"},
     {"it is ending, first session", "t:0 refused:0:shutting_down", "HELLO refused=shutting_down"},
+    {"no room, later", "t:0 welcome:7 ask refused:0:limit t:200 refused:0:limit t:200 welcome:7",
+     "HELLO up ASK1 down HELLO HELLO up ASK1"},
     {"it is ending, later",
      "t:0 welcome:7 ask refused:0:shutting_down t:200 refused:0:shutting_down t:200 welcome:8",
      "HELLO up ASK1 down HELLO HELLO up ASK1"},
