@@ -264,6 +264,43 @@ Test(message, decode_rows)
     sc_decoder_free(&decoder);
 }
 
+// A field alone in its message: a text of so many letters, or a list of so many empty items.
+static size_t
+one_field(uint8_t *out, uint32_t type, const sc_field *f, uint32_t n)
+{
+    bool is_text = f->kind == SC_FIELD_TEXT;
+    uint8_t head[] = {0x82, 0, (uint8_t)type,     f->key,    is_text ? 0xdb : 0xdd,
+                      0,    0, (uint8_t)(n >> 8), (uint8_t)n};
+    memcpy(out, head, sizeof head);
+    memset(out + sizeof head, is_text ? 'a' : 0x80, n);
+    return sizeof head + n;
+}
+
+// Every text and list of every message, as long as it may be and one longer.
+Test(message, decode_longest)
+{
+    static uint8_t data[16 + UINT16_MAX];
+    sc_decoder *decoder;
+    cr_assert_eq(sc_decoder_new(&decoder), 0);
+    for (uint32_t type = 0; type < N_TYPES; type++) {
+        const sc_schema *s = sc_schema_find(type);
+        for (unsigned i = 0; s && i < s->n_fields; i++) {
+            const sc_field *f = &s->fields[i];
+            if (f->kind != SC_FIELD_TEXT && f->kind != SC_FIELD_LIST)
+                continue;
+            cr_assert_lt(f->max, UINT16_MAX);
+            for (uint32_t more = 0; more <= 1; more++) {
+                size_t len = one_field(data, type, f, (uint32_t)f->max + more);
+                sc_message got;
+                int rc = sc_message_decode(decoder, at_the_edge(data, len), len, &got, NULL);
+                cr_expect_eq(rc, more ? SC_EMALFORMED : 0, "%s: %s, %u more: %d", s->name, f->name,
+                             more, rc);
+            }
+        }
+    }
+    sc_decoder_free(&decoder);
+}
+
 Test(message, a_key_counts_as_it_came_last)
 {
     static const char twice[] =
@@ -322,27 +359,36 @@ Test(message, encode_refuses)
 // However long a list is: what is encoded is decoded, what would not be is refused.
 Test(message, long_lists)
 {
-    enum { N = 8192 };
+    enum { N = 16000 };
+    static const struct {
+        const char *name;
+        sc_held_run run;
+    } rows[] = {
+        {"too many bytes first", {{{1}}, {1795421462123, 1}, 1000, 1000, true}},
+        {"too many values first", {.first = 1, .count = 1}},
+    };
     sc_decoder *decoder;
     cr_assert_eq(sc_decoder_new(&decoder), 0);
     sc_held_run *runs = calloc(N, sizeof *runs);
-    for (uint32_t i = 0; i < N; i++)
-        runs[i] = (sc_held_run){{{1}}, {1795421462123, i + 1}, 1000 * i, 1000, true};
-    int last = 0;
-    for (uint32_t n = 1; n <= N; n += 1 + n / 4) {
-        sc_message m = {SC_MSG_HELD, .held.runs = {runs, n}}, got;
-        sc_buffer header;
-        sc_buffer_init(&header, SC_HEADER_MAX_BYTES);
-        int rc = sc_message_encode(&m, &header);
-        cr_expect(rc == 0 || rc == SC_ELIMIT, "%d: got %d", (int)n, rc);
-        if (rc == 0)
-            cr_expect_eq(sc_message_decode(decoder, header.data, header.len, &got, NULL), 0, "%d",
-                         (int)n);
-        cr_expect(rc == 0 || n > 1000, "%d are few", (int)n);
-        last = rc;
-        sc_buffer_fini(&header);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int last = 0;
+        for (uint32_t k = 0; k < N; k++)
+            runs[k] = rows[i].run;
+        for (uint32_t n = 1; n <= N; n = n < N && n + n / 4 >= N ? N : n + 1 + n / 4) {
+            sc_message m = {SC_MSG_HELD, .held.runs = {runs, n}}, got;
+            sc_buffer header;
+            sc_buffer_init(&header, SC_HEADER_MAX_BYTES);
+            int rc = sc_message_encode(&m, &header);
+            cr_expect(rc == 0 || rc == SC_ELIMIT, "%s: %u: %d", rows[i].name, n, rc);
+            if (rc == 0)
+                cr_expect_eq(sc_message_decode(decoder, header.data, header.len, &got, NULL), 0,
+                             "%s: %u", rows[i].name, n);
+            cr_expect(rc == 0 || n > 1000, "%s: %u are few", rows[i].name, n);
+            last = rc;
+            sc_buffer_fini(&header);
+        }
+        cr_expect_eq(last, SC_ELIMIT, "%s: at last it is too long", rows[i].name);
     }
-    cr_expect_eq(last, SC_ELIMIT, "at last it is too long");
     free(runs);
     sc_decoder_free(&decoder);
 }
