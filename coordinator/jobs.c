@@ -258,7 +258,7 @@ wrong_with(const sc_message *m)
     if (o->n_tasks == 0 || o->first_index > UINT64_MAX - o->n_tasks)
         return "an array has 1 to 2147483648 tasks, indexes below 2^64";
     uint32_t n_pieces = sc_tasks_count(m->table);
-    if (n_pieces == 0 || n_pieces > SC_MAX_ARRAY_PIECES ||
+    if (n_pieces == 0 || n_pieces > SC_MAX_ARRAY_PIECES || m->bytes.len > SC_TASK_MAX_BYTES ||
         sc_tasks_check(m->table, m->bytes, n_pieces, SC_TASK_MAX_BYTES) < 0)
         return "the arguments of an array are 1 to 256 pieces, 16 MiB in all";
     return NULL;

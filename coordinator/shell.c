@@ -16,7 +16,6 @@
 
 enum {
     SPIN_US = 100, // how long the loop looks for the next message of a call before it sleeps
-    MAX_FAILED_SENDS = 64, // a turn; what fails beyond that fails again later
 };
 
 struct sc_shell {
@@ -29,7 +28,7 @@ struct sc_shell {
     bool must_spin;
     bool must_exit;
     bool is_stopping;
-    uint64_t failed[MAX_FAILED_SENDS]; // links that a message could not be sent to
+    uint64_t failed[SC_MAX_PEERS]; // links that a message could not be sent to, each once
     unsigned n_failed;
 };
 
@@ -47,7 +46,7 @@ send_failed(sc_shell *s, uint64_t link)
     for (unsigned i = 0; i < s->n_failed; i++)
         if (s->failed[i] == link)
             return;
-    if (s->n_failed < MAX_FAILED_SENDS)
+    if (s->n_failed < SC_MAX_PEERS) // more are no sessions: who is not known may ask again
         s->failed[s->n_failed++] = link;
 }
 
@@ -124,6 +123,8 @@ on_timer(uv_timer_t *timer)
     sc_shell *s = timer->data;
     s->timer_ms = INT64_MIN;
     sc_link_drain(s->link); // silence is judged on what has arrived by now
+    if (s->is_stopping)
+        return; // the last of those who were waited for has left
     sc_core_tick(s->core, now(s));
     settle(s);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Upload and the bounds of jobs: what may be said again, what is refused with which numbers, who is
  * forgotten when there is no more room. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 
+#include "base/limits.h"
 #include "tests/support/fake_core.h"
 
 static sc_fake f;
@@ -148,6 +150,35 @@ Test(jobs, unknown_handler_is_refused_with_those_that_exist)
     cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
     sc_text_copy(m.refused.text, text, sizeof text);
     cr_expect(strstr(text, "there are: a"), "%s", text);
+}
+
+// A run carries all pieces at once, and must fit a message.
+Test(jobs, pieces_of_an_array_fit_a_message)
+{
+    static const struct {
+        const char *name;
+        uint32_t lens[2];
+        int64_t want;
+    } rows[] = {
+        {"one task's worth", {SC_TASK_MAX_BYTES - 1, 1}, 0},
+        {"a byte more", {SC_TASK_MAX_BYTES, 1}, SC_EBADARG},
+    };
+    char *bytes = calloc(1, SC_TASK_MAX_BYTES + 1);
+    stop();
+    start_with(1 << 26, 1 << 26, 10);
+    sc_fake_worker_ready(&f, 2, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_message m = {.type = SC_MSG_OPEN,
+                        .table = sc_slice_borrow(rows[i].lens, sizeof rows[i].lens),
+                        .bytes = sc_slice_borrow(bytes, rows[i].lens[0] + rows[i].lens[1])};
+        m.open = (sc_open){.job = sc_fake_job((uint32_t)i + 1),
+                           .handler = sc_text_of("a"),
+                           .is_array = true,
+                           .n_tasks = 1};
+        sc_fake_say(&f, 1, &m);
+        cr_expect_eq(refusal(1), rows[i].want, "%s", rows[i].name);
+    }
+    free(bytes);
 }
 
 Test(jobs, ids)
