@@ -17,12 +17,13 @@ count_bits(const bits *b)
 static void
 check_worker(const sc_core *core, const worker *w)
 {
-    uint32_t n_out = 0, n_by_class = 0;
+    uint32_t n_out = 0, n_by_class = 0, n_runs = 0;
     uint64_t bytes = 0, work_ns = 0, work_by_class = 0;
     for (const run *r = w->runs; r; r = r->next) {
         SC_ASSERT(r->worker == w && r->n_left > 0 && r->n_left == count_bits(&r->left));
         SC_ASSERT((r->chunk != NULL) != (r->call != NULL));
         SC_ASSERT(!r->call || r->call->run == r);
+        n_runs++;
         n_out += r->n_left;
         bytes += r->bytes;
         work_ns += r->cost_ns * r->n_left;
@@ -34,7 +35,7 @@ check_worker(const sc_core *core, const worker *w)
         }
     SC_ASSERT(n_out == w->n_out_all && n_out == n_by_class && bytes == w->bytes_out &&
               work_ns == work_by_class);
-    SC_ASSERT(n_out <= w->credit_tasks);
+    SC_ASSERT(n_out <= w->credit_tasks && n_runs == w->n_runs && n_runs <= MAX_RUNS_A_WORKER);
     SC_ASSERT(w->bytes_out <= w->credit_bytes || !w->runs->next); // one task may be larger
     for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++) {
         const worker *in = w->offer->roomy[kind];

@@ -40,7 +40,10 @@ enum {
     RATE_SECONDS = 5,
     PAGE_MAX_BYTES = 1 << 20, // of table and bytes in one answer
     WINDOW_BYTES = 4 << 20,   // upload on its way: enough for 16 chunks
-    MAX_DELAYED = 1 << 20,    // tasks waiting for their next attempt; beyond it they do not wait
+    // Open runs of a worker, a message each: a quarter of what its link queues (proto/link.c), so
+    // that many small runs (tasks tried again, calls) never fill it.
+    MAX_RUNS_A_WORKER = 1024,
+    MAX_DELAYED = 1 << 20, // tasks waiting for their next attempt; beyond it they do not wait
     MAX_TRIES =
         16, // workers looked at before a lane waits for the next turn: no cost grows with workers
     LATE_MS = 100, // a tick later than this is our own stop, not the peers' silence
@@ -113,6 +116,7 @@ struct worker {
     uint32_t n_out[SC_N_SLOT_KINDS][N_CLASSES];
     uint64_t work_ns[SC_N_SLOT_KINDS][N_CLASSES];
     uint32_t n_out_all;
+    uint32_t n_runs;
     uint64_t bytes_out;
     uint32_t running, waiting; // as it said last
     uint64_t n_done;

@@ -106,6 +106,7 @@ static bool
 has_credit(const worker *w, uint64_t bytes)
 {
     return w->state == WORKER_READY && !w->is_reserved && w->n_out_all < w->credit_tasks &&
+           w->n_runs < MAX_RUNS_A_WORKER &&
            (w->bytes_out + bytes <= w->credit_bytes || w->n_out_all == 0);
 }
 

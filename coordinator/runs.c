@@ -51,6 +51,7 @@ sc_runs_open(sc_core *core, const run *from)
     w->n_out[kind][r->class] += r->count;
     w->work_ns[kind][r->class] += r->cost_ns * r->count;
     w->n_out_all += r->count;
+    w->n_runs++;
     w->bytes_out += r->bytes;
     sc_room_update(core, w);
     return r;
@@ -99,6 +100,7 @@ sc_runs_close(sc_core *core, run *r)
 {
     worker *w = r->worker;
     w->bytes_out -= r->bytes;
+    w->n_runs--;
     account(core, r, r->n_left);
     DL_DELETE(w->runs, r);
     HASH_DEL(core->runs, r);

@@ -221,9 +221,16 @@ sc_tasks_suspect(sc_core *core, exception *e)
 
 /* ---- handed out again ---- */
 
+// Neighbours that come one after the other wait, and travel, as one stretch.
 void
 sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt)
 {
+    range *last = c->job->again ? c->job->again->prev : NULL; // DL: the head's prev is the tail
+    if (last && last->chunk == c && last->attempt == attempt &&
+        last->first + last->count == first) {
+        last->count += count;
+        return;
+    }
     range *r = sc_slab_new(&core->range_slab);
     SC_ASSERT(r); // losing a task would be worse than ending
     *r = (range){.chunk = c, .first = first, .count = count, .attempt = attempt};

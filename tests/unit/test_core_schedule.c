@@ -48,6 +48,49 @@ given(uint64_t link)
     return n;
 }
 
+// However small its runs are, a worker is sent no more of them than its link can queue.
+Test(schedule, open_runs_of_a_worker_are_bounded)
+{
+    enum { N = 1400 };
+    sc_fake_worker w = {.slots_async = 2, .credit_tasks = 10000};
+    sc_open spec = {.retries = 3, .backoff_base_ms = 100, .backoff_max_ms = 100};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    teach(2, 100);
+    sc_fake_array(&f, 1, 1, 0, N, &spec);
+    while (sc_fake_take(&f, 2, SC_MSG_RUN, &m)) {
+        sc_run run = m.run;
+        sc_fake_results(&f, 2, &run, 0, run.count, SC_DEAD, SC_RECORD_RETRY, 100);
+    }
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).running + sc_fake_ask(&f, 1, 1).queued +
+                     sc_fake_ask(&f, 1, 1).delayed,
+                 N);
+    sc_fake_pass(&f, 200, 3); // each task comes back in its own time
+    uint32_t n = sc_fake_count(&f, 2, SC_MSG_RUN);
+    cr_expect(n > 500 && n <= 1024, "%u runs", n);
+    while (sc_fake_work(&f, 2, 100))
+        ;
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).done, N);
+}
+
+// Tasks that fail one after the other and wait for nothing go out again as one run.
+Test(schedule, neighbours_travel_together)
+{
+    sc_fake_worker w = {.slots_async = 2, .credit_tasks = 10000};
+    sc_open spec = {.retries = 1};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    teach(2, 100);
+    sc_fake_array(&f, 1, 1, 0, 500, &spec);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    cr_assert_eq(run.count, 500);
+    sc_fake_results(&f, 2, &run, 0, 500, SC_DEAD, SC_RECORD_RETRY, 100);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    cr_expect_eq(m.run.count, 500);
+    cr_expect_eq(m.run.attempt, 2);
+}
+
 Test(schedule, order)
 {
     static const struct {
