@@ -149,3 +149,41 @@ sc_calls_lost(sc_core *core, call *c, bool was_started)
     if (was_started && c->handler->is_once)
         sc_calls_fail(core, c, SC_EUNKNOWN, sc_error_text(SC_EUNKNOWN));
 }
+
+// A worker that was taken as gone came back with a call that has not ended: it keeps it, whoever
+// has it now. @return false where there is no such call
+bool
+sc_calls_adopt(sc_core *core, worker *w, const sc_token *token)
+{
+    call *c = core->calls;
+    while (c && c->lost_run != token->run)
+        c = c->hh.next;
+    if (!c || sc_runs_find(core, token) || w->n_out_all >= w->credit_tasks ||
+        w->n_runs >= MAX_RUNS_A_WORKER || !sc_set_has(w->offer->handlers, c->handler->id))
+        return false;
+    if (c->run) {
+        sc_runs_forget(core, c->run, 0, 1);
+        sc_runs_close(core, c->run);
+    } else {
+        DL_DELETE(c->handler->calls, c);
+        sc_schedule_calls(core, c->handler);
+    }
+    run from = {.number = token->run,
+                .worker = w,
+                .call = c,
+                .handler = c->handler,
+                .count = 1,
+                .class = SC_CLASS_CALL,
+                .attempt = 1,
+                .cost_ns = c->handler->cost_ns};
+    bits one = {{1}};
+    c->run = sc_runs_adopt(core, &from);
+    if (!c->run) {
+        DL_PREPEND(c->handler->calls, c);
+        sc_schedule_calls(core, c->handler);
+        return false;
+    }
+    bit_set(&c->run->held, 0);
+    sc_runs_add(core, c->run, &one, 1);
+    return true;
+}

@@ -17,13 +17,14 @@ count_bits(const bits *b)
 static void
 check_worker(const sc_core *core, const worker *w)
 {
-    uint32_t n_out = 0, n_by_class = 0, n_runs = 0;
+    uint32_t n_out = 0, n_by_class = 0, n_runs = 0, n_with_bytes = 0;
     uint64_t bytes = 0, work_ns = 0, work_by_class = 0;
     for (const run *r = w->runs; r; r = r->next) {
         SC_ASSERT(r->worker == w && r->n_left > 0 && r->n_left == count_bits(&r->left));
         SC_ASSERT((r->chunk != NULL) != (r->call != NULL));
         SC_ASSERT(!r->call || r->call->run == r);
         n_runs++;
+        n_with_bytes += r->bytes > 0;
         n_out += r->n_left;
         bytes += r->bytes;
         work_ns += r->cost_ns * r->n_left;
@@ -36,7 +37,7 @@ check_worker(const sc_core *core, const worker *w)
     SC_ASSERT(n_out == w->n_out_all && n_out == n_by_class && bytes == w->bytes_out &&
               work_ns == work_by_class);
     SC_ASSERT(n_out <= w->credit_tasks && n_runs == w->n_runs && n_runs <= MAX_RUNS_A_WORKER);
-    SC_ASSERT(w->bytes_out <= w->credit_bytes || !w->runs->next); // one task may be larger
+    SC_ASSERT(w->bytes_out <= w->credit_bytes || n_with_bytes == 1); // one task may be larger
     for (int kind = 0; kind < SC_N_SLOT_KINDS; kind++) {
         const worker *in = w->offer->roomy[kind];
         while (in && in != w)
@@ -53,12 +54,10 @@ typedef struct tally {
 } tally;
 
 static void
-tally_runs(const sc_core *core, const job *j, tally *t, bits *seen, const chunk *c)
+tally_runs(const chunk *c, tally *t, bits *seen)
 {
-    for (const run *r = core->runs; r; r = r->hh.next) {
-        if (r->chunk != c)
-            continue;
-        SC_ASSERT(r->first + r->count <= c->count);
+    for (const run *r = c->runs; r; r = r->chunk_next) {
+        SC_ASSERT(r->chunk == c && r->first + r->count <= c->count);
         for (uint32_t i = 0; i < r->count; i++) {
             if (!bit_get(&r->left, i))
                 continue;
@@ -67,17 +66,16 @@ tally_runs(const sc_core *core, const job *j, tally *t, bits *seen, const chunk 
             t->running++;
         }
     }
-    (void)j;
 }
 
 static void
-tally_chunk(const sc_core *core, const job *j, const chunk *c, tally *t)
+tally_chunk(const job *j, const chunk *c, tally *t)
 {
     bits seen = c->ended;
     uint32_t n_ended = count_bits(&c->ended);
     SC_ASSERT(n_ended == c->n_ended && n_ended <= c->count);
     t->ended += n_ended;
-    tally_runs(core, j, t, &seen, c);
+    tally_runs(c, t, &seen);
     for (const range *r = j->again; r; r = r->next) {
         for (uint32_t i = 0; r->chunk == c && i < r->count; i++) {
             SC_ASSERT(!bit_get(&seen, r->first + i));
@@ -100,13 +98,13 @@ tally_chunk(const sc_core *core, const job *j, const chunk *c, tally *t)
 }
 
 static void
-check_open_job(const sc_core *core, const job *j)
+check_open_job(const job *j)
 {
     tally t = {.queued = j->n_tasks - j->next};
     uint32_t n_fetching = 0;
     for (const chunk *c = j->chunks; c; c = c->hh.next) {
         SC_ASSERT(c->job == j && c->first + c->count > j->prefix);
-        tally_chunk(core, j, c, &t);
+        tally_chunk(j, c, &t);
         n_fetching += c->is_fetching;
     }
     t.ended +=
@@ -119,7 +117,7 @@ check_open_job(const sc_core *core, const job *j)
 }
 
 static void
-check_job(const sc_core *core, const job *j)
+check_job(const job *j)
 {
     if (j->state == SC_JOB_STAGED) {
         SC_ASSERT(!j->is_in_lane && !j->chunks);
@@ -131,7 +129,7 @@ check_job(const sc_core *core, const job *j)
         SC_ASSERT(j->queued + j->delayed + j->running == 0 && !j->chunks && !j->again &&
                   !j->is_in_lane);
     else
-        check_open_job(core, j);
+        check_open_job(j);
 }
 
 void
@@ -143,7 +141,7 @@ sc_core_check(const sc_core *core)
         n_jobs++;
         queue_bytes += j->queued_bytes;
         stored_bytes += j->stored_bytes;
-        check_job(core, j);
+        check_job(j);
     }
     for (const peer *p = core->by_instance; p; p = p->by_instance.next) {
         n_peers++;

@@ -3,7 +3,8 @@
  *
  *   core.c      the root: events in, actions out, counters
  *   peers.c     sessions and their ends
- *   workers.c   what a worker process holds, its death
+ *   workers.c   worker processes: ready, draining, dead
+ *   held.c      what a worker says after HELLO that it still has
  *   jobs.c      upload, job states, bounds, forgetting
  *   tasks.c     chunks, tasks that leave the straight path
  *   runs.c      the table of open runs
@@ -181,7 +182,7 @@ struct chunk {
     uint64_t first; // place of its first task in the job, from 0
     uint32_t count;
     uint32_t n_ended;
-    uint32_t n_open_runs;
+    run *runs; // open ones (run.chunk_prev/chunk_next)
     bits ended;
     bool is_fetching;
     sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
@@ -204,9 +205,11 @@ struct run {
     uint64_t cost_ns; // a task's, estimated when it was handed out
     uint64_t bytes;   // of the payload that it carries
     bool is_alone;    // a suspect: nothing else runs in that worker
+    bool is_adopted;  // its worker came back with it: `first` and `count` are those of the chunk
     bits left;        // offsets from `first` that have not ended
     bits held;        // while its worker lists: confirmed
     run *prev, *next; // worker.runs
+    run *chunk_prev, *chunk_next;
     UT_hash_handle hh;
 };
 
@@ -270,7 +273,8 @@ struct call {
     peer *client;
     handler *handler;
     sc_slice table, bytes;
-    run *run; // NULL while it waits in handler.calls
+    run *run;          // NULL while it waits in handler.calls
+    uint64_t lost_run; // number of the last one whose worker was lost; 0 = none
     uint32_t blame;
     timer timer;                 // its time limit
     call *prev, *next;           // handler.calls
@@ -410,12 +414,16 @@ void sc_peers_who(sc_core *core, uint64_t link);
 /* workers.c */
 int sc_workers_new(sc_core *core, peer *p, const sc_hello *h);
 void sc_workers_relist(sc_core *core, worker *w);
-void sc_workers_held(sc_core *core, peer *p, const sc_held *m);
 void sc_workers_ready(sc_core *core, peer *p, const sc_ready *m);
 void sc_workers_heartbeat(sc_core *core, worker *w, const sc_heartbeat *m);
 void sc_workers_died(sc_core *core, const sc_died *m);
 bool sc_workers_may_have_started(const run *r, uint32_t offset);
 void sc_workers_free(sc_core *core, worker *w, bool was_lost);
+
+/* held.c */
+run *sc_held_find_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset);
+void sc_held_take(sc_core *core, worker *w, const sc_held *m);
+void sc_held_requeue_rest(sc_core *core, worker *w);
 
 /* jobs.c */
 void sc_jobs_open(sc_core *core, peer *p, const sc_message *message);
@@ -446,6 +454,7 @@ void sc_tasks_suspect(sc_core *core, exception *e);
 void sc_tasks_unsuspect(sc_core *core, exception *e);
 void sc_tasks_undelay(sc_core *core, exception *e);
 void sc_tasks_drop_range(sc_core *core, range *r);
+uint32_t sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
 exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
 void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
@@ -459,6 +468,9 @@ void sc_tasks_drop_exception(sc_core *core, exception *e);
 
 /* runs.c */
 run *sc_runs_open(sc_core *core, const run *from);
+run *sc_runs_adopt(sc_core *core, const run *from);
+void sc_runs_add(sc_core *core, run *r, const bits *which, uint32_t n);
+bool sc_runs_take(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
 run *sc_runs_find(sc_core *core, const sc_token *token);
 uint64_t sc_runs_base(const run *r);
 void sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n);
@@ -500,6 +512,7 @@ void sc_results_news(sc_core *core);
 void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
 void sc_calls_result(sc_core *core, run *r, const sc_message *message);
 void sc_calls_lost(sc_core *core, call *c, bool was_started);
+bool sc_calls_adopt(sc_core *core, worker *w, const sc_token *token);
 void sc_calls_drop(sc_core *core, call *c);
 void sc_calls_fail(sc_core *core, call *c, int code, const char *text);
 void sc_calls_timer(sc_core *core, call *c);

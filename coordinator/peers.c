@@ -354,7 +354,7 @@ from_worker(sc_core *core, peer *p, const sc_message *m)
 {
     switch (m->type) {
     case SC_MSG_HELD:
-        return sc_workers_held(core, p, &m->held), true;
+        return sc_held_take(core, p->worker, &m->held), true;
     case SC_MSG_READY:
         return sc_workers_ready(core, p, &m->ready), true;
     case SC_MSG_RESULTS:

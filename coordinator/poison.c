@@ -8,42 +8,6 @@
 
 /* ---- counting ---- */
 
-// Take one task out of the ranges that wait to be handed out again. @return its attempt, or 0 where
-// it is not there
-static uint32_t
-take_from_again(sc_core *core, chunk *c, uint32_t offset)
-{
-    for (range *r = c->job->again; r; r = r->next) {
-        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
-            continue;
-        uint32_t attempt = r->attempt, behind = r->first + r->count - offset - 1;
-        if (behind)
-            sc_tasks_again(core, c, offset + 1, behind, attempt);
-        r->count = offset - r->first;
-        if (r->count == 0)
-            sc_tasks_drop_range(core, r);
-        return attempt;
-    }
-    return 0;
-}
-
-// Take one task out of the open run that has it.
-static void
-take_from_runs(sc_core *core, chunk *c, uint32_t offset)
-{
-    for (run *r = core->runs; r; r = r->hh.next) {
-        if (r->chunk != c || offset < r->first || offset >= r->first + r->count ||
-            !bit_get(&r->left, offset - r->first))
-            continue;
-        sc_runs_forget(core, r, offset - r->first, 1);
-        bit_clear(&r->left, offset - r->first);
-        c->job->running--;
-        c->job->queued++;
-        sc_runs_ended(core, r, 1);
-        return;
-    }
-}
-
 // Take it from wherever it is and end it.
 static void
 end_poisonous(sc_core *core, exception *e)
@@ -52,8 +16,8 @@ end_poisonous(sc_core *core, exception *e)
     uint32_t offset = e->offset;
     if (e->is_delayed)
         sc_tasks_undelay(core, e);
-    else if (!e->is_suspect && !take_from_again(core, c, offset))
-        take_from_runs(core, c, offset);
+    else if (!e->is_suspect && !sc_tasks_take_queued(core, c, offset, 0))
+        sc_runs_take(core, c, offset, 0);
     sc_tasks_end_range(core, c, offset, 1, SC_EPOISON);
     sc_tasks_progress(core, c->job);
 }
@@ -100,7 +64,7 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref)
         end_poisonous(core, e);
         return;
     }
-    uint32_t attempt = e->is_delayed ? 0 : take_from_again(core, e->chunk, e->offset);
+    uint32_t attempt = e->is_delayed ? 0 : sc_tasks_take_queued(core, e->chunk, e->offset, 0);
     if (attempt) {
         e->attempt = attempt;
         sc_tasks_suspect(core, e);

@@ -11,7 +11,7 @@ last_to_start(const worker *w, sc_slot_kind kind)
 {
     run *best = NULL, *r = w->runs ? w->runs->prev : NULL; // DL: the head's prev is the tail
     for (int tries = 0; r && tries < MAX_TRIES; tries++) {
-        if (!r->call && r->cost_ns > 0 && r->handler->kind == kind &&
+        if (!r->call && !r->is_adopted && r->cost_ns > 0 && r->handler->kind == kind &&
             (!best || r->class < best->class))
             best = r;
         r = r == w->runs ? NULL : r->prev;

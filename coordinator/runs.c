@@ -20,40 +20,68 @@ sc_runs_base(const run *r)
     return r->chunk ? r->chunk->job->first_index + r->chunk->first + r->first : 0;
 }
 
-// Registers a run whose fields but number and epoch are set in `from`; all its offsets are open.
-run *
-sc_runs_open(sc_core *core, const run *from)
+// A run of `from` with a number and no tasks yet, in the table; NULL without memory.
+static run *
+new_run(sc_core *core, const run *from, uint64_t number)
 {
     run *r = sc_slab_new(&core->run_slab);
     if (!r)
         return NULL;
     *r = *from;
-    r->number = core->next_run;
+    r->number = number;
     r->epoch = core->options.epoch;
     HASH_ADD(hh, core->runs, number, sizeof r->number, r);
     if (!r->hh.tbl) {
         sc_slab_free(&core->run_slab, r);
         return NULL;
     }
-    core->next_run++;
-    memset(&r->left, 0, sizeof r->left);
-    for (uint32_t i = 0; i < r->count; i += 64)
-        r->left.words[i / 64] =
-            r->count - i >= 64 ? UINT64_MAX : ((uint64_t)1 << (r->count - i)) - 1;
-    r->n_left = r->count;
-    worker *w = r->worker;
-    DL_APPEND(w->runs, r);
+    DL_APPEND(r->worker->runs, r);
     if (r->chunk)
-        r->chunk->n_open_runs++;
+        DL_APPEND2(r->chunk->runs, r, chunk_prev, chunk_next);
     else
         core->n_calls_running++;
+    r->worker->n_runs++;
+    r->worker->bytes_out += r->bytes;
+    return r;
+}
+
+// `n` more tasks (`which`, offsets in the run) are open in it.
+void
+sc_runs_add(sc_core *core, run *r, const bits *which, uint32_t n)
+{
+    worker *w = r->worker;
     sc_slot_kind kind = r->handler->kind;
-    w->n_out[kind][r->class] += r->count;
-    w->work_ns[kind][r->class] += r->cost_ns * r->count;
-    w->n_out_all += r->count;
-    w->n_runs++;
-    w->bytes_out += r->bytes;
+    for (int i = 0; i < BIT_WORDS; i++)
+        r->left.words[i] |= which->words[i];
+    r->n_left += n;
+    w->n_out[kind][r->class] += n;
+    w->work_ns[kind][r->class] += r->cost_ns * n;
+    w->n_out_all += n;
     sc_room_update(core, w);
+}
+
+// Registers a run whose fields but number and epoch are set in `from`; all its offsets are open.
+run *
+sc_runs_open(sc_core *core, const run *from)
+{
+    run *r = new_run(core, from, core->next_run);
+    bits all = {0};
+    if (!r)
+        return NULL;
+    core->next_run++;
+    for (uint32_t i = 0; i < r->count; i += 64)
+        all.words[i / 64] = r->count - i >= 64 ? UINT64_MAX : ((uint64_t)1 << (r->count - i)) - 1;
+    sc_runs_add(core, r, &all, r->count);
+    return r;
+}
+
+// Registers a run under its old number, with no task yet. One that gets none has to be closed.
+run *
+sc_runs_adopt(sc_core *core, const run *from)
+{
+    run *r = new_run(core, from, from->number);
+    if (r)
+        r->is_adopted = true;
     return r;
 }
 
@@ -84,6 +112,27 @@ sc_runs_forget(sc_core *core, const run *r, uint32_t offset, uint32_t count)
     sc_core_send(core, r->worker->peer, &m);
 }
 
+// Takes one task out of the open run that has it, where its attempt is this one (0: any); it is
+// queued, but in no list. @return false where it stays
+bool
+sc_runs_take(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted)
+{
+    for (run *r = c->runs; r; r = r->chunk_next) {
+        if (offset < r->first || offset >= r->first + r->count ||
+            !bit_get(&r->left, offset - r->first))
+            continue;
+        if (wanted && r->attempt != wanted)
+            return false;
+        sc_runs_forget(core, r, offset - r->first, 1);
+        bit_clear(&r->left, offset - r->first);
+        c->job->running--;
+        c->job->queued++;
+        sc_runs_ended(core, r, 1);
+        return true;
+    }
+    return false;
+}
+
 // `n` of its tasks are no longer there (their bits are cleared by the caller); the last one closes
 // it.
 void
@@ -105,7 +154,7 @@ sc_runs_close(sc_core *core, run *r)
     DL_DELETE(w->runs, r);
     HASH_DEL(core->runs, r);
     if (r->chunk)
-        r->chunk->n_open_runs--;
+        DL_DELETE2(r->chunk->runs, r, chunk_prev, chunk_next);
     else
         core->n_calls_running--;
     if (r->call)

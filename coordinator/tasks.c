@@ -158,7 +158,7 @@ sc_tasks_progress(sc_core *core, job *j)
         j->prefix = c->first + ended_prefix(c);
         if (c->n_ended < c->count)
             break;
-        SC_ASSERT(c->n_open_runs == 0);
+        SC_ASSERT(!c->runs);
         free_chunk(core, c);
     }
     sc_core_news(core, j);
@@ -245,6 +245,27 @@ sc_tasks_drop_range(sc_core *core, range *r)
     DL_DELETE(j->again, r);
     sc_slab_free(&core->range_slab, r);
     sc_schedule_lane(core, j);
+}
+
+// Take one task out of the ranges that wait to be handed out again, where its attempt is this one
+// (0: any). @return its attempt, or 0 where it is not there
+uint32_t
+sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted)
+{
+    for (range *r = c->job->again; r; r = r->next) {
+        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
+            continue;
+        if (wanted && r->attempt != wanted)
+            return 0;
+        uint32_t attempt = r->attempt, behind = r->first + r->count - offset - 1;
+        if (behind)
+            sc_tasks_again(core, c, offset + 1, behind, attempt);
+        r->count = offset - r->first;
+        if (r->count == 0)
+            sc_tasks_drop_range(core, r);
+        return attempt;
+    }
+    return 0;
 }
 
 // A stretch of lost or returned tasks, none with a history.
@@ -394,15 +415,13 @@ sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int 
 static void
 close_runs(sc_core *core, job *j)
 {
-    for (run *r = core->runs, *next; r; r = next) {
-        next = r->hh.next;
-        if (!r->chunk || r->chunk->job != j)
-            continue;
-        sc_runs_forget(core, r, 0, r->count);
-        j->running -= r->n_left;
-        j->queued += r->n_left;
-        sc_runs_close(core, r);
-    }
+    for (chunk *c = j->chunks; c; c = c->hh.next)
+        for (run *r; (r = c->runs);) {
+            sc_runs_forget(core, r, 0, r->count);
+            j->running -= r->n_left;
+            j->queued += r->n_left;
+            sc_runs_close(core, r);
+        }
 }
 
 // The tasks that were never handed out, and their payload.

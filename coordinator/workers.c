@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What workers and supervisors say of worker processes: what one holds after HELLO, that it is
- * ready, that it drains, that it died; and what becomes of its tasks when it is gone. Part of the
- * core. */
+/* What workers and supervisors say of worker processes: that one is ready, that it drains, that it
+ * died; and what becomes of its tasks when it is gone. Part of the core. */
 #include "coordinator/core_int.h"
 
 #include <stdlib.h>
@@ -9,74 +8,13 @@
 
 #include "base/log.h"
 
-/* ---- the list after HELLO ---- */
-
-static void
-forget(sc_core *core, peer *p, const sc_held_run *held)
-{
-    sc_message m = {.type = SC_MSG_RECALL};
-    m.recall = (sc_recall){.job = held->job,
-                           .token = held->token,
-                           .first = held->first,
-                           .count = held->count,
-                           .mode = SC_RECALL_FORGET};
-    sc_core_send(core, p, &m);
-}
-
-// The run that a list entry means, if this worker still has it and the range lies in it.
-static run *
-listed_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset)
-{
-    run *r = sc_runs_find(core, &held->token);
-    if (!r || r->worker != w)
-        return NULL;
-    uint64_t base = sc_runs_base(r);
-    *offset = held->first - base;
-    return held->first >= base && *offset <= r->count && held->count <= r->count - *offset ? r
-                                                                                           : NULL;
-}
-
-void
-sc_workers_held(sc_core *core, peer *p, const sc_held *m)
-{
-    const sc_held_run *runs = m->runs.items;
-    for (uint32_t i = 0; i < m->runs.n; i++) {
-        uint64_t offset = 0;
-        run *r = listed_run(core, p->worker, &runs[i], &offset);
-        if (!r) {
-            forget(core, p, &runs[i]);
-            continue;
-        }
-        for (uint64_t k = 0; k < runs[i].count; k++)
-            bit_set(&r->held, (uint32_t)(offset + k));
-    }
-}
-
-// What it was given and has not listed was lost on the way: it never saw it.
-static void
-requeue_unlisted(sc_core *core, worker *w)
-{
-    for (run *r = w->runs, *next; r; r = next) {
-        next = r->next;
-        bits lost;
-        uint32_t n = 0;
-        for (int i = 0; i < BIT_WORDS; i++) {
-            lost.words[i] = r->left.words[i] & ~r->held.words[i];
-            r->left.words[i] &= r->held.words[i];
-            n += (uint32_t)__builtin_popcountll(lost.words[i]);
-        }
-        if (n > 0)
-            sc_runs_give_up(core, r, &lost, n);
-    }
-}
-
 void
 sc_workers_ready(sc_core *core, peer *p, const sc_ready *m)
 {
     worker *w = p->worker;
     if (w->state != WORKER_LISTING)
         return;
-    requeue_unlisted(core, w);
+    sc_held_requeue_rest(core, w);
     if (m->is_draining) {
         w->state = WORKER_DRAINING;
         return;
@@ -103,9 +41,9 @@ note_started(sc_core *core, worker *w, const sc_died *m)
     for (run *r = w->runs; r; r = r->next)
         memset(&r->held, 0, sizeof r->held);
     for (uint32_t i = 0; i < m->started.n; i++) {
-        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true};
+        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true, 0};
         uint64_t offset = 0;
-        run *r = listed_run(core, w, &one, &offset);
+        run *r = sc_held_find_run(core, w, &one, &offset);
         if (r)
             bit_set(&r->held, (uint32_t)offset);
     }
@@ -185,6 +123,7 @@ give_up_call(sc_core *core, run *r, bool was_lost)
 {
     call *c = r->call;
     bool was_started = was_lost && sc_workers_may_have_started(r, 0);
+    c->lost_run = r->number;
     sc_runs_close(core, r);
     sc_calls_lost(core, c, was_started);
 }

@@ -268,6 +268,7 @@ typedef struct sc_held_run {
     sc_token token;
     uint64_t first, count;
     bool is_started;
+    uint32_t attempt; /* of RUN */
 } sc_held_run;
 
 /* Part of the list of what a worker holds, results not yet acknowledged included. READY ends it. */

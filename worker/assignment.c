@@ -116,7 +116,8 @@ sc_assignment_list(const sc_assignment *a, uint32_t *at, sc_held_run *out)
                          .token = a->token,
                          .first = a->first + from,
                          .count = to - from,
-                         .is_started = from < a->next};
+                         .is_started = from < a->next,
+                         .attempt = a->attempt};
     return to > from;
 }
 

@@ -166,7 +166,8 @@ sc_parcel_list(const sc_parcel *p, uint32_t *at, sc_held_run *out)
     *out = (sc_held_run){.job = p->results.job,
                          .token = p->results.token,
                          .first = index_of(p, *at),
-                         .is_started = true};
+                         .is_started = true,
+                         .attempt = sc_records_get(p->table, *at).attempt};
     while (*at < n && index_of(p, *at) == out->first + out->count) {
         out->count++;
         ++*at;

@@ -406,7 +406,7 @@ Test(poison, alone_after_hello)
     sc_fake_worker_ready(&f, 3, &w);
     run = take_run(3);
     sc_fake_hello_worker(&f, 3, &w);
-    sc_held_run held = {run.job, run.token, 0, 1, true};
+    sc_held_run held = {run.job, run.token, 0, 1, true, 1};
     m = (sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}};
     sc_fake_say(&f, 3, &m);
     sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_READY});

@@ -410,7 +410,7 @@ Test(session, recall)
         {"forget another job", "W r10:0+1 t1 e0 F0:0+9 w W",
          "HELLO READY 10/0 RESULTS#1:10=0+ HELLO HELD=10:0+1s, READY RESULTS#1:10=0+ "},
         {"forget what is next to be said", "W r1:0+1 r2:5+1 t2 s e0 e5 F1:0+1 S f",
-         "HELLO READY 1/0 2/5 RESULTS#2:2=5+ "},
+         "HELLO READY 1/0 2/5 RESULTS#1:2=5+ "},
         {"forget another run", "W r2:0+1 t1 e0 F1:0+1 w W",
          "HELLO READY 2/0 RESULTS#1:2=0+ HELLO HELD=2:0+1s, READY RESULTS#1:2=0+ "},
         {"forget a run of another epoch", "W r1:0+1 t1 e0 F1:0+1N w W",

@@ -4,11 +4,17 @@ foreach(test test_child test_cost test_executor test_page test_registry test_wor
   sc_unit_test(${test} LINK sc_worker)
 endforeach()
 
+# sc_test_plugin(NAME SOURCE): a plugin in plugins/ of the build folder.
+function(sc_test_plugin name source)
+  add_library(${name} MODULE ${CMAKE_SOURCE_DIR}/tests/support/${source})
+  set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+endfunction()
+sc_test_plugin(plugin_blocks plugin_blocks.c)
+
 # A plugin that is good, and what a plugin can be wrong in.
 foreach(kind good no_init no_abi other_abi taken)
-  add_library(plugin_${kind} MODULE ${CMAKE_SOURCE_DIR}/tests/support/plugin_sample.c)
-  set_target_properties(plugin_${kind} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
-  target_include_directories(plugin_${kind} PRIVATE ${CMAKE_SOURCE_DIR})
+  sc_test_plugin(plugin_${kind} plugin_sample.c)
   string(TOUPPER PLUGIN_${kind} symbol)
   target_compile_definitions(plugin_${kind} PRIVATE ${symbol})
   add_dependencies(test_registry plugin_${kind})

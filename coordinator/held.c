@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker says after HELLO that it still has. What it was given and the core still counts as
+ * its own is confirmed. What was taken from it, because it was silent for its lease, and is still
+ * not done, it keeps where it has started: else a task that makes a worker stand still for a second
+ * would begin again in one worker after the other and never end. All else it is told to forget, and
+ * what it does not list was lost on the way. Part of the core. */
+#include "coordinator/core_int.h"
+
+#include <string.h>
+
+// The run that a list entry means, if this worker still has it and the range lies in it.
+run *
+sc_held_find_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset)
+{
+    run *r = sc_runs_find(core, &held->token);
+    if (!r || r->worker != w)
+        return NULL;
+    uint64_t base = sc_runs_base(r);
+    *offset = held->first - base;
+    return held->first >= base && *offset <= r->count && held->count <= r->count - *offset ? r
+                                                                                           : NULL;
+}
+
+static void
+forget(sc_core *core, worker *w, const sc_held_run *held, uint64_t first, uint64_t count)
+{
+    sc_message m = {.type = SC_MSG_RECALL};
+    m.recall = (sc_recall){.job = held->job,
+                           .token = held->token,
+                           .first = first,
+                           .count = count,
+                           .mode = SC_RECALL_FORGET};
+    if (count > 0)
+        sc_core_send(core, w->peer, &m);
+}
+
+/* ---- adopting ---- */
+
+// The chunk of a task that this worker may keep, and the task's offset there; NULL where it has
+// ended, or has a history that says where it runs next.
+static chunk *
+find_open(job *j, uint64_t index, uint32_t *offset)
+{
+    uint64_t place = index - j->first_index;
+    if (index < j->first_index || place >= j->next)
+        return NULL;
+    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
+    if (!c)
+        return NULL;
+    *offset = (uint32_t)(place - c->first);
+    return bit_get(&c->ended, *offset) || sc_tasks_find_exception(c, *offset) ? NULL : c;
+}
+
+// The run that a worker came back with: the one that earlier entries have made, or a new one.
+static run *
+adopted_run(sc_core *core, worker *w, const sc_held_run *held, chunk *c)
+{
+    const job *j = c->job;
+    run *r = sc_runs_find(core, &held->token);
+    if (r)
+        return r->worker == w && r->chunk == c && r->is_adopted ? r : NULL;
+    if (w->n_runs >= MAX_RUNS_A_WORKER)
+        return NULL;
+    run from = {.number = held->token.run,
+                .worker = w,
+                .chunk = c,
+                .handler = j->handler,
+                .count = c->count,
+                .class = j->priority,
+                .attempt = held->attempt,
+                .cost_ns = j->handler->cost_ns};
+    return sc_runs_adopt(core, &from);
+}
+
+// Takes the task from wherever it is now, unless it was adopted before. @return false where it
+// stays there
+static bool
+adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t index)
+{
+    uint32_t offset;
+    bits one = {0};
+    chunk *c = find_open(j, index, &offset);
+    run *r = c ? adopted_run(core, w, held, c) : NULL;
+    if (r && bit_get(&r->left, offset)) {
+        bit_set(&r->held, offset);
+        return true;
+    }
+    if (!r || w->n_out_all >= w->credit_tasks)
+        return false;
+    // Open, handed out before and without a history, it is in one of the two; unless it has failed
+    // meanwhile, and what is here is its next attempt.
+    if (!sc_tasks_take_queued(core, c, offset, held->attempt) &&
+        !sc_runs_take(core, c, offset, held->attempt))
+        return false;
+    bit_set(&one, offset);
+    bit_set(&r->held, offset);
+    sc_runs_add(core, r, &one, 1);
+    j->queued--;
+    j->running++;
+    return true;
+}
+
+static void
+adopt(sc_core *core, worker *w, const sc_held_run *held)
+{
+    static const sc_uuid nil;
+    job *j = sc_jobs_find(core, &held->job);
+    bool is_ours = held->is_started && held->token.epoch == core->options.epoch &&
+                   held->token.run < core->next_run;
+    uint64_t kept_until = held->first; // all below are kept, or told to be forgotten
+    if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 &&
+        sc_calls_adopt(core, w, &held->token))
+        return;
+    if (!is_ours || !j || j->state != SC_JOB_RUNNING ||
+        !sc_set_has(w->offer->handlers, j->handler->id)) {
+        forget(core, w, held, held->first, held->count);
+        return;
+    }
+    for (uint64_t i = 0; i < held->count; i++) {
+        if (!adopt_task(core, w, j, held, held->first + i))
+            continue;
+        forget(core, w, held, kept_until, held->first + i - kept_until);
+        kept_until = held->first + i + 1;
+    }
+    forget(core, w, held, kept_until, held->first + held->count - kept_until);
+    run *r = sc_runs_find(core, &held->token);
+    if (r && r->n_left == 0)
+        sc_runs_close(core, r);
+}
+
+/* ---- the list ---- */
+
+void
+sc_held_take(sc_core *core, worker *w, const sc_held *m)
+{
+    const sc_held_run *runs = m->runs.items;
+    for (uint32_t i = 0; i < m->runs.n; i++) {
+        uint64_t offset = 0;
+        run *r = sc_held_find_run(core, w, &runs[i], &offset);
+        if (!r || r->is_adopted) {
+            adopt(core, w, &runs[i]);
+            continue;
+        }
+        for (uint64_t k = 0; k < runs[i].count; k++)
+            bit_set(&r->held, (uint32_t)(offset + k));
+    }
+}
+
+// The list is complete. What a worker was given and has not listed was lost on the way: it never
+// saw it.
+void
+sc_held_requeue_rest(sc_core *core, worker *w)
+{
+    for (run *r = w->runs, *next; r; r = next) {
+        next = r->next;
+        bits lost;
+        uint32_t n = 0;
+        for (int i = 0; i < BIT_WORDS; i++) {
+            lost.words[i] = r->left.words[i] & ~r->held.words[i];
+            r->left.words[i] &= r->held.words[i];
+            n += (uint32_t)__builtin_popcountll(lost.words[i]);
+        }
+        if (n > 0)
+            sc_runs_give_up(core, r, &lost, n);
+    }
+}
