@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls: one task whose result its client waits for. A call lives here and nowhere else: it is not
- * stored, and ends with its client. Part of the core. */
+ * stored, and ends with its client. One that may not be repeated and has been handed out is the
+ * exception: it goes on without its client, and is remembered for a while after its end, so that a
+ * client that lost its session, or the answer, and says CALL again does not begin it again. Part of
+ * the core. */
 #include "coordinator/core_int.h"
 
 #include <string.h>
 
+enum {
+    OVER_MS = 60000,  // how long the end of such a call is remembered, and
+    MAX_OVER = 16384, // of how many, the last ones: 5 MB
+};
+
 static void
-free_call(sc_core *core, call *c)
+leave_client(call *c)
+{
+    if (c->client)
+        DL_DELETE2(c->client->calls, c, peer_prev, peer_next);
+    c->client = NULL;
+}
+
+// Out of its worker or the queue, without its payload.
+static void
+end_call(sc_core *core, call *c)
 {
     sc_core_timer_stop(core, &c->timer);
     if (c->run) {
@@ -15,34 +32,86 @@ free_call(sc_core *core, call *c)
         DL_DELETE(c->handler->calls, c);
         sc_schedule_calls(core, c->handler);
     }
-    DL_DELETE2(c->client->calls, c, peer_prev, peer_next);
-    HASH_DEL(core->calls, c);
+    leave_client(c);
+    core->call_bytes -= c->table.len + c->bytes.len;
     sc_slice_drop(&c->table);
     sc_slice_drop(&c->bytes);
     core->n_calls--;
+}
+
+static void
+forget_over(sc_core *core, call *c)
+{
+    sc_core_timer_stop(core, &c->timer);
+    DL_DELETE(core->calls_over, c);
+    core->n_over--;
+    HASH_DEL(core->calls, c);
     sc_slab_free(&core->call_slab, c);
 }
 
-// Nobody waits for it any more: its worker is told to throw it away.
-void
-sc_calls_drop(sc_core *core, call *c)
+// `was_begun`: it was handed out, and may not be begun again.
+static void
+free_call(sc_core *core, call *c, bool was_begun)
 {
+    end_call(core, c);
+    if (!was_begun) {
+        HASH_DEL(core->calls, c);
+        sc_slab_free(&core->call_slab, c);
+        return;
+    }
+    c->is_over = true;
+    DL_APPEND(core->calls_over, c);
+    if (++core->n_over > MAX_OVER)
+        forget_over(core, core->calls_over);
+    sc_core_timer_set(core, &c->timer, TIMER_CALL, core->now_ms + OVER_MS);
+}
+
+// Its worker is told to throw it away.
+static void
+drop_call(sc_core *core, call *c)
+{
+    bool was_begun = c->run && c->handler->is_once;
     if (c->run)
         sc_runs_forget(core, c->run, 0, 1);
-    free_call(core, c);
+    free_call(core, c, was_begun);
+}
+
+// Its client is gone, for good or (`was_lost`) perhaps to come back.
+void
+sc_calls_leave(sc_core *core, call *c, bool was_lost)
+{
+    if (was_lost && c->run && c->handler->is_once)
+        leave_client(c);
+    else
+        drop_call(core, c);
 }
 
 void
 sc_calls_fail(sc_core *core, call *c, int code, const char *text)
 {
-    sc_core_refuse(core, c->client, c->key.request, code, "%s: %s", c->handler->name, text);
-    sc_calls_drop(core, c);
+    if (c->client)
+        sc_core_refuse(core, c->client, c->key.request, code, "%s: %s", c->handler->name, text);
+    drop_call(core, c);
+}
+
+// The core goes.
+void
+sc_calls_free_all(sc_core *core)
+{
+    for (call *c; (c = core->calls);)
+        if (c->is_over)
+            forget_over(core, c);
+        else
+            free_call(core, c, false);
 }
 
 void
 sc_calls_timer(sc_core *core, call *c)
 {
-    sc_calls_fail(core, c, SC_ETIMEOUT, "the call has not ended within its time");
+    if (c->is_over)
+        forget_over(core, c);
+    else
+        sc_calls_fail(core, c, SC_ETIMEOUT, "the call has not ended within its time");
 }
 
 // A message of a call went by: while nothing else is going on the loop may wait for the next one
@@ -77,6 +146,7 @@ new_call(sc_core *core, peer *p, const sc_message *m, handler *h)
     }
     core->next_call++;
     core->n_calls++;
+    core->call_bytes += c->table.len + c->bytes.len;
     DL_APPEND2(p->calls, c, peer_prev, peer_next);
     DL_APPEND(h->calls, c);
     sc_schedule_calls(core, h);
@@ -96,15 +166,28 @@ find_call(sc_core *core, const peer *p, uint64_t request)
     return c;
 }
 
+// Said before? Then it is on its way, or over. @return true where there is nothing more to do
+static bool
+call_again(sc_core *core, peer *p, uint64_t request)
+{
+    call *c = find_call(core, p, request);
+    if (c && c->is_over) {
+        sc_core_refuse(core, p, request, SC_EUNKNOWN, "%s: %s", c->handler->name,
+                       sc_error_text(SC_EUNKNOWN));
+    } else if (c && !c->client) {
+        c->client = p;
+        DL_APPEND2(p->calls, c, peer_prev, peer_next);
+    }
+    return c != NULL;
+}
+
 void
 sc_calls_open(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_call *said = &m->call;
-    handler *h = NULL;
-    if (said->handler.len)
-        HASH_FIND(hh, core->handlers_by_name, said->handler.data, said->handler.len, h);
-    if (find_call(core, p, said->request))
-        return; // said again: it is on its way
+    handler *h = sc_jobs_find_handler(core, said->handler);
+    if (call_again(core, p, said->request))
+        return;
     if (core->is_stopping)
         sc_core_refuse(core, p, said->request, SC_ESHUTDOWN, "the cluster is ending");
     else if (sc_tasks_check(m->table, m->bytes, 1, SC_TASK_MAX_BYTES) < 0)
@@ -115,6 +198,8 @@ sc_calls_open(sc_core *core, peer *p, const sc_message *m)
     else if (core->n_calls >= SC_MAX_CALLS)
         sc_core_refuse(core, p, said->request, SC_ELIMIT, "%u calls wait already; try again later",
                        core->n_calls);
+    else if (sc_jobs_refuse_bytes(core, p, said->request, m->table.len + m->bytes.len))
+        return;
     else if (!new_call(core, p, m, h))
         sc_core_refuse(core, p, said->request, SC_ENOMEM, "out of memory");
 }
@@ -128,26 +213,30 @@ sc_calls_result(sc_core *core, run *r, const sc_message *m)
         core->totals.unknown_results += sc_records_count(m->table);
         return;
     }
-    if (m->results.cost_ns && r->handler->cost_ns == 0)
-        r->handler->cost_ns = m->results.cost_ns;
+    sc_results_learn_cost(r->handler, m->results.cost_ns, 1);
     sc_message reply = {.type = SC_MSG_REPLY, .table = m->table, .bytes = m->bytes};
     reply.reply = (sc_reply){c->key.request, sc_text_of(r->worker->peer->name)};
-    sc_core_send(core, c->client, &reply);
+    if (c->client)
+        sc_core_send(core, c->client, &reply);
     r->worker->n_done += record.outcome == SC_DONE;
     core->totals.calls_done++;
-    free_call(core, c);
+    free_call(core, c, c->handler->is_once);
     sc_calls_passed(core);
 }
 
 // Its worker is gone or gave it back; its run is closed. It goes first to the next one, unless it
-// may not be repeated.
+// may not be repeated, or nobody waits for it.
 void
 sc_calls_lost(sc_core *core, call *c, bool was_started)
 {
+    bool is_over = was_started && c->handler->is_once;
     DL_PREPEND(c->handler->calls, c);
     sc_schedule_calls(core, c->handler);
-    if (was_started && c->handler->is_once)
-        sc_calls_fail(core, c, SC_EUNKNOWN, sc_error_text(SC_EUNKNOWN));
+    if (is_over && c->client)
+        sc_core_refuse(core, c->client, c->key.request, SC_EUNKNOWN, "%s: %s", c->handler->name,
+                       sc_error_text(SC_EUNKNOWN));
+    if (is_over || !c->client)
+        free_call(core, c, is_over);
 }
 
 // A worker that was taken as gone came back with a call that has not ended: it keeps it, whoever
@@ -156,7 +245,7 @@ bool
 sc_calls_adopt(sc_core *core, worker *w, const sc_token *token)
 {
     call *c = core->calls;
-    while (c && c->lost_run != token->run)
+    while (c && (c->is_over || c->lost_run != token->run))
         c = c->hh.next;
     if (!c || sc_runs_find(core, token) || w->n_out_all >= w->credit_tasks ||
         w->n_runs >= MAX_RUNS_A_WORKER || !sc_set_has(w->offer->handlers, c->handler->id))

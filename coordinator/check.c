@@ -136,7 +136,8 @@ void
 sc_core_check(const sc_core *core)
 {
     uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, n_runs = 0;
-    uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0;
+    uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0, n_over = 0;
+    uint64_t call_bytes = 0;
     for (const job *j = core->jobs; j; j = j->hh.next) {
         n_jobs++;
         queue_bytes += j->queued_bytes;
@@ -148,7 +149,7 @@ sc_core_check(const sc_core *core)
         n_clients += p->role == SC_ROLE_CLIENT;
         SC_ASSERT((p->role == SC_ROLE_WORKER) == (p->worker != NULL));
         for (const call *c = p->calls; c; c = c->peer_next)
-            n_calls++;
+            SC_ASSERT(c->client == p && !c->is_over);
         if (!p->worker)
             continue;
         n_ready += p->worker->state == WORKER_READY;
@@ -158,7 +159,15 @@ sc_core_check(const sc_core *core)
     }
     SC_ASSERT(n_jobs == core->n_jobs && queue_bytes == core->queue_bytes &&
               stored_bytes == core->stored_bytes);
-    SC_ASSERT(queue_bytes <= core->options.queue_max_bytes);
+    for (const call *c = core->calls; c; c = c->hh.next) {
+        n_calls += !c->is_over;
+        n_over += c->is_over;
+        call_bytes += c->table.len + c->bytes.len;
+        SC_ASSERT(c->client || c->handler->is_once);
+        SC_ASSERT(!c->is_over || (!c->client && !c->run));
+    }
+    SC_ASSERT(call_bytes == core->call_bytes && n_over == core->n_over);
+    SC_ASSERT(queue_bytes + call_bytes <= core->options.queue_max_bytes);
     SC_ASSERT(n_peers == core->n_peers && n_clients == core->n_clients && n_ready == core->n_ready);
     SC_ASSERT(n_runs == HASH_COUNT(core->runs) && n_calls == core->n_calls);
     SC_ASSERT(sc_heap_check(&core->timers));

@@ -30,7 +30,7 @@ sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_
     sc_slab_init(&core->chunk_slab, sizeof(chunk), 0);
     sc_slab_init(&core->range_slab, sizeof(range), 0);
     sc_slab_init(&core->exception_slab, sizeof(exception), 0);
-    sc_slab_init(&core->call_slab, sizeof(call), SC_MAX_CALLS);
+    sc_slab_init(&core->call_slab, sizeof(call), 0);
     sc_slab_init(&core->watch_slab, sizeof(watch), SC_MAX_WATCHES);
     *out = core;
     return 0;
@@ -50,8 +50,8 @@ sc_core_free(sc_core **core_at)
     if (!core)
         return;
     core->emit = mute;
-    while (core->by_instance)
-        sc_peers_free(core, core->by_instance);
+    sc_peers_free_all(core);
+    sc_calls_free_all(core);
     while (core->jobs)
         sc_jobs_free(core, core->jobs);
     while (core->watches)

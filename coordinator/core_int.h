@@ -270,7 +270,8 @@ struct call {
     struct {
         uint64_t instance, request;
     } key;
-    peer *client;
+    peer *client; // NULL: it goes on without, or is over
+    bool is_over; // in core->calls_over (prev/next); only the key counts
     handler *handler;
     sc_slice table, bytes;
     run *run;          // NULL while it waits in handler.calls
@@ -329,7 +330,10 @@ struct sc_core {
     uint64_t next_run;
     call *calls; // hash by client and request
     uint64_t next_call;
-    uint32_t n_calls, n_calls_running;
+    uint32_t n_calls, n_calls_running; // without those that are over
+    call *calls_over;                  // that may not be begun again, first ended first
+    uint32_t n_over;
+    uint64_t call_bytes; // payload of all calls
     watch *watches;
     uint32_t n_watches;
     exception *suspects;
@@ -408,7 +412,7 @@ void sc_peers_gone(sc_core *core, peer *p, const char *why);
 void sc_peers_timer(sc_core *core, peer *p);
 void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
 void sc_peers_check_stopped(sc_core *core, bool is_late);
-void sc_peers_free(sc_core *core, peer *p);
+void sc_peers_free_all(sc_core *core);
 void sc_peers_who(sc_core *core, uint64_t link);
 
 /* workers.c */
@@ -439,6 +443,8 @@ void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_make_room(sc_core *core);
 void sc_jobs_free(sc_core *core, job *j);
+handler *sc_jobs_find_handler(sc_core *core, sc_text name);
+bool sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes);
 void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name);
 
 /* tasks.c */
@@ -503,6 +509,7 @@ void sc_poison_blame(sc_core *core, const sc_task_ref *ref);
 void sc_poison_schedule(sc_core *core);
 
 /* results.c */
+void sc_results_learn_cost(handler *h, uint64_t cost_ns, uint32_t n);
 void sc_results_take(sc_core *core, worker *w, const sc_message *message);
 void sc_results_flush_acks(sc_core *core);
 void sc_results_read(sc_core *core, peer *p, const sc_read *read);
@@ -513,7 +520,8 @@ void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
 void sc_calls_result(sc_core *core, run *r, const sc_message *message);
 void sc_calls_lost(sc_core *core, call *c, bool was_started);
 bool sc_calls_adopt(sc_core *core, worker *w, const sc_token *token);
-void sc_calls_drop(sc_core *core, call *c);
+void sc_calls_leave(sc_core *core, call *c, bool was_lost);
+void sc_calls_free_all(sc_core *core);
 void sc_calls_fail(sc_core *core, call *c, int code, const char *text);
 void sc_calls_timer(sc_core *core, call *c);
 void sc_calls_passed(sc_core *core);

@@ -236,8 +236,8 @@ sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name)
                        (int)name.len, name.data, known);
 }
 
-static handler *
-find_handler(sc_core *core, sc_text name)
+handler *
+sc_jobs_find_handler(sc_core *core, sc_text name)
 {
     handler *h = NULL;
     if (name.len)
@@ -332,17 +332,18 @@ emit_put(sc_core *core, sc_action_type type, const sc_ticket *ticket, sc_slice t
     core->emit(core->arg, &(sc_action){.type = type, .put = {*ticket, table, bytes}});
 }
 
-// Would this much more payload pass the bound of all queued payload?
-static bool
-refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
+// Would this much more payload pass the bound of all queued payload, calls included?
+bool
+sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
 {
-    if (core->queue_bytes + bytes <= core->options.queue_max_bytes)
+    uint64_t waiting = core->queue_bytes + core->call_bytes;
+    if (waiting + bytes <= core->options.queue_max_bytes)
         return false;
     sc_core_refuse(core, p, request, SC_ELIMIT,
                    "the queue is full: %llu of %llu bytes wait and %llu more were offered; try "
                    "again when jobs have ended",
-                   (unsigned long long)core->queue_bytes,
-                   (unsigned long long)core->options.queue_max_bytes, (unsigned long long)bytes);
+                   (unsigned long long)waiting, (unsigned long long)core->options.queue_max_bytes,
+                   (unsigned long long)bytes);
     return true;
 }
 
@@ -365,7 +366,7 @@ sc_jobs_open(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_open *o = &m->open;
     const char *wrong = wrong_with(m);
-    handler *h = find_handler(core, o->handler);
+    handler *h = sc_jobs_find_handler(core, o->handler);
     if (core->is_stopping) {
         sc_core_refuse(core, p, o->request, SC_ESHUTDOWN, "the cluster is ending");
     } else if (wrong) {
@@ -377,7 +378,7 @@ sc_jobs_open(sc_core *core, peer *p, const sc_message *m)
         return;
     } else if (!h) {
         sc_jobs_refuse_handler(core, p, o->request, o->handler);
-    } else if (refuse_bytes(core, p, o->request, m->table.len + m->bytes.len)) {
+    } else if (sc_jobs_refuse_bytes(core, p, o->request, m->table.len + m->bytes.len)) {
         return;
     } else if (!make_place(core)) {
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
@@ -466,7 +467,7 @@ sc_jobs_chunk(sc_core *core, peer *p, const sc_message *m)
     if (rc < 0)
         sc_core_refuse(core, p, c->request, rc, "chunk %u of the upload: %s", c->number,
                        sc_error_text(rc));
-    if (rc < 0 || refuse_bytes(core, p, c->request, m->table.len + m->bytes.len))
+    if (rc < 0 || sc_jobs_refuse_bytes(core, p, c->request, m->table.len + m->bytes.len))
         remove_job(core, j); // its client cannot go on
     else
         take_chunk(core, p, j, m);

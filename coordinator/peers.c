@@ -52,43 +52,41 @@ find_name(sc_core *core, sc_role role, sc_text name)
 
 // Forget what this session asked for; what it was given goes elsewhere.
 static void
-drop_interests(sc_core *core, peer *p)
+drop_interests(sc_core *core, peer *p, bool was_lost)
 {
     while (p->watches)
         sc_watch_free(core, p->watches);
     while (p->calls)
-        sc_calls_drop(core, p->calls);
+        sc_calls_leave(core, p->calls, was_lost);
+}
+
+static void
+free_peer(sc_core *core, peer *p)
+{
+    HASH_DELETE(by_link, core->by_link, p);
+    HASH_DELETE(by_instance, core->by_instance, p);
+    sc_core_timer_stop(core, &p->timer);
+    core->n_peers--;
+    core->n_clients -= p->role == SC_ROLE_CLIENT;
+    core->n_askers -= p->is_asker;
+    free(p);
 }
 
 static void
 end_session(sc_core *core, peer *p, bool was_lost)
 {
-    drop_interests(core, p);
+    drop_interests(core, p, was_lost);
     if (p->worker)
         sc_workers_free(core, p->worker, was_lost);
-    p->worker = NULL;
-    if (p->role == SC_ROLE_CLIENT)
-        core->n_clients--;
-    sc_peers_free(core, p);
+    free_peer(core, p);
 }
 
+// The core goes.
 void
-sc_peers_free(sc_core *core, peer *p)
+sc_peers_free_all(sc_core *core)
 {
-    if (p->worker) // only when the whole core goes: no action is taken any more
-        end_session(core, p, false);
-    else {
-        while (p->watches)
-            sc_watch_free(core, p->watches);
-        while (p->calls)
-            sc_calls_drop(core, p->calls);
-        HASH_DELETE(by_link, core->by_link, p);
-        HASH_DELETE(by_instance, core->by_instance, p);
-        sc_core_timer_stop(core, &p->timer);
-        core->n_peers--;
-        core->n_askers -= p->is_asker;
-        free(p);
-    }
+    while (core->by_instance)
+        end_session(core, core->by_instance, false);
 }
 
 void
@@ -246,7 +244,7 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
         sc_core_refuse_link(core, link, 0, rc,
                             rc == SC_ELIMIT ? "too many different handlers in this cluster (256)"
                                             : "out of memory");
-        sc_peers_free(core, p);
+        free_peer(core, p);
         return;
     } else {
         sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role),

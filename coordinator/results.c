@@ -36,8 +36,9 @@ sc_results_flush_acks(sc_core *core)
 
 /* ---- taking ---- */
 
-static void
-learn_cost(handler *h, uint64_t cost_ns, uint32_t n)
+// `n` results took about so much each.
+void
+sc_results_learn_cost(handler *h, uint64_t cost_ns, uint32_t n)
 {
     if (cost_ns == 0)
         return;
@@ -167,7 +168,7 @@ take(sc_core *core, worker *w, run *r, const sc_message *m)
     judge(core, r, m, &v);
     uint32_t n_ended = v.n_done + v.n_dead + v.n_cancelled;
     core->totals.unknown_results += v.n_unknown;
-    learn_cost(r->handler, m->results.cost_ns, n_ended);
+    sc_results_learn_cost(r->handler, m->results.cost_ns, n_ended);
     j->running -= n_ended;
     j->done += v.n_done;
     j->dead += v.n_dead;

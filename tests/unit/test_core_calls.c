@@ -233,3 +233,89 @@ Test(calls, poison)
     }
     cr_expect_eq(refusal(1), SC_EPOISON);
 }
+
+// A call that may not be repeated and has been handed out is not begun again, whatever its client
+// missed.
+Test(calls, once)
+{
+    static const struct {
+        const char *name;
+        bool is_sent, is_lost, ends_meanwhile, is_answered;
+        int64_t want; // of CALL, said again; 0: no refusal
+        uint32_t want_runs, want_replies;
+    } rows[] = {
+        {"still waiting: begins once", false, true, false, false, 0, 1, 0},
+        {"runs: its answer comes", true, true, false, false, 0, 0, 1},
+        {"ended while the client was away", true, true, true, false, SC_EUNKNOWN, 0, 0},
+        {"answered, and the answer lost", true, false, true, true, SC_EUNKNOWN, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake_worker once = {.handlers = "a!", .slots_async = 1};
+        stop();
+        start();
+        sc_run run = {0};
+        if (rows[i].is_sent) {
+            sc_fake_worker_ready(&f, 2, &once);
+            sc_fake_call(&f, 1, 5, "a", 0);
+            run = take_run(2);
+        } else {
+            sc_fake_worker_ready(&f, 3, &once);
+            sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_BYE}); // the handler is known
+            sc_fake_call(&f, 1, 5, "a", 0);
+        }
+        if (rows[i].is_lost)
+            sc_core_send_failed(f.core, 1, f.now_ms);
+        if (rows[i].ends_meanwhile)
+            sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), rows[i].is_answered, "%s", rows[i].name);
+        sc_fake_client(&f, 1);
+        sc_fake_call(&f, 1, 5, "a", 0);
+        if (!rows[i].is_sent)
+            sc_fake_worker_ready(&f, 2, &once);
+        else if (!rows[i].ends_meanwhile)
+            sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(refusal(1), rows[i].want, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), rows[i].want_runs, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REPLY), rows[i].want_replies, "%s", rows[i].name);
+    }
+}
+
+// Its end is remembered for a minute.
+Test(calls, once_is_forgotten)
+{
+    sc_fake_worker once = {.handlers = "a!", .slots_async = 1};
+    sc_fake_worker_ready(&f, 2, &once);
+    for (int i = 0; i < 2; i++) {
+        sc_fake_call(&f, 1, 5, "a", 0);
+        sc_run run = take_run(2);
+        sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 1000);
+        sc_fake_call(&f, 1, 5, "a", 0);
+        cr_expect_eq(refusal(1), SC_EUNKNOWN);
+        for (int k = 0; k < 7; k++) {
+            sc_fake_pass(&f, 9000, 3);
+            sc_fake_forget_sent(&f);
+        }
+    }
+}
+
+Test(calls, bytes)
+{
+    static char big[100000];
+    uint32_t len = sizeof big;
+    sc_message m = {.type = SC_MSG_CALL,
+                    .table = sc_slice_borrow(&len, sizeof len),
+                    .bytes = sc_slice_borrow(big, sizeof big)};
+    uint64_t n = f.options.queue_max_bytes / (sizeof big + sizeof len);
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+    for (uint64_t i = 0; i <= n; i++) {
+        m.call = (sc_call){.request = i + 1, .handler = sc_text_of("a")};
+        sc_fake_say(&f, 1, &m);
+        cr_expect_eq(refusal(1), i < n ? 0 : SC_ELIMIT, "%d", (int)i);
+    }
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+    sc_fake_client(&f, 1);
+    sc_fake_say(&f, 1, &m);
+    int64_t code = refusal(1);
+    cr_expect_eq(code, 0, "what was dropped counts no more: %s", sc_error_name((int)code));
+}
