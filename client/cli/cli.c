@@ -76,6 +76,29 @@ sc_cli_check_name(sc_cli *cli, const char *what, const char *name, size_t max_by
                         what, name, max_bytes);
 }
 
+int
+sc_cli_open_out(sc_cli *cli, sc_out *out, const char *path)
+{
+    sc_error err = {0};
+
+    if (sc_out_open(out, path, &err) == 0)
+        return 0;
+    sc_cli_say(cli, "%s", err.text);
+    return SC_EXIT_FAILED;
+}
+
+int
+sc_cli_close_out(sc_cli *cli, sc_out *out, int status)
+{
+    sc_error err = {0};
+    int rc = sc_out_close(out, &err);
+
+    if (rc == 0 || rc == -EPIPE)
+        return status;
+    sc_cli_say(cli, "%s", err.text);
+    return status ? status : SC_EXIT_FAILED;
+}
+
 void
 sc_cli_progress(sc_cli *cli, const sc_out *line)
 {
@@ -192,8 +215,7 @@ int
 sc_cli_main(int argc, const char *const *argv)
 {
     sc_cli *cli = calloc(1, sizeof(*cli));
-    sc_error err = {0};
-    int status, rc;
+    int status;
 
     if (!cli)
         return SC_EXIT_FAILED;
@@ -202,12 +224,7 @@ sc_cli_main(int argc, const char *const *argv)
     sc_out_init_fd(&cli->out, STDOUT_FILENO);
     status = run(cli, argc - 1, argv + 1);
     sc_cli_progress(cli, NULL);
-    rc = sc_out_close(&cli->out, &err);
-    // A reader that went away has seen what it wanted.
-    if (rc && rc != -EPIPE) {
-        sc_cli_say(cli, "%s", err.text);
-        status = status ? status : SC_EXIT_FAILED;
-    }
+    status = sc_cli_close_out(cli, &cli->out, status);
     sc_out_fini(&cli->out);
     sc_args_fini(&cli->args);
     sc_settings_free(&cli->settings);

@@ -59,6 +59,11 @@ int sc_cli_main(int argc, const char *const *argv);
 void sc_cli_say(sc_cli *cli, const char *format, ...) SC_PRINTF(2, 3);
 /** As sc_cli_say, then how to get help. @return SC_EXIT_USAGE */
 int sc_cli_usage(sc_cli *cli, const char *format, ...) SC_PRINTF(2, 3);
+/** sc_out_open for an option's value. @return 0, or SC_EXIT_FAILED (said why) */
+SC_MUST_USE int sc_cli_open_out(sc_cli *cli, sc_out *out, const char *path);
+/** sc_out_close; a reader that went away has seen what it wanted.
+ *  @return `status`, or where that is 0 and the data is not whole SC_EXIT_FAILED (said why) */
+int sc_cli_close_out(sc_cli *cli, sc_out *out, int status);
 /** Draws `line` over the progress bar; NULL takes the bar away. Only where stderr can redraw a
  * line. */
 void sc_cli_progress(sc_cli *cli, const sc_out *line);

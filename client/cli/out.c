@@ -28,9 +28,22 @@ sc_out_init_fd(sc_out *o, int fd)
     sc_buffer_init(&o->buffer, 0);
 }
 
-/* A name beside the file for as long as it is written. */
+/* stdout or stderr, where this is what they already are: a second description of a file would write
+ * over theirs, and a file in its place would take the rest from them. -1: neither. */
 static int
-open_temporary(const char *path, char **temporary)
+standard_stream(const struct stat *file)
+{
+    struct stat s;
+
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &s) == 0 && s.st_dev == file->st_dev && s.st_ino == file->st_ino)
+            return fd;
+    return -1;
+}
+
+/* A name beside the file for as long as it is written. @param old  the file; NULL: there is none */
+static int
+open_temporary(const char *path, const struct stat *old, char **temporary)
 {
     int fd;
 
@@ -38,32 +51,74 @@ open_temporary(const char *path, char **temporary)
         *temporary = NULL;
         return -ENOMEM;
     }
-    fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, old ? 0600 : 0666);
+    if (fd < 0)
+        return -errno;
+    if (old)
+        fchmod(fd, old->st_mode & 07777); // where that fails it stays ours alone
+    return fd;
+}
+
+static int
+open_direct(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
     return fd < 0 ? -errno : fd;
+}
+
+/* Opens what `path` names, which is `s`. @return 0 or a system error */
+static int
+open_existing(sc_out *o, const char *path, const struct stat *s)
+{
+    int fd = standard_stream(s);
+
+    if (fd >= 0) {
+        o->fd = fd;
+        return 0;
+    }
+    o->path = realpath(path, NULL); // a link stays one
+    if (!o->path)
+        return -errno;
+    fd = S_ISREG(s->st_mode) ? open_temporary(o->path, s, &o->temporary) : open_direct(path);
+    o->fd = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
+}
+
+static int
+open_new(sc_out *o, const char *path)
+{
+    struct stat s;
+    int fd;
+
+    if (lstat(path, &s) == 0)
+        return -ENOLINK; // a file here would replace the link
+    o->path = strdup(path);
+    fd = o->path ? open_temporary(path, NULL, &o->temporary) : -ENOMEM;
+    o->fd = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
 }
 
 int
 sc_out_open(sc_out *o, const char *path, sc_error *err)
 {
     struct stat s;
-    bool exists = stat(path, &s) == 0;
     int rc;
 
-    sc_out_init(o);
-    o->path = exists ? realpath(path, NULL) : strdup(path); // a link stays one
-    if (!o->path)
-        o->fd = -errno;
-    else if (exists && !S_ISREG(s.st_mode))
-        o->fd = (o->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 ? -errno : o->fd;
-    else
-        o->fd = open_temporary(o->path, &o->temporary);
-    if (o->fd >= 0)
+    sc_out_init_fd(o, STDOUT_FILENO);
+    if (strcmp(path, "-") == 0)
         return 0;
-    rc = o->fd;
+    o->fd = -1;
+    if (!*path)
+        return sc_error_set(err, -EINVAL, "cannot write a file whose name is empty");
+    rc = stat(path, &s) == 0 ? open_existing(o, path, &s) : open_new(o, path);
+    if (rc == 0)
+        return 0;
     free(o->path);
     free(o->temporary);
     sc_out_init(o);
-    return sc_error_set(err, rc, "cannot write %.100s: %s", path, sc_error_text(rc));
+    return sc_error_set(err, rc, "cannot write %.100s: %s", path,
+                        rc == -ENOLINK ? "a link that leads nowhere" : sc_error_text(rc));
 }
 
 /* All of it, also where the descriptor does not block. */

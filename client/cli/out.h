@@ -16,7 +16,7 @@ typedef struct sc_out {
     sc_buffer buffer;
     int fd;          /* -1: memory, nothing is ever flushed */
     int error;       /* the first one; 0 or negative */
-    char *path;      /* of the file to be replaced; NULL: no file */
+    char *path;      /* of the file to be replaced; NULL: `fd` is not ours */
     char *temporary; /* beside it; NULL: `path` is written directly (a device, a pipe) */
     bool has_field;  /* inside an object: a comma comes first */
 } sc_out;
@@ -25,7 +25,8 @@ typedef struct sc_out {
 void sc_out_init(sc_out *o);
 /** Writes to a descriptor that stays the caller's. */
 void sc_out_init_fd(sc_out *o, int fd);
-/** Writes beside `path`, which is replaced by sc_out_close.
+/** Writes beside `path`, which is replaced by sc_out_close and keeps its mode. "-", and whatever
+ * stdout or stderr already is, is written where these stand.
  *  @return 0, or a system error with its text in `err`; `o` is then as after sc_out_init */
 int sc_out_open(sc_out *o, const char *path, sc_error *err);
 /** Writes out what is left and puts the file in its place.

@@ -67,29 +67,24 @@ run(sc_cli *cli)
 {
     const char *path = sc_args_text(&cli->args, SC_OPT_OUTPUT);
     struct results r = {.cli = cli, .out = &cli->out};
-    sc_error err = {0};
-    int status;
+    int status = 0;
 
     sc_out_init(&r.file);
-    if (path && sc_out_open(&r.file, path, &err)) {
-        sc_cli_say(cli, "%s", err.text);
-        return SC_EXIT_FAILED;
-    }
+    if (path && (status = sc_cli_open_out(cli, &r.file, path)))
+        return status;
     if (path)
         r.out = &r.file;
     status = read_results(&r);
-    if (path && status == SC_EXIT_DONE && sc_out_close(&r.file, &err)) {
-        sc_cli_say(cli, "%s", err.text);
-        status = SC_EXIT_FAILED;
-    }
+    if (path && status == SC_EXIT_DONE)
+        status = sc_cli_close_out(cli, &r.file, status);
     sc_out_fini(&r.file);
     return status;
 }
 
 static const struct poptOption options[] = {
     SC_SWITCH("wait", SC_OPT_WAIT, "follow the job until it has ended"),
-    SC_OPTION("output", SC_OPT_OUTPUT, "write to this file, which appears once it is complete",
-              "FILE"),
+    SC_OPTION("output", SC_OPT_OUTPUT,
+              "write to this file, which appears once it is complete (-: stdout)", "FILE"),
     POPT_TABLEEND,
 };
 

@@ -26,6 +26,7 @@ struct submit {
     uint64_t first, n;
     bool is_given; // the one task without lines went to the feed
     bool has_output;
+    bool is_whole; // all results of the job are in `output`
     char job[SC_JOB_ID_TEXT];
     const char *jobs[1];
     sc_input input;
@@ -101,6 +102,7 @@ on_read(void *arg)
     bool succeeded = sc_job_succeeded(&s->watch.jobs[0].status);
     int status = s->has_output ? sc_reader_status(&s->reader) : SC_EXIT_DONE;
 
+    s->is_whole = s->has_output && status == SC_EXIT_DONE;
     sc_cli_end(s->cli, succeeded ? status : SC_EXIT_FAILED);
 }
 
@@ -222,30 +224,22 @@ static int
 open_files(struct submit *s)
 {
     const char *output = sc_args_text(&s->cli->args, SC_OPT_OUTPUT);
-    sc_error err = {0};
     int status = s->path ? sc_input_open(&s->input, s->cli, s->path) : 0;
 
     if (status || !output)
         return status;
-    if (sc_out_open(&s->output, output, &err)) {
-        sc_cli_say(s->cli, "%s", err.text);
-        return SC_EXIT_FAILED;
-    }
     s->has_output = true;
-    return 0;
+    return sc_cli_open_out(s->cli, &s->output, output);
 }
 
-/* The file appears only where all results are in it. */
+/* The file appears only where all results are in it; what went wrong with it is still to be said.
+ */
 static int
 close_output(struct submit *s, int status)
 {
-    bool is_complete = s->has_output && s->watch.n_ended > 0 && status != SC_EXIT_INTERRUPTED;
-    sc_error err = {0};
-
-    if (!is_complete || sc_out_close(&s->output, &err) == 0)
+    if (!s->is_whole && !s->output.error)
         return status;
-    sc_cli_say(s->cli, "%s", err.text);
-    return SC_EXIT_FAILED;
+    return sc_cli_close_out(s->cli, &s->output, status);
 }
 
 static int
@@ -277,7 +271,8 @@ static const struct poptOption options[] = {
     SC_OPTION("priority", SC_OPT_PRIORITY, "0 to 9, 9 goes first (default 4)", "0..9"),
     SC_SWITCH("wait", SC_OPT_WAIT,
               "wait until the job has ended; exit 1 unless all tasks are done"),
-    SC_OPTION("output", SC_OPT_OUTPUT, "wait, then write the results to this file", "FILE"),
+    SC_OPTION("output", SC_OPT_OUTPUT, "wait, then write the results to this file (-: stdout)",
+              "FILE"),
     POPT_TABLEEND,
 };
 

@@ -183,6 +183,28 @@ def test_output_replaces_a_file_only_when_it_is_whole(c):
     assert [p.name for p in c.folder.glob("results*")] == ["results"]
 
 
+@pytest.mark.parametrize("command", ["submit", "results"])
+def test_output_without_all_results_does_not_appear(cluster, command):
+    c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "0", "SEEDCORE_SPILL_MAX": "1MiB"})
+    tasks, file = ["echo", "--array", "1-300", "--args", f'"{"x" * 10000}"'], c.folder / "results"
+    file.write_text("old")
+    if command == "submit":
+        result = c.run("submit", *tasks, "--output", file)
+    else:
+        result = c.run("results", submit(c, *tasks), "--wait", "--output", file)
+    assert result.status == 1 and "dropped" in result.stderr, repr(result)
+    assert file.read_text() == "old"
+    assert [p.name for p in c.folder.glob("results*")] == ["results"]
+
+
+def test_output_to_stdout(c):
+    result = c.ok("submit", "echo", "--array", "1-2", "--output", "-", "--json")
+    assert [row.get("index") for row in result.rows] == [None, 1, 2], repr(result)
+    assert [row["index"] for row in c.ok("results", result.rows[0]["job"], "--output", "-").rows] == [1, 2]
+    result = c.run("/bin/sh", "-c", "seedcore submit echo --array 1-20000 --output - | head -n 1")
+    assert result.status == 0 and len(result.stdout.splitlines()) == 1, repr(result)
+
+
 def test_results_follow(c):
     job = submit(c, "sleep", "--input", "-", input='{"ms":1}\n{"ms":500}\n')
     process = c.start("results", job, "--wait")

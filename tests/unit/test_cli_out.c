@@ -115,6 +115,80 @@ Test(cli_out, link_stays_and_device_is_written)
     rmdir(folder);
 }
 
+Test(cli_out, mode_of_the_old_file_stays)
+{
+    static const mode_t modes[] = {0600, 0640, 0444};
+    char folder[64], path[80];
+    struct stat s;
+    sc_out o;
+
+    make_folder(folder);
+    snprintf(path, sizeof(path), "%s/file", folder);
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+        cr_assert_eq(chmod(path, modes[i]), 0);
+        cr_assert_eq(sc_out_open(&o, path, NULL), 0);
+        cr_assert_eq(stat(o.temporary, &s), 0);
+        cr_expect_eq(s.st_mode & 07777, modes[i], "%o while it is written", (unsigned)s.st_mode);
+        cr_assert_eq(sc_out_close(&o, NULL), 0);
+        sc_out_fini(&o);
+        cr_assert_eq(stat(path, &s), 0);
+        cr_expect_eq(s.st_mode & 07777, modes[i], "%o instead of %o", (unsigned)s.st_mode,
+                     (unsigned)modes[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* What stdout is redirected to is written behind what is there, by whatever name. */
+Test(cli_out, stdout_by_name)
+{
+    static const char *const names[] = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
+    char folder[64], path[80];
+    int old = dup(STDOUT_FILENO);
+
+    make_folder(folder);
+    snprintf(path, sizeof(path), "%s/file", folder);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600), rc;
+        sc_out o;
+
+        dup2(fd, STDOUT_FILENO);
+        dprintf(STDOUT_FILENO, "before ");
+        rc = sc_out_open(&o, names[i], NULL);
+        sc_out_text(&o, "text ");
+        rc = rc ? rc : sc_out_close(&o, NULL);
+        sc_out_fini(&o);
+        dprintf(STDOUT_FILENO, "behind");
+        dup2(old, STDOUT_FILENO);
+        close(fd);
+        cr_expect_eq(rc, 0, "%s: %d", names[i], rc);
+        expect_content(path, "before text behind");
+    }
+    cr_expect_eq(count_files(folder), 1);
+    unlink(path);
+    rmdir(folder);
+}
+
+Test(cli_out, link_that_leads_nowhere_stays)
+{
+    char folder[64], path[80];
+    struct stat s;
+    sc_error err = {0};
+    sc_out o;
+
+    make_folder(folder);
+    snprintf(path, sizeof(path), "%s/link", folder);
+    cr_assert_eq(symlink("nothing", path), 0);
+    cr_expect_neq(sc_out_open(&o, path, &err), 0);
+    cr_expect_not_null(strstr(err.text, path), "%s", err.text);
+    sc_out_fini(&o);
+    cr_assert_eq(lstat(path, &s), 0);
+    cr_expect(S_ISLNK(s.st_mode));
+    unlink(path);
+    rmdir(folder);
+}
+
 Test(cli_out, errors)
 {
     static const struct {
@@ -124,6 +198,7 @@ Test(cli_out, errors)
         {"no folder", "/nonexistent/folder/file", -ENOENT},
         {"a folder", "/tmp", -EISDIR},
         {"full", "/dev/full", -ENOSPC},
+        {"no name", "", -EINVAL},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
