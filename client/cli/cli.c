@@ -163,6 +163,9 @@ apply(sc_cli *cli)
     if (sc_args_check_words(&cli->args, cli->verb, &err) || sc_settings_new(&cli->settings, &err) ||
         sc_args_apply(&cli->args, cli->settings, &err))
         return sc_cli_usage(cli, "%s", err.text);
+    if (sc_settings_source(cli->settings, SC_SET_ENDPOINT) == SC_FROM_FLAG)
+        snprintf(cli->option, sizeof(cli->option), " --endpoint %s",
+                 sc_settings_text(cli->settings, SC_SET_ENDPOINT));
     return 0;
 }
 

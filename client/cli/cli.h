@@ -34,6 +34,7 @@ typedef struct sc_cli {
     sc_term term_error; /* of stderr */
     sc_out out;         /* stdout */
     bool has_progress;  /* the last line of stderr is a progress bar */
+    char option[240];   /* " --endpoint E" for commands to copy; "" where E was not an option */
 
     bool has_loop, is_ended;
     int status;
@@ -84,6 +85,9 @@ void sc_cli_end(sc_cli *cli, int status);
 bool sc_cli_failed(sc_cli *cli, const sc_failure *why);
 /** For functions that fail at once (negative code). @return true where rc is one */
 bool sc_cli_refused(sc_cli *cli, int rc);
+/** Interrupted while waiting: says how to wait for `jobs` (separated by spaces) and ends with 130.
+ */
+void sc_cli_interrupted(sc_cli *cli, const char *jobs);
 /** sc_client_job for a JOB that was typed: errors name it, and a text that is no id names no job.
  */
 void sc_cli_ask_job(sc_cli *cli, const char *job, bool wait, sc_job_cb cb, void *arg);

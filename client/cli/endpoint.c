@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection to an endpoint, opened and closed at once. Called by `up` before it starts anything.
- */
+/* A connection to an endpoint, opened and closed at once, and names of hosts. Called by `up` before
+ * it starts anything, and where no coordinator answered. */
 #include "client/cli/endpoint.h"
 
 #include <errno.h>
@@ -52,26 +52,36 @@ ipc_answers(const char *path)
         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (path[0] != '@')));
 }
 
-static bool
-tcp_answers(const char *place)
+/* "HOST:PORT". @return the port, the host goes to `host`; NULL where it is none */
+static const char *
+split(const char *place, char host[HOST_BYTES])
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     const char *port = strrchr(place, ':');
-    struct addrinfo *found;
-    char host[HOST_BYTES];
     size_t len = port ? (size_t)(port - place) : 0;
-    bool answers;
 
-    if (len == 0 || len >= sizeof(host))
-        return false;
+    if (len == 0 || len >= HOST_BYTES)
+        return NULL;
     memcpy(host, place, len);
     host[len] = '\0';
     if (host[0] == '[' && host[len - 1] == ']') { // an IPv6 address
         host[len - 1] = '\0';
         memmove(host, host + 1, len - 1);
     }
-    if (getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port + 1, &hints,
-                    &found) != 0)
+    return port + 1;
+}
+
+static bool
+tcp_answers(const char *place)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found;
+    char host[HOST_BYTES];
+    const char *port = split(place, host);
+    bool answers;
+
+    if (!port)
+        return false;
+    if (getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, &hints, &found) != 0)
         return false;
     answers = can_connect(found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
@@ -96,6 +106,21 @@ sc_endpoint_answers(const char *endpoint)
     if (strncmp(endpoint, "ipc://", 6) == 0)
         return ipc_answers(endpoint + 6);
     return strncmp(endpoint, "tcp://", 6) == 0 && tcp_answers(endpoint + 6);
+}
+
+const char *
+sc_endpoint_unknown_host(const char *endpoint)
+{
+    struct addrinfo *found;
+    char host[HOST_BYTES];
+    int rc;
+
+    if (strncmp(endpoint, "tcp://", 6) != 0 || !split(endpoint + 6, host))
+        return NULL;
+    rc = getaddrinfo(host, NULL, NULL, &found);
+    if (rc == 0)
+        freeaddrinfo(found);
+    return rc ? gai_strerror(rc) : NULL;
 }
 
 bool

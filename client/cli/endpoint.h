@@ -12,6 +12,9 @@ char *sc_endpoint_local(const char *endpoint, char *out, size_t size);
 /** tcp://HOST:PORT or ipc://PATH. Takes at most 200 ms. @return false where nothing does, or nobody
  * can tell */
 bool sc_endpoint_answers(const char *endpoint);
+/** Why the host of tcp://HOST:PORT has no address; NULL where it has one. May take as long as the
+ * name service does. */
+const char *sc_endpoint_unknown_host(const char *endpoint);
 /** Can it be told to others before anybody listens there? A tcp port that the system chooses (0, *)
  * cannot. */
 bool sc_endpoint_is_fixed(const char *endpoint);

@@ -113,7 +113,8 @@ on_systems(void *arg, const sc_result_row *row, const sc_failure *why)
     }
     if (sc_energy_report_systems(&b->report, row->value, row->value_len,
                                  sc_args_text(&b->cli->args, SC_OPT_SYSTEMS), &err)) {
-        sc_cli_say(b->cli, "%s", err.text);
+        sc_cli_say(b->cli, "%s; load some with: seedcore energy load DIR%s", err.text,
+                   b->cli->option);
         sc_cli_end(b->cli, SC_EXIT_FAILED);
         return;
     }

@@ -122,8 +122,7 @@ sc_energy_report_systems(sc_energy_report *report, const char *json, size_t len,
     if (!report->systems)
         return sc_error_set(err, SC_ENOMEM, "out of memory");
     if (i == 0)
-        return sc_error_set(err, SC_ENOTFOUND,
-                            "no system is loaded; load some with: seedcore energy load DIR");
+        return sc_error_set(err, SC_ENOTFOUND, "no system is loaded");
     return check_ranges(report, ranges, err);
 }
 

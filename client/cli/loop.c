@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/endpoint.h"
+#include "proto/endpoint.h"
 
 static void
 on_signal(uv_signal_t *handle, int signum)
@@ -45,14 +47,26 @@ sc_cli_start(sc_cli *cli)
     return 0;
 }
 
+/* Says what helps: another name, or a coordinator, here or on the host of the endpoint. */
 static void
 no_coordinator(sc_cli *cli)
 {
+    const char *endpoint = sc_settings_text(cli->settings, SC_SET_ENDPOINT);
+    const char *unknown = sc_endpoint_unknown_host(endpoint);
     char limit[64];
 
     sc_settings_format(cli->settings, SC_SET_CONNECT_TIMEOUT, limit, sizeof(limit));
-    sc_cli_say(cli, "no coordinator answered at %s within %s; start one with: seedcore up",
-               sc_settings_text(cli->settings, SC_SET_ENDPOINT), limit);
+    if (unknown)
+        sc_cli_say(cli, "no coordinator answered at %s within %s: its host cannot be found: %s",
+                   endpoint, limit, unknown);
+    else if (sc_endpoint_is_local(endpoint))
+        sc_cli_say(cli, "no coordinator answered at %s within %s; start one with: seedcore up%s",
+                   endpoint, limit, cli->option);
+    else
+        sc_cli_say(cli,
+                   "no coordinator answered at %s within %s; start one on its host with: "
+                   "seedcore up --insecure --endpoint tcp://0.0.0.0%s",
+                   endpoint, limit, strrchr(endpoint, ':'));
     sc_cli_end(cli, SC_EXIT_NO_COORDINATOR);
 }
 
@@ -182,6 +196,14 @@ sc_cli_end(sc_cli *cli, int status)
     cli->status = status;
     if (cli->has_loop)
         uv_stop(&cli->loop);
+}
+
+void
+sc_cli_interrupted(sc_cli *cli, const char *jobs)
+{
+    sc_cli_say(cli, "interrupted; what was submitted goes on: seedcore wait %s%s", jobs,
+               cli->option);
+    sc_cli_end(cli, SC_EXIT_INTERRUPTED);
 }
 
 bool

@@ -51,6 +51,14 @@ on_job(void *arg, const sc_job_status *job, const sc_failure *why)
     sc_reader_start(&r->reader);
 }
 
+static void
+on_interrupt(void *arg)
+{
+    sc_cli *cli = arg;
+
+    sc_cli_interrupted(cli, cli->args.words[0]);
+}
+
 static int
 read_results(struct results *r)
 {
@@ -58,6 +66,9 @@ read_results(struct results *r)
 
     if (status)
         return status;
+    if (sc_args_has(&r->cli->args, SC_OPT_WAIT))
+        r->cli->on_interrupt = on_interrupt;
+    r->cli->arg = r->cli;
     sc_cli_ask_job(r->cli, r->cli->args.words[0], false, on_job, r);
     return sc_cli_run(r->cli);
 }

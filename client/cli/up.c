@@ -110,9 +110,9 @@ on_ready(void *arg)
     sc_children_ready(&u->children);
     uv_timer_stop(&u->limit);
     if (is_first)
-        sc_cli_say(u->cli, "up at %s with %s worker%s; Ctrl-C or `seedcore down` ends it",
+        sc_cli_say(u->cli, "up at %s with %s worker%s; Ctrl-C or `seedcore down%s` ends it",
                    sc_settings_text(u->cli->settings, SC_SET_ENDPOINT), u->processes,
-                   u->n_workers == 1 ? "" : "s");
+                   u->n_workers == 1 ? "" : "s", u->cli->option);
     sc_detach_report(&u->report, "");
 }
 

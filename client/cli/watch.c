@@ -88,13 +88,10 @@ on_interrupt(void *arg)
     sc_out_init(&jobs);
     for (size_t i = 0; i < w->n_jobs; i++)
         if (!w->jobs[i].status.has_ended)
-            sc_out_printf(&jobs, " %s", w->jobs[i].job);
+            sc_out_printf(&jobs, "%s%s", jobs.buffer.len ? " " : "", w->jobs[i].job);
     sc_out_add(&jobs, "", 1);
-    if (!jobs.error)
-        sc_cli_say(w->cli, "interrupted; what was submitted goes on: seedcore wait%s",
-                   (const char *)jobs.buffer.data);
+    sc_cli_interrupted(w->cli, jobs.error ? "JOB" : (const char *)jobs.buffer.data);
     sc_out_fini(&jobs);
-    sc_cli_end(w->cli, SC_EXIT_INTERRUPTED);
 }
 
 void

@@ -86,6 +86,20 @@ def test_no_coordinator(sandbox, command):
     assert sandbox.endpoint in result.stderr and "seedcore up" in result.stderr, repr(result)
 
 
+@pytest.mark.parametrize("endpoint, says", [
+    ("ipc:///nonexistent/s", "seedcore up --endpoint ipc:///nonexistent/s\n"),
+    ("tcp://127.0.0.1:1", "seedcore up --endpoint tcp://127.0.0.1:1\n"),
+    ("tcp://192.0.2.1:1", "on its host with: seedcore up --insecure --endpoint tcp://0.0.0.0:1\n"),
+    ("tcp://name.invalid:1", "its host cannot be found"),
+])
+def test_no_coordinator_at_an_endpoint_of_the_option(sandbox, endpoint, says):
+    """What is said to copy works as it stands, and is said only where it helps."""
+    result = sandbox.run("jobs", "--connect-timeout", "100ms", "--endpoint", endpoint)
+    assert result.status == 3 and says in result.stderr, repr(result)
+    result = sandbox.run("jobs", "--connect-timeout", "100ms", env={"SEEDCORE_ENDPOINT": endpoint})
+    assert result.status == 3 and says.replace(f"up --endpoint {endpoint}", "up") in result.stderr, repr(result)
+
+
 def test_endpoint_option_comes_before_the_variable(sandbox):
     result = sandbox.run("jobs", "--connect-timeout", "100ms", "--endpoint", "ipc:///nonexistent/by-option")
     assert result.status == 3 and "ipc:///nonexistent/by-option" in result.stderr, repr(result)

@@ -221,6 +221,21 @@ def test_interrupt_while_waiting_leaves_the_job(c):
     assert c.ok("wait", job, "--json").json["state"] == "succeeded"
 
 
+def test_interrupt_says_how_to_wait(cluster):
+    c = cluster(workers=1, env={"SEEDCORE_DRAIN_TIMEOUT": "50ms"})
+    job = submit(c, "sleep", "--args", '{"ms":60000}')
+    clients = c.ok("status", "--json").json["clients"]
+    for command in (["wait"], ["results", "--wait"]):
+        for option in ([], ["--endpoint", c.endpoint]):
+            process = c.start(*command, job, *option, env={"SEEDCORE_ENDPOINT": None} if option else None)
+            wait_for(lambda: c.ok("status", "--json").json["clients"] > clients, what="its session")
+            process.signal(signal.SIGINT)
+            result = process.result()
+            line = " ".join(["seedcore wait", job, *option])
+            assert result.status == 130 and f"{line}\n" in result.stderr, repr(result)
+            wait_for(lambda: c.ok("status", "--json").json["clients"] == clients, what="the end of its session")
+
+
 def test_interrupt_during_the_upload_drops_the_job(c):
     before = jobs(c)
     fifo = c.folder / "fifo"
