@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "client/cli/cli.h"
 #include "client/cli/reader.h"
+#include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
 enum { TIMEOUT_MAX_MS = 86400000 };
@@ -16,16 +17,20 @@ struct call {
     int64_t timeout_ms;
 };
 
-/* A task that is dead: code and message as they came. */
+/* A task that has no value: why. */
 static void
 say_error(sc_cli *cli, const sc_result_row *row)
 {
     static const char *const words[] = {[SC_RESULT_DONE] = "is done",
                                         [SC_RESULT_DEAD] = "failed",
                                         [SC_RESULT_CANCELLED] = "was cancelled"};
+    sc_out text;
 
-    sc_cli_say(cli, "%s %s: %.*s", cli->args.words[0], words[row->status], (int)row->value_len,
-               row->value);
+    sc_out_init(&text);
+    sc_text_error(&text, row->value, row->value_len);
+    sc_cli_say(cli, "%s %s: %.*s", cli->args.words[0], words[row->status], (int)text.buffer.len,
+               (const char *)text.buffer.data);
+    sc_out_fini(&text);
 }
 
 static void

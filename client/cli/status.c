@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `seedcore status`: one job, or the cluster as a whole. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "client/cli/cli.h"
 #include "client/cli/job.h"
 #include "client/cli/progress.h"
+#include "client/cli/reason.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
@@ -55,6 +57,13 @@ counts_line(sc_cli *cli, const char *name, const char *const *names, const uint6
     sc_out_text(&cli->out, "\n");
 }
 
+/* What `status` shows of one job. */
+struct status {
+    sc_cli *cli;
+    char job[SC_JOB_ID_TEXT];
+    sc_reason reason;
+};
+
 static void
 write_job(sc_cli *cli, const sc_job_status *job)
 {
@@ -83,17 +92,35 @@ write_job(sc_cli *cli, const sc_job_status *job)
 }
 
 static void
+on_reason(void *arg, const char *text)
+{
+    struct status *s = arg;
+
+    if (text)
+        text_line(s->cli, "first error", text);
+    sc_cli_end(s->cli, SC_EXIT_DONE);
+}
+
+static void
 on_job(void *arg, const sc_job_status *job, const sc_failure *why)
 {
-    sc_cli *cli = arg;
+    struct status *s = arg;
+    sc_cli *cli = s->cli;
 
     if (sc_cli_failed(cli, why))
         return;
-    if (sc_args_has(&cli->args, SC_OPT_JSON))
+    if (sc_args_has(&cli->args, SC_OPT_JSON)) {
         sc_job_json(job, &cli->out);
+        sc_cli_end(cli, SC_EXIT_DONE);
+        return;
+    }
+    write_job(cli, job);
+    snprintf(s->job, sizeof(s->job), "%s", job->id);
+    s->reason = (sc_reason){.cli = cli, .job = s->job, .on_found = on_reason, .arg = s};
+    if (job->dead > 0)
+        sc_reason_find(&s->reason);
     else
-        write_job(cli, job);
-    sc_cli_end(cli, SC_EXIT_DONE);
+        sc_cli_end(cli, SC_EXIT_DONE);
 }
 
 static void
@@ -181,12 +208,13 @@ on_cluster(void *arg, const sc_cluster_status *cluster, const sc_failure *why)
 static int
 run(sc_cli *cli)
 {
+    struct status s = {.cli = cli};
     int status = sc_cli_connect(cli);
 
     if (status)
         return status;
     if (cli->args.n_words > 0)
-        sc_cli_ask_job(cli, cli->args.words[0], false, on_job, cli);
+        sc_cli_ask_job(cli, cli->args.words[0], false, on_job, &s);
     else
         sc_cli_refused(cli, sc_client_cluster(cli->client, on_cluster, cli));
     return sc_cli_run(cli);

@@ -14,6 +14,7 @@
 #include "client/cli/input.h"
 #include "client/cli/job.h"
 #include "client/cli/reader.h"
+#include "client/cli/reason.h"
 #include "client/cli/verbs.h"
 #include "client/cli/watch.h"
 
@@ -32,6 +33,7 @@ struct submit {
     sc_input input;
     sc_feed feed;
     sc_watch watch;
+    sc_reason reason;
     sc_reader reader;
     sc_out output;
 };
@@ -114,6 +116,33 @@ on_row(void *arg, const sc_result_row *row)
     sc_result_line(row, &s->output);
 }
 
+/* All is said about the job. */
+static void
+read_results(struct submit *s)
+{
+    if (!s->has_output) {
+        on_read(s);
+        return;
+    }
+    s->reader = (sc_reader){.cli = s->cli,
+                            .job = s->job,
+                            .order = SC_BY_INDEX,
+                            .on_row = on_row,
+                            .on_end = on_read,
+                            .arg = s,
+                            .out = &s->output};
+    sc_reader_start(&s->reader);
+}
+
+static void
+on_reason(void *arg, const char *text)
+{
+    struct submit *s = arg;
+
+    sc_reason_say(&s->reason, text);
+    read_results(s);
+}
+
 static void
 on_end(void *arg)
 {
@@ -127,18 +156,11 @@ on_end(void *arg)
     if (!text.error)
         sc_cli_say(s->cli, "job %s: %s", job->state, (const char *)text.buffer.data);
     sc_out_fini(&text);
-    if (!s->has_output) {
-        on_read(s);
-        return;
-    }
-    s->reader = (sc_reader){.cli = s->cli,
-                            .job = s->job,
-                            .order = SC_BY_INDEX,
-                            .on_row = on_row,
-                            .on_end = on_read,
-                            .arg = s,
-                            .out = &s->output};
-    sc_reader_start(&s->reader);
+    s->reason = (sc_reason){.cli = s->cli, .job = s->job, .on_found = on_reason, .arg = s};
+    if (job->dead > 0)
+        sc_reason_find(&s->reason);
+    else
+        read_results(s);
 }
 
 static void

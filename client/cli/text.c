@@ -7,6 +7,8 @@
 #include <time.h>
 #include <wchar.h>
 
+#include <jansson.h>
+
 #include "base/utf8.h"
 
 enum { DISTANCE_BYTES = 64 };
@@ -56,6 +58,20 @@ sc_text_add(sc_out *o, const char *text, size_t len, bool is_utf8)
             sc_out_add(o, text + i, n);
         n += n == 0;
     }
+}
+
+void
+sc_text_error(sc_out *o, const char *json, size_t len)
+{
+    json_t *error = json_loadb(json, len, JSON_ALLOW_NUL, NULL);
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *message = json_string_value(json_object_get(error, "message"));
+
+    if (code && message)
+        sc_out_printf(o, "%s: %s", code, message);
+    else
+        sc_out_add(o, json, len);
+    json_decref(error);
 }
 
 void

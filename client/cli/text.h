@@ -16,6 +16,9 @@ int sc_text_width(const char *text, size_t len, bool is_utf8);
 /** Appends text that came from elsewhere: control characters as \x1b, \n or \u009b, bytes that are
  * no UTF-8 as \xff; in ASCII everything beyond it as \u00e4. */
 void sc_text_add(sc_out *o, const char *text, size_t len, bool is_utf8);
+/** Appends the error of a task as it came, in words: "code: message"; what is no {"code","message"}
+ * stays as it is. Nothing is made safe. */
+void sc_text_error(sc_out *o, const char *json, size_t len);
 /** Appends the beginning of `text` (already shown safely) that fits `columns`, with an ellipsis
  * where it was cut. */
 void sc_text_cut(sc_out *o, const char *text, int columns, bool is_utf8);

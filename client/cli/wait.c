@@ -5,13 +5,50 @@
 #include "base/clock.h"
 #include "client/cli/cli.h"
 #include "client/cli/job.h"
+#include "client/cli/reason.h"
 #include "client/cli/verbs.h"
 #include "client/cli/watch.h"
+
+struct wait {
+    sc_watch watch;
+    size_t next; // job whose reason is looked for next
+    sc_reason reason;
+    int status;
+};
+
+static void say_reasons(struct wait *wait);
+
+static void
+on_reason(void *arg, const char *text)
+{
+    struct wait *wait = arg;
+
+    sc_reason_say(&wait->reason, text);
+    say_reasons(wait);
+}
+
+/* Of each job with dead tasks, one after the other. */
+static void
+say_reasons(struct wait *wait)
+{
+    const sc_watch *w = &wait->watch;
+
+    while (wait->next < w->n_jobs && w->jobs[wait->next].status.dead == 0)
+        wait->next++;
+    if (wait->next == w->n_jobs) {
+        sc_cli_end(w->cli, wait->status);
+        return;
+    }
+    wait->reason = (sc_reason){
+        .cli = w->cli, .job = w->jobs[wait->next++].status.id, .on_found = on_reason, .arg = wait};
+    sc_reason_find(&wait->reason);
+}
 
 static void
 on_end(void *arg)
 {
-    sc_watch *w = arg;
+    struct wait *wait = arg;
+    const sc_watch *w = &wait->watch;
     sc_cli *cli = w->cli;
     bool is_json = sc_args_has(&cli->args, SC_OPT_JSON), all_succeeded = true;
     sc_table table;
@@ -28,21 +65,23 @@ on_end(void *arg)
     }
     sc_table_write(&table, &cli->out);
     sc_table_fini(&table);
-    sc_cli_end(cli, all_succeeded ? SC_EXIT_DONE : SC_EXIT_FAILED);
+    sc_out_flush(&cli->out);
+    wait->status = all_succeeded ? SC_EXIT_DONE : SC_EXIT_FAILED;
+    say_reasons(wait);
 }
 
 static int
 run(sc_cli *cli)
 {
-    sc_watch watch;
+    struct wait wait = {0};
     int status = sc_cli_connect(cli);
 
     if (status)
         return status;
-    sc_watch_start(&watch, cli, (const char *const *)cli->args.words, (size_t)cli->args.n_words,
-                   on_end, &watch);
+    sc_watch_start(&wait.watch, cli, (const char *const *)cli->args.words,
+                   (size_t)cli->args.n_words, on_end, &wait);
     status = sc_cli_run(cli);
-    sc_watch_fini(&watch);
+    sc_watch_fini(&wait.watch);
     return status;
 }
 

@@ -140,6 +140,20 @@ def test_call(c):
     assert result.status == 1 and result.stdout == "", repr(result)
 
 
+def test_failed_job_says_its_first_error(c):
+    lines = ['{"code":"%s","message":"it is %s","retryable":false}' % (word, word) for word in ("odd", "even")]
+    result = c.run("submit", "fail", "--input", "-", "--wait", input="\n".join(lines))
+    job = result.stdout.strip()
+    assert result.status == 1, repr(result)
+    want = f"seedcore: task 0: odd: it is odd; see: seedcore results {job}\n"
+    assert want in result.stderr, repr(result)
+    result = c.run("wait", submit(c, "echo", "--wait"), job[:30])
+    assert result.status == 1 and result.stderr == want, repr(result)
+    assert "task 0: odd: it is odd\n" in c.ok("status", job).stdout
+    result = c.run("call", "fail", "--args", lines[1])
+    assert result.stderr == "seedcore: fail failed: even: it is even\n", repr(result)
+
+
 def test_unknown_handler(c):
     for command in (["submit", "nothing"], ["call", "nothing"], ["submit", "nothing", "--array", "1-2"]):
         result = c.run(*command)

@@ -216,3 +216,28 @@ Test(cli_text, rate_and_bytes)
                          rows[i].bytes);
     }
 }
+
+Test(cli_text, errors_in_words)
+{
+    static const struct {
+        const char *name, *json, *want;
+    } rows[] = {
+        {"code and message", "{\"code\":\"odd\",\"message\":\"it is\"}", "odd: it is"},
+        {"fields in any order", "{\"message\":\"it is\",\"x\":1,\"code\":\"odd\"}", "odd: it is"},
+        {"no message", "{\"code\":\"odd\"}", "{\"code\":\"odd\"}"},
+        {"a message that is no text", "{\"code\":\"a\",\"message\":1}",
+         "{\"code\":\"a\",\"message\":1}"},
+        {"no object", "[1]", "[1]"},
+        {"no JSON", "{", "{"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        sc_out o;
+
+        sc_out_init(&o);
+        sc_text_error(&o, rows[i].json, strlen(rows[i].json));
+        sc_out_add(&o, "", 1);
+        cr_expect_str_eq((const char *)o.buffer.data, rows[i].want, "%s", rows[i].name);
+        sc_out_fini(&o);
+    }
+}
