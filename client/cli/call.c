@@ -33,11 +33,42 @@ say_error(sc_cli *cli, const sc_result_row *row)
     sc_out_fini(&text);
 }
 
+/* A call that was taken and has no result; everything else is a refusal. */
+static bool
+is_dead(const sc_failure *why)
+{
+    return why && (why->number == SC_EPOISON || why->number == SC_EUNKNOWN ||
+                   why->number == SC_ETIMEOUT || why->number == SC_ELOST);
+}
+
+/* The line that a task of a job has that ended so. */
+static void
+write_dead(sc_cli *cli, const sc_failure *why)
+{
+    sc_result_row row = {.status = SC_RESULT_DEAD, .attempt = 1, .worker = ""};
+    sc_out error;
+
+    sc_out_init(&error);
+    sc_out_begin(&error);
+    sc_out_field_text(&error, "code", why->code);
+    sc_out_field_text(&error, "message", why->text);
+    sc_out_text(&error, "}");
+    row.value = (const char *)error.buffer.data;
+    row.value_len = error.buffer.len;
+    sc_result_line(&row, &cli->out);
+    sc_out_fini(&error);
+    sc_cli_end(cli, SC_EXIT_FAILED);
+}
+
 static void
 on_result(void *arg, const sc_result_row *row, const sc_failure *why)
 {
     struct call *c = arg;
 
+    if (!c->cli->is_ended && is_dead(why) && sc_args_has(&c->cli->args, SC_OPT_JSON)) {
+        write_dead(c->cli, why);
+        return;
+    }
     if (sc_cli_failed(c->cli, why))
         return;
     if (sc_args_has(&c->cli->args, SC_OPT_JSON)) {

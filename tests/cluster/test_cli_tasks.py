@@ -140,6 +140,22 @@ def test_call(c):
     assert result.status == 1 and result.stdout == "", repr(result)
 
 
+@pytest.mark.parametrize("task, code", [
+    (["fail", "--args", '{"code":"odd","message":"it is odd"}'], "odd"),
+    (["crash"], "poison"),
+    (["sleep", "--args", '{"ms":60000}', "--timeout", "50ms"], "timeout"),
+], ids=["fail", "crash", "timeout"])
+def test_call_that_ends_badly_has_a_result_line(cluster, task, code):
+    c = cluster(workers=1, args=["--test-handlers"], crashes=True, env={"SEEDCORE_DRAIN_TIMEOUT": "50ms"})
+    result = c.run("call", *task, "--json")
+    assert result.status == 1 and result.stderr == "", repr(result)
+    row = result.json
+    assert set(row) == {"index", "status", "attempt", "worker", "error"}, row
+    assert (row["index"], row["status"], row["error"]["code"]) == (0, "dead", code) and row["error"]["message"], row
+    result = c.run("call", "nothing", "--json")
+    assert result.status == 1 and result.stdout == "", "a refusal is no result"
+
+
 def test_failed_job_says_its_first_error(c):
     lines = ['{"code":"%s","message":"it is %s","retryable":false}' % (word, word) for word in ("odd", "even")]
     result = c.run("submit", "fail", "--input", "-", "--wait", input="\n".join(lines))
@@ -200,12 +216,12 @@ def test_output_replaces_a_file_only_when_it_is_whole(c):
 @pytest.mark.parametrize("command", ["submit", "results"])
 def test_output_without_all_results_does_not_appear(cluster, command):
     c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "0", "SEEDCORE_SPILL_MAX": "1MiB"})
-    tasks, file = ["echo", "--array", "1-300", "--args", f'"{"x" * 10000}"'], c.folder / "results"
+    large, file = ["echo", "--array", "1-300", "--args", f'"{"x" * 10000}"'], c.folder / "results"
     file.write_text("old")
-    if command == "submit":
-        result = c.run("submit", *tasks, "--output", file)
-    else:
-        result = c.run("results", submit(c, *tasks), "--wait", "--output", file)
+    first = submit(c, "echo", "--wait")
+    result = c.run("submit", *large, "--output", file)
+    if command == "results":
+        result = c.run("results", first, "--output", file)
     assert result.status == 1 and "dropped" in result.stderr, repr(result)
     assert file.read_text() == "old"
     assert [p.name for p in c.folder.glob("results*")] == ["results"]
