@@ -38,6 +38,9 @@ struct submit {
     sc_out output;
 };
 
+/* What comes behind the last index must be a number, too. */
+static const uint64_t index_max = UINT64_MAX - 1;
+
 /* "A-B" or "A". @return 0 or SC_EBADARG */
 static int
 parse_range(const char *text, uint64_t *first, uint64_t *n)
@@ -51,7 +54,7 @@ parse_range(const char *text, uint64_t *first, uint64_t *n)
     *first = last = strtoull(text, &end, 10);
     if (*end == '-' && end[1] >= '0' && end[1] <= '9')
         last = strtoull(end + 1, &end, 10);
-    if (*end || errno || last < *first || last - *first >= SC_JOB_MAX_TASKS)
+    if (*end || errno || last < *first || last > index_max || last - *first >= SC_JOB_MAX_TASKS)
         return SC_EBADARG;
     *n = last - *first + 1;
     return 0;
@@ -71,9 +74,10 @@ read_args(struct submit *s)
         return sc_cli_usage(s->cli, "--input does not go with --%s", text ? "args" : "array");
     s->is_array = array != NULL;
     if (array && parse_range(array, &s->first, &s->n))
-        return sc_cli_usage(
-            s->cli, "--array: \"%s\" is not A-B with A <= B and at most %" PRIu64 " indexes", array,
-            SC_JOB_MAX_TASKS);
+        return sc_cli_usage(s->cli,
+                            "--array: \"%.80s\" is not A-B with 0 <= A <= B <= %" PRIu64
+                            " and at most %" PRIu64 " indexes",
+                            array, index_max, SC_JOB_MAX_TASKS);
     return 0;
 }
 

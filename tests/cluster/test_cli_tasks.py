@@ -73,9 +73,11 @@ def test_input_that_cannot_be_read(c):
     (["--args", "[1.0]"], {0: [1.0]}),
     (["--args", '"$index"'], {0: "$index"}),
     (["--array", "3"], {3: None}),
+    (["--array", "18446744073709551614"], {18446744073709551614: None}),
     (["--array", "5-7", "--args", '{"i":"$index","x":"$index!"}'],
      {i: {"i": i, "x": "$index!"} for i in (5, 6, 7)}),
-], ids=["nothing", "args", "args without array", "one index", "array"])
+], ids=["nothing", "args", "args without array", "one index", "largest index",
+        "array"])
 def test_tasks_without_lines(c, options, values):
     rows = results(c, submit(c, "echo", *options))
     assert {row["index"]: row["value"] for row in rows} == values
