@@ -171,9 +171,13 @@ forget_before(sc_chunks *c, uint32_t n)
 int
 sc_chunks_acknowledge(sc_chunks *c, uint32_t number)
 {
-    if (number >= c->n_sent)
-        return number < c->n_acked ? 0 : SC_EMALFORMED;
+    if (number < c->n_acked)
+        return 0;
+    if (number >= c->n_sealed)
+        return SC_EMALFORMED;
     forget_before(c, number + 1);
+    if (c->n_sent < c->n_acked)
+        c->n_sent = c->n_acked; // said in the session before, not yet again in this one
     return 0;
 }
 

@@ -54,7 +54,8 @@ bool sc_chunks_next(const sc_chunks *c, sc_message *out);
 /** That one has been said. */
 void sc_chunks_sent(sc_chunks *c);
 
-/** ACK of CHUNK: it and all before it are safe. @return 0, or SC_EMALFORMED (it was never said) */
+/** ACK of CHUNK: it and all before it are safe, and need not be said again.
+ *  @return 0, or SC_EMALFORMED (there is no such chunk) */
 SC_MUST_USE int sc_chunks_acknowledge(sc_chunks *c, uint32_t number);
 /** ACK of OPEN: go on from chunk `next`, which the coordinator lacks.
  *  @return 0, SC_ELOST (it lacks what it had acknowledged), SC_EMALFORMED (there is no such chunk)

@@ -533,6 +533,10 @@ static const row uploads[] = {
     {"ACKs of the session before",
      "t:0 welcome:7 upload add:1:10 commit opened:1:0 who committed:1 ack:1:0",
      "HELLO up OPEN1 CHUNK1.0(1) COMMIT1(1,1) HELLO end1=ok"},
+    {"a late ACK of what is not said again yet",
+     "t:0 welcome:7 upload opened:1:0 add:2:256000 commit who welcome:7 full opened:1:0 ack:1:1 "
+     "free t:5",
+     "HELLO up OPEN1 CHUNK1.0(1) CHUNK1.1(1) COMMIT1(2,2) HELLO OPEN1 COMMIT1(2,2)"},
     {"it has forgotten what it acknowledged",
      "t:0 welcome:7 upload opened:1:0 add:9:256000 ack:1:0 who welcome:7 opened:1:0",
      "HELLO up OPEN1 CHUNK1.0(1) CHUNK1.1(1) again CHUNK1.2(1) room1 HELLO OPEN1 end1=lost"},
