@@ -47,6 +47,9 @@ enum {
 
     /* A client. Requests open at once: as many as the coordinator takes calls. */
     SC_CLIENT_MAX_REQUESTS = 65536,
+    /* Calls of them that are on their way; the others wait in the client. Their answers may all
+     * come at once and must fit a quarter of the coordinator's send queue. */
+    SC_CLIENT_MAX_CALLS = 1024,
     /* An upload holds this many chunks until they are acknowledged: 64,000 tasks a round trip of
      * 1 ms is far beyond what a coordinator takes. */
     SC_UPLOAD_MAX_CHUNKS = 64,

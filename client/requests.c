@@ -17,14 +17,30 @@
 
 enum { RETRY_MS = 5 }; // after a send found its queue full
 
+static bool
+is_call(const sc_client_request *r)
+{
+    return r->message.type == SC_MSG_CALL;
+}
+
+// Puts a request at the end of a list, NULL: in none, out of the one that it is in.
+static void
+move(sc_client_request *r, sc_client_request **list)
+{
+    if (r->list)
+        DL_DELETE(*r->list, r);
+    r->list = list;
+    if (list)
+        DL_APPEND(*list, r);
+}
+
 static void
 let_go(sc_client_session *s, sc_client_request *r)
 {
     HASH_DEL(s->requests, r);
     sc_heap_remove(&s->deadlines, &r->deadline);
-    if (r->is_waiting)
-        DL_DELETE(s->waiting, r);
-    r->is_waiting = false;
+    move(r, NULL);
+    s->n_calls -= is_call(r) && r->is_said;
 }
 
 static void
@@ -129,41 +145,53 @@ say(sc_client_session *s, sc_client_request *r, int64_t now_ms)
     if (rc)
         return rc;
     r->is_said = true;
+    s->n_calls += is_call(r);
     if (r->epoch == 0 || r->chunks) // an upload begins anew, a question knows whom it asked first
         r->epoch = s->epoch;
     return 0;
 }
 
-static void
-wait_to_say(sc_client_session *s, sc_client_request *r)
+static bool
+may_call(const sc_client_session *s)
 {
-    if (!r->is_waiting)
-        DL_APPEND(s->waiting, r);
-    r->is_waiting = true;
+    return s->n_calls < SC_CLIENT_MAX_CALLS;
 }
 
 void
 sc_client_requests_repeat(sc_client_session *s)
 {
+    s->n_calls = 0;
     for (sc_client_request *r = s->requests; r; r = r->hh.next) {
         r->is_said = r->is_open = r->is_committed = false;
-        wait_to_say(s, r);
+        move(r, &s->waiting);
     }
+}
+
+// The first that may speak, or NULL. Calls that may not stand aside, so that nothing else waits for
+// their turn; what is held has smaller ids than the calls that still wait.
+static sc_client_request *
+next_to_say(sc_client_session *s)
+{
+    while (s->waiting && is_call(s->waiting) && !may_call(s))
+        move(s->waiting, &s->held);
+    if (s->held && may_call(s) && (!s->waiting || s->held->id < s->waiting->id))
+        return s->held;
+    return s->waiting;
 }
 
 void
 sc_client_requests_flush(sc_client_session *s, int64_t now_ms)
 {
-    while (s->state == SC_UP && s->waiting) {
-        sc_client_request *r = s->waiting;
+    sc_client_request *r;
+
+    while (s->state == SC_UP && (r = next_to_say(s))) {
         int rc = say(s, r, now_ms);
 
         if (rc == -EAGAIN) {
             s->retry_ms = now_ms + RETRY_MS;
             return;
         }
-        DL_DELETE(s->waiting, r);
-        r->is_waiting = false;
+        move(r, NULL);
         if (rc)
             fail(s, r, rc, NULL);
     }
@@ -209,7 +237,8 @@ sc_client_session_start(sc_client_session *s, sc_client_request *r, int64_t now_
     if (rc)
         return rc;
     r->epoch = 0;
-    r->is_waiting = r->is_said = r->is_open = r->is_committed = r->has_commit = false;
+    r->list = NULL;
+    r->is_said = r->is_open = r->is_committed = r->has_commit = false;
     sc_client_session_push(s, r, now_ms);
     return 0;
 }
@@ -217,14 +246,15 @@ sc_client_session_start(sc_client_session *s, sc_client_request *r, int64_t now_
 void
 sc_client_session_push(sc_client_session *s, sc_client_request *r, int64_t now_ms)
 {
-    if (s->state != SC_UP || r->is_waiting)
+    if (s->state != SC_UP || r->list)
         return;
     // Behind others it waits its turn; and a failure is told from the loop, not from here.
-    if (!s->waiting && say(s, r, now_ms) == 0)
+    bool is_next = !s->waiting && !(is_call(r) && (s->held || !may_call(s)));
+    if (is_next && say(s, r, now_ms) == 0)
         return;
     if (!s->waiting)
         s->retry_ms = now_ms + RETRY_MS;
-    wait_to_say(s, r);
+    move(r, &s->waiting);
 }
 
 void

@@ -155,7 +155,8 @@ int sc_client_read(sc_client *client, const char *job, uint64_t from, sc_result_
 
 typedef void (*sc_call_cb)(void *arg, const sc_result_row *row, const sc_failure *why);
 
-/** One task whose result is waited for; not kept anywhere. @param timeout_ms  0..86400000; 0 = none
+/** One task whose result is waited for; not kept anywhere. 1,024 of a client are on their way at
+ * once, the others wait here. @param timeout_ms  0..86400000; 0 = none
  *  @return 0, -EINVAL (name of the handler, no args, range), -EMSGSIZE (over 16 MiB), -ENOMEM
  */
 int sc_client_call(sc_client *client, const char *handler, const void *args, size_t len,

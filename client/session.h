@@ -40,10 +40,10 @@ struct sc_client_request {
     /* the session's from here on */
     uint64_t id;
     UT_hash_handle hh;                     /* of all open requests, in the order of their ids */
-    struct sc_client_request *prev, *next; /* of those that have something to say */
+    struct sc_client_request **list;       /* that it waits in to say something; NULL: in none */
+    struct sc_client_request *prev, *next; /* in it */
     sc_heap_node deadline;                 /* of a call with a timeout */
     uint64_t epoch;                        /* of the coordinator that first heard of it; 0: none */
-    bool is_waiting;                       /* in the list */
     bool is_said, is_open,
         is_committed; /* upload, this session: OPEN said, acknowledged; COMMIT said */
     bool has_commit;  /* upload: no more tasks will come */

@@ -25,6 +25,8 @@ struct sc_client_session {
     int64_t retry_ms;            // when those that wait are tried again, in SC_UP
     sc_client_request *requests; // open ones, by id
     sc_client_request *waiting;  // those that have something to say, in order
+    sc_client_request *held;     // calls that stood before them, until fewer are on their way
+    unsigned n_calls;            // said in this session and open, at most SC_CLIENT_MAX_CALLS
     sc_heap deadlines;           // of calls
 };
 
