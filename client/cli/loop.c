@@ -35,6 +35,7 @@ sc_cli_start(sc_cli *cli)
         return SC_EXIT_FAILED;
     }
     cli->has_loop = true;
+    cli->out.is_held = true; // a reader that is slow must not stop the loop
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uv_signal_init(&cli->loop, &cli->signals[i]);
         cli->signals[i].data = cli;

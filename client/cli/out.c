@@ -3,6 +3,7 @@
 #include "client/cli/out.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,9 +144,38 @@ sc_out_flush(sc_out *o)
 {
     if (o->fd < 0)
         return;
-    if (!o->error)
-        o->error = write_all(o->fd, o->buffer.data, o->buffer.len);
+    if (!o->error && o->written < o->buffer.len)
+        o->error = write_all(o->fd, o->buffer.data + o->written, o->buffer.len - o->written);
     sc_buffer_clear(&o->buffer);
+    o->written = 0;
+}
+
+/* A file never waits. The others are shared with processes that do not expect O_NONBLOCK; but what
+ * is writable takes PIPE_BUF bytes without waiting (pipe(7)). */
+bool
+sc_out_drain(sc_out *o)
+{
+    struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+    struct stat s;
+
+    if (o->fd < 0 || o->error || (fstat(o->fd, &s) == 0 && S_ISREG(s.st_mode))) {
+        sc_out_flush(o);
+        return true;
+    }
+    while (o->written < o->buffer.len && !o->error) {
+        size_t left = o->buffer.len - o->written;
+        ssize_t n;
+
+        if (poll(&p, 1, 0) == 0)
+            return false;
+        n = write(o->fd, o->buffer.data + o->written, left < PIPE_BUF ? left : PIPE_BUF);
+        if (n >= 0)
+            o->written += (size_t)n;
+        else if (errno != EINTR && errno != EAGAIN)
+            o->error = -errno;
+    }
+    sc_out_flush(o);
+    return true;
 }
 
 int
@@ -189,7 +219,7 @@ added(sc_out *o, int rc)
 {
     if (rc && !o->error)
         o->error = rc;
-    if (o->buffer.len >= FLUSH_BYTES)
+    if (o->buffer.len >= FLUSH_BYTES && !o->is_held)
         sc_out_flush(o);
 }
 

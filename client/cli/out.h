@@ -14,9 +14,12 @@
 
 typedef struct sc_out {
     sc_buffer buffer;
-    int fd;          /* -1: memory, nothing is ever flushed */
-    int error;       /* the first one; 0 or negative */
-    char *path;      /* of the file to be replaced; NULL: `fd` is not ours */
+    size_t written; /* of it, by sc_out_drain */
+    bool
+        is_held; /* set by the owner: written by flush, drain and close alone, however much it is */
+    int fd;      /* -1: memory, nothing is ever flushed */
+    int error;   /* the first one; 0 or negative */
+    char *path;  /* of the file to be replaced; NULL: `fd` is not ours */
     char *temporary; /* beside it; NULL: `path` is written directly (a device, a pipe) */
     bool has_field;  /* inside an object: a comma comes first */
 } sc_out;
@@ -42,6 +45,9 @@ void sc_out_printf(sc_out *o, const char *format, ...) SC_PRINTF(2, 3);
 void sc_out_repeat(sc_out *o, const char *text, int n);
 /** Hand over what is buffered, now. */
 void sc_out_flush(sc_out *o);
+/** Hands over what a reader takes now, without waiting for it.
+ *  @return false where some is left: again when `fd` is writable */
+bool sc_out_drain(sc_out *o);
 
 /** JSON text of another process on one line: line breaks between tokens become spaces, control
  * characters that JSON allows in strings (U+007F..U+009F) are escaped. The value stays the same. */

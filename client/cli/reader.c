@@ -2,6 +2,7 @@
 /* Pages of results, see reader.h. Called by results, submit, call and energy. */
 #include "client/cli/reader.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -10,6 +11,50 @@
 enum { PAGE_BYTES = 1 << 20, DIGITS = 20 };
 
 static void read_page(sc_reader *r);
+static void go_on(sc_reader *r);
+
+static void
+on_writable(uv_poll_t *poll, int status, int events)
+{
+    sc_reader *r = poll->data;
+
+    (void)status; // the write tells
+    (void)events;
+    uv_poll_stop(poll);
+    if (!r->cli->is_ended)
+        go_on(r);
+}
+
+/* Until whoever reads `out` has taken some; the loop goes on meanwhile. */
+static void
+wait_for_reader(sc_reader *r)
+{
+    int flags = fcntl(r->out->fd, F_GETFL), rc = 0;
+
+    if (!r->has_poll) {
+        rc = uv_poll_init(&r->cli->loop, &r->writable, r->out->fd);
+        fcntl(r->out->fd, F_SETFL, flags); // libuv makes it non-blocking; others have it open, too
+    }
+    if (sc_cli_refused(r->cli, rc))
+        return;
+    r->has_poll = true;
+    r->writable.data = r;
+    uv_poll_start(&r->writable, UV_WRITABLE, on_writable);
+}
+
+/* A page is in `out`. */
+static void
+go_on(sc_reader *r)
+{
+    if (r->out && !sc_out_drain(r->out))
+        wait_for_reader(r);
+    else if (r->out && r->out->error)
+        sc_cli_end(r->cli, SC_EXIT_DONE); // whoever closes it says what is wrong
+    else if (r->is_last)
+        r->on_end(r->arg);
+    else
+        read_page(r);
+}
 
 static void
 on_page(void *arg, const sc_result_page *page, const sc_failure *why)
@@ -22,14 +67,8 @@ on_page(void *arg, const sc_result_page *page, const sc_failure *why)
         r->on_row(r->arg, &page->rows[i]);
     r->next = page->next;
     r->n_dropped = page->n_dropped;
-    if (r->out && r->wait)
-        sc_out_flush(r->out); // whoever follows sees a result when it is there
-    if (r->out && r->out->error)
-        sc_cli_end(r->cli, SC_EXIT_DONE); // whoever closes it says what is wrong
-    else if (page->is_end || (page->n_rows == 0 && !r->wait))
-        r->on_end(r->arg);
-    else
-        read_page(r);
+    r->is_last = page->is_end || (page->n_rows == 0 && !r->wait);
+    go_on(r);
 }
 
 static void
@@ -46,6 +85,9 @@ sc_reader_start(sc_reader *reader)
 {
     reader->next = 0;
     reader->n_dropped = 0;
+    reader->has_poll = false;
+    if (reader->out)
+        reader->out->is_held = true;
     reader->cli->is_patient |= reader->wait;
     read_page(reader);
 }

@@ -13,10 +13,15 @@ typedef struct sc_reader {
     void (*on_row)(void *arg, const sc_result_row *row);
     void (*on_end)(void *arg); /* after the last row, unless the command has ended */
     void *arg;
-    sc_out *out;   /* where on_row writes: flushed while following, and the end once it fails; NULL:
-                      nowhere */
-    uint64_t next; /* the reader's */
+    sc_out *out; /* where on_row writes; the next page is read when this one is written, and the end
+                    comes once that fails; NULL: nowhere */
+
+    /* the reader's */
+    uint64_t next;
     uint64_t n_dropped; /* results that the store had no room to keep */
+    bool is_last;       /* of the page that is being written */
+    uv_poll_t writable; /* `out` is waited for */
+    bool has_poll;
 } sc_reader;
 
 /** Reads from the beginning. Every failure ends the command. */

@@ -198,6 +198,23 @@ def test_reader_that_ends_early(c):
     assert result.status == 0 and result.stderr == "" and len(result.rows) == 1, repr(result)
 
 
+@pytest.mark.parametrize("command", ["results", "submit"])
+def test_slow_reader_does_not_cost_the_session(cluster, command):
+    c = cluster(workers=1, env={"SEEDCORE_HEARTBEAT": "20ms", "SEEDCORE_PEER_LEASE": "200ms"})
+    tasks, fifo = ["echo", "--array", "1-20000"], c.folder / "go"
+    os.mkfifo(fifo)
+    what = f"results {submit(c, *tasks, '--wait')}" if command == "results" else f"submit {' '.join(tasks)} --output -"
+    process = c.start("/bin/sh", "-c", f"seedcore {what} | (read line <{fifo}; cat)")
+    wait_for(lambda: c.ok("status", "--json").json["clients"] > 1, what="its session")
+    c.ok("call", "sleep", "--args", '{"ms":600}')  # three leases
+    fifo.write_text("go\n")
+    result = process.result()
+    assert result.status == 0 and "lost" not in result.stderr, result.stderr
+    rows = result.stdout.splitlines()[0 if command == "results" else 1:]
+    assert [json.loads(row)["index"] for row in rows] == list(range(1, 20001))
+    assert c.ok("status", "--json").json["peers_lost"] == 0
+
+
 def test_full_disk(c):
     job = submit(c, "echo", "--wait")
     for command in (f"seedcore results {job} >/dev/full", f"seedcore results {job} --output /dev/full"):
