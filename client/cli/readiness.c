@@ -81,9 +81,13 @@ on_cluster(void *arg, const sc_cluster_status *cluster, const sc_failure *why)
 
     if (cli->is_ended)
         return;
-    if (why)
-        sc_cli_say(cli, "something that is no coordinator listens at %s; choose another --endpoint",
+    if (why && why->number == SC_ENOCOORD)
+        sc_cli_say(cli,
+                   "something listens at %s but does not answer: a coordinator that hangs, or "
+                   "another program; choose another --endpoint",
                    endpoint);
+    else if (why)
+        sc_cli_say(cli, "a coordinator listens at %s: %s", endpoint, why->text);
     else
         sc_cli_say(cli, "a cluster is already up at %s: coordinator with pid %llu on %s", endpoint,
                    (unsigned long long)cluster->pid, cluster->host);

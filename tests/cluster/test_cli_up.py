@@ -7,7 +7,9 @@ import stat
 
 import pytest
 
-from cluster import Cluster, parent_of, wait_for
+import peer
+from cluster import Cluster, free_tcp_endpoint, parent_of, wait_for
+from peer import Peer
 
 
 def test_ready_line(cluster):
@@ -60,6 +62,27 @@ def test_endpoint_of_something_else(sandbox, detach):
         endpoint = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         result = sandbox.run("up", "--endpoint", endpoint, *detach)
     assert result.status == 1 and endpoint in result.stderr, repr(result)
+
+
+def test_endpoint_of_another_version(sandbox):
+    endpoint = free_tcp_endpoint()
+    with Peer(endpoint, listen=True) as p:
+        up = sandbox.start("up", "--endpoint", endpoint)
+        p.hear(peer.HELLO)
+        p.say(peer.REFUSED, {2: peer.EVERSION, 3: "protocol 7 to 9", 4: 7, 5: 9, 6: "42.0"})
+        result = up.result()
+    version = sandbox.ok("version", "--json").json["version"]
+    assert result.status == 1 and "42.0" in result.stderr and version in result.stderr, repr(result)
+
+
+def test_endpoint_of_a_coordinator_that_hangs(cluster):
+    c = cluster(workers=1)
+    os.kill(c.coordinator_pid(), signal.SIGSTOP)
+    try:
+        result = c.run("up")
+    finally:
+        os.kill(c.coordinator_pid(), signal.SIGCONT)
+    assert result.status == 1 and "does not answer" in result.stderr and "no coordinator" not in result.stderr, repr(result)
 
 
 def test_folder_that_cannot_be_used(sandbox):
