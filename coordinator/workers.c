@@ -50,6 +50,14 @@ note_started(sc_core *core, worker *w, const sc_died *m)
     w->is_reported = true;
 }
 
+// The loop stood still: in the task that it was executing, or where nothing says which, in a
+// callback of one of those that wait.
+static bool
+stalled(const sc_task_ref *task, uint32_t n_on_loop)
+{
+    return task->is_on_loop || (n_on_loop == 0 && !task->is_executing);
+}
+
 void
 sc_workers_died(sc_core *core, const sc_died *m)
 {
@@ -58,14 +66,16 @@ sc_workers_died(sc_core *core, const sc_died *m)
     sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
                 m->worker.data, how[m->death], m->detail, m->started.n);
     const sc_task_ref *started = m->started.items;
-    uint32_t n_executing = 0;
-    for (uint32_t i = 0; i < m->started.n; i++)
+    uint32_t n_executing = 0, n_on_loop = 0;
+    for (uint32_t i = 0; i < m->started.n; i++) {
         n_executing += started[i].is_executing;
+        n_on_loop += started[i].is_on_loop;
+    }
     if (p && p->worker)
         note_started(core, p->worker, m);
     for (uint32_t i = 0; i < m->started.n; i++) {
         bool is_blamed = m->death == SC_DEATH_FAULT ? started[i].is_executing || n_executing == 0
-                         : m->death == SC_DEATH_STALLED ? started[i].is_on_loop
+                         : m->death == SC_DEATH_STALLED ? stalled(&started[i], n_on_loop)
                          : m->death == SC_DEATH_KILLED  ? m->started.n == 1
                                                         : false;
         if (is_blamed)

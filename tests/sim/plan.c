@@ -255,16 +255,18 @@ void
 sc_plan_blame(world *w, const sc_died *died, int by)
 {
     const sc_task_ref *refs = died->started.items;
-    uint32_t n_executing = 0;
-    for (uint32_t i = 0; i < died->started.n; i++)
+    uint32_t n_executing = 0, n_on_loop = 0;
+    for (uint32_t i = 0; i < died->started.n; i++) {
         n_executing += refs[i].is_executing;
+        n_on_loop += refs[i].is_on_loop;
+    }
     for (uint32_t i = 0; i < died->started.n; i++) {
         plan *j = sc_plan_find(w, &refs[i].job);
         bool is_blamed = false;
         if (died->death == SC_DEATH_FAULT)
             is_blamed = refs[i].is_executing || n_executing == 0;
         else if (died->death == SC_DEATH_STALLED)
-            is_blamed = refs[i].is_on_loop;
+            is_blamed = refs[i].is_on_loop || (n_on_loop == 0 && !refs[i].is_executing);
         else if (died->death == SC_DEATH_KILLED)
             is_blamed = died->started.n == 1;
         if (j && is_blamed && !sc_history_has_ended(w->history, &j->id, refs[i].index))

@@ -63,7 +63,7 @@ Test(poison, who_is_blamed)
         {"fault: who executed", "xtss", SC_DEATH_FAULT, "bb--"},
         {"fault, nobody executed: all started", "ss--", SC_DEATH_FAULT, "bb--"},
         {"stalled: the loop's task", "xts-", SC_DEATH_STALLED, "b---"},
-        {"stalled in nobody's code", "tts-", SC_DEATH_STALLED, "----"},
+        {"stalled in a callback: who waited", "tts-", SC_DEATH_STALLED, "--b-"},
         {"killed: the only one started", "-s--", SC_DEATH_KILLED, "-b--"},
         {"killed: nobody of several", "xt--", SC_DEATH_KILLED, "----"},
         {"stopped", "xtss", SC_DEATH_STOPPED, "----"},
