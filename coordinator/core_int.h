@@ -86,6 +86,7 @@ struct handler {
     sc_slot_kind kind;
     bool is_once;
     uint32_t n_workers;           // ready ones that offer it
+    uint32_t n_runs;              // open ones
     uint64_t cost_ns;             // 90th percentile of a task; 0 = not measured
     sc_heap lanes[SC_PRIORITIES]; // jobs with something to hand out (job.lane_node), first
                                   // submitted first
@@ -436,6 +437,7 @@ void sc_jobs_commit(sc_core *core, peer *p, const sc_message *message);
 void sc_jobs_drop(sc_core *core, peer *p, const sc_message *message);
 void sc_jobs_staged_timer(sc_core *core, job *j);
 void sc_jobs_client_left(sc_core *core, uint64_t instance);
+void sc_jobs_client_lost(sc_core *core, uint64_t instance);
 job *sc_jobs_find(sc_core *core, const sc_uuid *id);
 void sc_jobs_move(sc_core *core, job *j, sc_job_state to);
 void sc_jobs_maybe_end(sc_core *core, job *j);

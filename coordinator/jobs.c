@@ -206,6 +206,16 @@ sc_jobs_staged_timer(sc_core *core, job *j)
     remove_job(core, j);
 }
 
+// Its uploads have from now on as long as any silent client's.
+void
+sc_jobs_client_lost(sc_core *core, uint64_t instance)
+{
+    for (job *j = core->staged; j; j = j->order_next)
+        if (j->client == instance)
+            sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
+                              core->now_ms + core->options.staged_timeout_ms);
+}
+
 void
 sc_jobs_client_left(sc_core *core, uint64_t instance)
 {

@@ -94,6 +94,7 @@ sc_peers_gone(sc_core *core, peer *p, const char *why)
 {
     sc_log_write(level_of(p->role), "%s %s gone: %s", role_name(p->role), p->name, why);
     core->totals.peers_lost++;
+    sc_jobs_client_lost(core, p->instance);
     end_session(core, p, true);
 }
 

@@ -95,27 +95,46 @@ first_for(sc_core *core, const worker *w)
     return e;
 }
 
-// Is a worker on its way to being empty for this one?
-static bool
-is_awaited(const sc_core *core, const exception *e)
+// A worker that is on its way to being empty for this one, or empty already.
+static worker *
+awaited_for(const sc_core *core, const exception *e)
 {
-    for (const worker *w = core->reserved; w; w = w->reserved_next)
-        if (!runs_alone(w) && may_take(w, e))
-            return true;
-    return false;
+    worker *w = core->reserved;
+    while (w && (runs_alone(w) || !may_take(w, e)))
+        w = w->reserved_next;
+    return w;
 }
 
-// Keeps workers for suspects that have none, at most half of all, one at a time for each kind.
+// A worker that has nothing and is not kept yet.
+static worker *
+idle_for(const sc_core *core, const exception *e)
+{
+    for (uint32_t i = 0; i < core->n_offers; i++) {
+        worker *w = core->offers[i]->workers;
+        for (int tries = 0; w && tries < MAX_TRIES; tries++, w = w->offer_next)
+            if (w->n_out_all == 0 && !w->is_reserved && may_take(w, e))
+                return w;
+    }
+    return NULL;
+}
+
+// Keeps workers for suspects that have none, at most half of all, one at a time for each kind; one
+// that is idle rather than one that has to become so.
 static void
 reserve(sc_core *core)
 {
     uint32_t most = core->n_ready > 3 ? core->n_ready / 2 : 1;
-    for (exception *e = core->suspects; e && core->n_reserved < most; e = e->suspect_next) {
+    exception *e = core->suspects;
+    for (int tries = 0; e && tries < MAX_TRIES; tries++, e = e->suspect_next) {
         demand d = {e->chunk->job->handler, SC_CLASS_CALL, 0};
         uint32_t room = 0;
-        worker *w = is_awaited(core, e) ? NULL : sc_room_find(core, &d, &room);
+        worker *w = awaited_for(core, e), *idle = idle_for(core, e);
+        if (w && (w->n_out_all == 0 || !idle))
+            continue;
         if (w)
-            sc_room_reserve(core, w);
+            sc_room_unreserve(core, w);
+        if (core->n_reserved < most && (idle || (idle = sc_room_find(core, &d, &room))))
+            sc_room_reserve(core, idle);
     }
 }
 

@@ -11,17 +11,29 @@ enum { NS_A_MS = 1000000 };
 
 /* ---- what workers offer ---- */
 
+// What it is: as the first worker says that offers it, or the first after a time without any (a new
+// version of a plugin).
+static void
+describe(handler *h, const sc_hello_handler *from)
+{
+    if (h->n_workers > 0 || h->n_runs > 0)
+        return;
+    sc_text_copy(from->description, h->description, sizeof h->description);
+    h->kind = (sc_slot_kind)from->kind;
+    h->is_once = from->is_once;
+}
+
 static handler *
 get_handler(sc_core *core, const sc_hello_handler *from)
 {
     handler *h = NULL;
     HASH_FIND(hh, core->handlers_by_name, from->name.data, from->name.len, h);
+    if (h)
+        describe(h, from);
     if (h || core->n_handlers == SC_MAX_HANDLERS || !(h = calloc(1, sizeof *h)))
         return h;
     sc_text_copy(from->name, h->name, sizeof h->name);
-    sc_text_copy(from->description, h->description, sizeof h->description);
-    h->kind = (sc_slot_kind)from->kind;
-    h->is_once = from->is_once;
+    describe(h, from);
     h->id = core->n_handlers;
     HASH_ADD_KEYPTR(hh, core->handlers_by_name, h->name, strlen(h->name), h);
     if (!h->hh.tbl) {

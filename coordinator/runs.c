@@ -41,6 +41,7 @@ new_run(sc_core *core, const run *from, uint64_t number)
     else
         core->n_calls_running++;
     r->worker->n_runs++;
+    r->handler->n_runs++;
     r->worker->bytes_out += r->bytes;
     return r;
 }
@@ -150,6 +151,7 @@ sc_runs_close(sc_core *core, run *r)
     worker *w = r->worker;
     w->bytes_out -= r->bytes;
     w->n_runs--;
+    r->handler->n_runs--;
     account(core, r, r->n_left);
     DL_DELETE(w->runs, r);
     HASH_DEL(core->runs, r);

@@ -327,6 +327,19 @@ Test(jobs, silence_counts_from_the_last_chunk)
     cr_expect_eq(sc_model_store_n_chunks(f.store), 0);
 }
 
+// And from when the silence began, not from whatever was said last before.
+Test(jobs, idle_upload_survives_a_short_silence)
+{
+    sc_fake_open(&f, 1, 1, NULL);
+    chunk(1, 0, 0, 1, 1);
+    sc_fake_pass(&f, 59000, 3);
+    sc_fake_pass(&f, 5000, 0);
+    sc_fake_forget_sent(&f);
+    sc_fake_client(&f, 1);
+    chunk(1, 1, 1, 1, 1);
+    cr_expect_eq(acked(SC_MSG_CHUNK), 1);
+}
+
 Test(jobs, slow_client_is_not_silent)
 {
     sc_fake_open(&f, 1, 1, NULL);

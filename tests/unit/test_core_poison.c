@@ -88,6 +88,24 @@ Test(poison, who_is_blamed)
     }
 }
 
+// A suspect does not wait for a worker that is busy while another has nothing to do.
+Test(poison, idle_worker_rather_than_busy_one)
+{
+    sc_fake_worker one = {.slots_async = 1};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &one);
+    sc_fake_worker_ready(&f, 3, &one);
+    sc_fake_array(&f, 1, 1, 0, 2, NULL); // one task in each
+    take_run(2);
+    sc_run run = take_run(3);
+    die(103, &run, "x", SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RUN), 0, "it has something else");
+    sc_fake_worker_ready(&f, 4, &one);
+    cr_assert(sc_fake_take(&f, 4, SC_MSG_RUN, &m), "idle, and so given it at once");
+    sc_fake_array(&f, 1, 2, 0, 1, NULL);
+    cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_RUN), 0, "it runs alone");
+}
+
 // Three deaths, alone in its worker from the second on; its neighbours do not suffer.
 Test(poison, third_death)
 {
