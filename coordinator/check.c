@@ -135,13 +135,17 @@ check_job(const job *j)
 void
 sc_core_check(const sc_core *core)
 {
-    uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, n_runs = 0;
+    uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, ended_bytes = 0, n_runs = 0,
+             n_staged = 0;
     uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0, n_over = 0;
     uint64_t call_bytes = 0;
     for (const job *j = core->jobs; j; j = j->hh.next) {
         n_jobs++;
         queue_bytes += j->queued_bytes;
         stored_bytes += j->stored_bytes;
+        n_staged += j->state == SC_JOB_STAGED;
+        if (sc_job_has_ended(j->state))
+            ended_bytes += j->stored_bytes;
         check_job(j);
     }
     for (const peer *p = core->by_instance; p; p = p->by_instance.next) {
@@ -158,7 +162,8 @@ sc_core_check(const sc_core *core)
             n_runs++;
     }
     SC_ASSERT(n_jobs == core->n_jobs && queue_bytes == core->queue_bytes &&
-              stored_bytes == core->stored_bytes);
+              stored_bytes == core->stored_bytes && ended_bytes == core->ended_bytes &&
+              n_staged == core->n_staged);
     for (const call *c = core->calls; c; c = c->hh.next) {
         n_calls += !c->is_over;
         n_over += c->is_over;

@@ -298,7 +298,7 @@ sc_core_counters(const sc_core *core, sc_cluster *out)
     out->started_at = core->options.started_unix_ms;
     out->workers = core->n_ready;
     out->clients = core->n_clients;
-    out->jobs = core->n_jobs;
+    out->jobs = core->n_jobs - core->n_staged;
     out->jobs_open = core->n_open;
     out->calls_running = core->n_calls;
     uint64_t started = 0, ended = 0;

@@ -326,6 +326,8 @@ struct sc_core {
     job *first_kept;  // first of jobs_ended whose results have not been dropped
     uint64_t n_jobs, n_open, next_seq;
     uint64_t queue_bytes, stored_bytes, store_max_bytes;
+    uint64_t ended_bytes; // of stored_bytes, results of ended jobs: can be dropped
+    uint32_t n_staged;
 
     run *runs; // hash: the open runs
     uint64_t next_run;

@@ -30,6 +30,7 @@ static void
 enter_open(sc_core *core, job *j)
 {
     DL_DELETE2(core->staged, j, order_prev, order_next);
+    core->n_staged--;
     DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
     sc_core_timer_stop(core, &j->staged_timer);
     j->seq = core->next_seq++;
@@ -50,6 +51,7 @@ enter_ended(sc_core *core, job *j)
     sc_jobs_unqueued(core, j, j->queued_bytes);
     j->ended_at = sc_core_unix_ms(core);
     core->n_open--;
+    core->ended_bytes += j->stored_bytes;
     DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
     if (!core->first_kept)
         core->first_kept = j;
@@ -118,6 +120,7 @@ drop_results(sc_core *core, job *j)
     sc_log_warn("job %s: its results are dropped, the store is full", sc_uuid_format(&j->id, id));
     sc_core_emit_job(core, SC_ACTION_DROP_RESULTS, &j->id);
     core->stored_bytes -= j->stored_bytes;
+    core->ended_bytes -= j->stored_bytes;
     j->stored_bytes = 0;
     j->n_dropped = j->n_tasks;
 }
@@ -161,6 +164,9 @@ sc_jobs_free(sc_core *core, job *j)
     sc_slice_drop(&j->pieces_bytes);
     core->stored_bytes -= j->stored_bytes;
     core->queue_bytes -= j->queued_bytes;
+    if (sc_job_has_ended(j->state))
+        core->ended_bytes -= j->stored_bytes;
+    core->n_staged -= j->state == SC_JOB_STAGED;
     if (j->state == SC_JOB_STAGED)
         DL_DELETE2(core->staged, j, order_prev, order_next);
     else
@@ -318,6 +324,7 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
         return NULL;
     }
     core->n_jobs++;
+    core->n_staged++;
     DL_APPEND2(core->staged, j, order_prev, order_next);
     j->queued_bytes = j->stored_bytes = m->table.len + m->bytes.len;
     core->queue_bytes += j->queued_bytes;
@@ -325,6 +332,22 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
     sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
                       core->now_ms + core->options.staged_timeout_ms);
     return j;
+}
+
+// Would this much more payload pass what the store can take, after dropping all that it may drop?
+static bool
+refuse_full(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
+{
+    uint64_t kept = core->stored_bytes - core->ended_bytes;
+    if (kept + bytes <= core->store_max_bytes)
+        return false;
+    sc_core_refuse(core, p, request, SC_ESTOREFULL,
+                   "the store is full: jobs that have not ended hold %llu of the %llu bytes that "
+                   "RESULT_MEMORY, SPILL_MAX and the disk under --dir have room for, and %llu more "
+                   "were offered; try again when jobs have ended",
+                   (unsigned long long)kept, (unsigned long long)core->store_max_bytes,
+                   (unsigned long long)bytes);
+    return true;
 }
 
 static void
@@ -388,7 +411,8 @@ sc_jobs_open(sc_core *core, peer *p, const sc_message *m)
         return;
     } else if (!h) {
         sc_jobs_refuse_handler(core, p, o->request, o->handler);
-    } else if (sc_jobs_refuse_bytes(core, p, o->request, m->table.len + m->bytes.len)) {
+    } else if (sc_jobs_refuse_bytes(core, p, o->request, m->table.len + m->bytes.len) ||
+               refuse_full(core, p, o->request, m->table.len + m->bytes.len)) {
         return;
     } else if (!make_place(core)) {
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
@@ -477,7 +501,8 @@ sc_jobs_chunk(sc_core *core, peer *p, const sc_message *m)
     if (rc < 0)
         sc_core_refuse(core, p, c->request, rc, "chunk %u of the upload: %s", c->number,
                        sc_error_text(rc));
-    if (rc < 0 || sc_jobs_refuse_bytes(core, p, c->request, m->table.len + m->bytes.len))
+    if (rc < 0 || sc_jobs_refuse_bytes(core, p, c->request, m->table.len + m->bytes.len) ||
+        refuse_full(core, p, c->request, m->table.len + m->bytes.len))
         remove_job(core, j); // its client cannot go on
     else
         take_chunk(core, p, j, m);

@@ -227,7 +227,7 @@ Test(jobs, chunk_is_refused)
         cr_expect_eq(sc_model_store_n_chunks(f.store), rows[i].want ? 0 : 2, "%s", rows[i].name);
         sc_cluster c;
         sc_core_counters(f.core, &c);
-        cr_expect_eq(c.jobs, rows[i].want == 0, "%s", rows[i].name);
+        cr_expect_eq(c.memory_bytes > 0, rows[i].want == 0, "%s", rows[i].name);
     }
 }
 
@@ -281,6 +281,43 @@ Test(jobs, bound_is_named)
     cr_expect_eq(refusal(1), 0, "up to the bound");
     sc_fake_array(&f, 1, 5, 0, 1, NULL);
     cr_expect_eq(refusal(1), SC_ELIMIT, "and arguments of arrays no further");
+}
+
+// What the store has no room for is not taken, rather than taken and given up; results of ended
+// jobs make room.
+Test(jobs, store_is_full)
+{
+    static const struct {
+        const char *name;
+        uint32_t task_bytes; // of the chunk that is offered
+        bool has_ended;      // the job whose payload or result is there
+        int64_t want;
+    } rows[] = {
+        {"room beside an open job", 300, false, 0},
+        {"no room beside an open job", 900, false, SC_ESTOREFULL},
+        {"room instead of results", 900, true, 0},
+        {"more than there is", 1100, true, SC_ESTOREFULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start_with(1 << 20, 1000, 10);
+        sc_fake_worker_ready(&f, 2, NULL);
+        sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+        sc_fake_open(&f, 1, 1, NULL);
+        chunk(1, 0, 0, 1, 300);
+        sc_fake_commit(&f, 1, 1, 1, 1);
+        if (rows[i].has_ended) {
+            sc_fake_worker_ready(&f, 2, NULL);
+            cr_assert_eq(sc_fake_work(&f, 2, 100), 1);
+        }
+        sc_fake_open(&f, 1, 2, NULL);
+        sc_fake_forget_sent(&f);
+        chunk(2, 0, 0, 1, rows[i].task_bytes);
+        cr_expect_eq(refusal(1), rows[i].want, "%s", rows[i].name);
+        cr_expect_eq(acked(SC_MSG_CHUNK) == 0, rows[i].want == 0, "%s", rows[i].name);
+        sc_job_info first = sc_fake_ask(&f, 1, 1);
+        cr_expect_eq(first.dead, 0, "%s", rows[i].name);
+    }
 }
 
 Test(jobs, client_leaves)

@@ -210,8 +210,10 @@ Test(schedule, costs_of_calls)
         const char *name;
         uint64_t known_ns, call_ns; // 0: not known
         uint64_t want;
-    } rows[] = {{"not known before", 0, 10 * MS, 6},
-                {"known before", 10 * MS, 1000 * MS, 2}} /* 41 ms */;
+    } rows[] = {
+        {"not known before", 0, 10 * MS, 6},
+        {"known before", 10 * MS, 1000 * MS, 2}, // taken for 41 ms
+    };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_fake_worker w = {.slots_async = 1};
         stop();
