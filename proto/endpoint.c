@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -36,6 +38,13 @@ tcp_host(const char *endpoint, char host[SC_ENDPOINT_MAX])
     return true;
 }
 
+// ZeroMQ takes a port beyond 65535 where it connects, and connects to another.
+static bool
+is_beyond_ports(const char *port)
+{
+    return strspn(port, "0123456789") == strlen(port) && strtoul(port, NULL, 10) > UINT16_MAX;
+}
+
 int
 sc_endpoint_resolve(const char *endpoint, char out[SC_ENDPOINT_MAX], sc_error *err)
 {
@@ -43,6 +52,8 @@ sc_endpoint_resolve(const char *endpoint, char out[SC_ENDPOINT_MAX], sc_error *e
     bool is_tcp = tcp_host(endpoint, host);
     if ((!is_tcp && !ipc_path(endpoint)) || strlen(endpoint) >= SC_ENDPOINT_MAX)
         return sc_error_set(err, SC_EBADARG, "%s: not tcp://HOST:PORT or ipc://PATH", endpoint);
+    if (is_tcp && is_beyond_ports(strrchr(endpoint, ':') + 1))
+        return sc_error_set(err, SC_EBADARG, "%s: ports end at 65535", endpoint);
     if (is_tcp && strcasecmp(host, "localhost") == 0)
         snprintf(out, SC_ENDPOINT_MAX, "tcp://127.0.0.1%s", strrchr(endpoint, ':'));
     else

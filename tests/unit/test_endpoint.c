@@ -28,6 +28,7 @@ Test(endpoint, wrong_endpoints)
         {"empty port", "tcp://127.0.0.1:", false, SC_EBADARG},
         {"port is no number", "tcp://127.0.0.1:http", true, SC_EBADARG},
         {"port too large", "tcp://127.0.0.1:65536", true, SC_EBADARG},
+        {"connect to a port too large", "tcp://127.0.0.1:65537", false, SC_EBADARG},
         {"connect to any port", "tcp://127.0.0.1:*", false, SC_EBADARG},
         {"no path", "ipc://", true, SC_EBADARG},
         {"an address of another host", "tcp://192.0.2.1:0", true, -EADDRNOTAVAIL},
