@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
@@ -30,6 +31,7 @@ typedef struct sc_child {
     const char *program;                 /* "seedcore-coordinator" */
     const char *args[SC_CHILD_MAX_ARGS]; /* argv, ended by NULL; the caller's texts */
     int log_fd;                          /* its stderr; 2: that of `up` */
+    off_t log_start;                     /* in a log that others have written before */
     sc_child_state state;
     uv_process_t process;
     uv_timer_t timer;

@@ -15,6 +15,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/detach.h"
 #include "client/cli/endpoint.h"
+#include "client/cli/log_tail.h"
 #include "client/cli/readiness.h"
 #include "client/cli/verbs.h"
 
@@ -52,23 +53,6 @@ fail(struct up *u, const char *reason)
     u->has_failed = true;
 }
 
-/* The last line of a log, as far as it fits. */
-static void
-last_line(int fd, char *out, size_t size)
-{
-    off_t end = lseek(fd, 0, SEEK_END);
-    off_t start = end > (off_t)size - 1 ? end - (off_t)size + 1 : 0;
-    ssize_t n = pread(fd, out, size - 1, start);
-    char *line;
-
-    while (n > 0 && out[n - 1] == '\n')
-        n--;
-    out[n > 0 ? n : 0] = '\0';
-    line = strrchr(out, '\n');
-    if (line)
-        memmove(out, line + 1, strlen(line));
-}
-
 static void
 on_died(void *arg, const sc_child *child, int64_t status, int signum, bool is_final)
 {
@@ -84,7 +68,7 @@ on_died(void *arg, const sc_child *child, int64_t status, int signum, bool is_fi
         return;
     }
     if (u->is_detached)
-        last_line(child->log_fd, line, sizeof(line));
+        sc_log_tail(child->log_fd, child->log_start, line, sizeof(line));
     snprintf(reason, sizeof(reason), "the %s %s before it was ready%s%s", child->title, how,
              *line ? ": " : "", line);
     fail(u, reason);
@@ -136,8 +120,12 @@ static void
 on_limit(uv_timer_t *timer)
 {
     struct up *u = timer->data;
+    const sc_child *workers = &u->children.all[SC_CHILD_WORKERS];
+    char line[LOG_TAIL_BYTES], reason[REASON_BYTES];
 
-    fail(u, "the workers were not ready within 30s");
+    sc_log_tail(workers->log_fd, workers->log_start, line, sizeof(line));
+    snprintf(reason, sizeof(reason), "the workers were not ready within 30s; worker.log: %s", line);
+    fail(u, reason);
     sc_children_stop(&u->children);
 }
 
@@ -244,6 +232,7 @@ init_child(struct up *u, int which, const char *title, const char *program, cons
     child->program = program;
     child->args[0] = program;
     child->log_fd = open_log(u, log);
+    child->log_start = u->is_detached ? lseek(child->log_fd, 0, SEEK_END) : 0;
 }
 
 static void

@@ -34,6 +34,15 @@ def test_detach(sandbox):
     assert sandbox.run("down", "--connect-timeout", "100ms").status == 3
 
 
+def test_reason_of_a_child_that_does_not_come_up(sandbox):
+    """The text of its log, without time and program."""
+    plugin = sandbox.folder / "no-plugin.so"
+    plugin.write_text("this is none")
+    result = sandbox.run("up", "--detach", "--workers", "1", "--plugin", plugin)
+    assert result.status == 1 and str(plugin) in result.stderr, repr(result)
+    assert "seedcore-worker[" not in result.stderr and f"the logs are in {sandbox.dir}/log" in result.stderr, repr(result)
+
+
 def test_detached_cluster_survives_the_terminal(sandbox):
     result = sandbox.run_on_terminal("up", "--detach", "--workers", "1")
     assert result.status == 0, repr(result)
