@@ -246,7 +246,7 @@ write_some(const char *title, const sc_energy_system *const *systems, size_t n, 
 {
     static const sc_table_column heads[] = {
         {"SYSTEM", true, SC_TABLE_KEEP},  {"LABEL", false, SC_TABLE_CUT},
-        {"AGENTS", true, SC_TABLE_KEEP},  {"PER AGENT", true, SC_TABLE_KEEP},
+        {"AGENTS", true, SC_TABLE_DROP},  {"PER AGENT", true, SC_TABLE_KEEP},
         {"PAIR", true, SC_TABLE_DROP},    {"HYPER", true, SC_TABLE_DROP},
         {"ENTROPY", true, SC_TABLE_DROP}, {"TOTAL", true, SC_TABLE_KEEP},
     };

@@ -9,10 +9,14 @@
 #include "client/cli/text.h"
 
 const sc_table_column sc_job_columns[SC_JOB_COLUMNS] = {
-    {"JOB", false, SC_TABLE_PREFIX},  {"NAME", false, SC_TABLE_CUT},
-    {"HANDLER", false, SC_TABLE_CUT}, {"STATE", false, SC_TABLE_KEEP},
-    {"TASKS", true, SC_TABLE_KEEP},   {"DONE", true, SC_TABLE_KEEP},
-    {"DEAD", true, SC_TABLE_KEEP},    {"TIME", true, SC_TABLE_DROP},
+    {"JOB", false, SC_TABLE_PREFIX},
+    {"NAME", false, SC_TABLE_CUT | SC_TABLE_DROP},
+    {"HANDLER", false, SC_TABLE_CUT | SC_TABLE_DROP},
+    {"STATE", false, SC_TABLE_KEEP},
+    {"TASKS", true, SC_TABLE_KEEP},
+    {"DONE", true, SC_TABLE_DROP},
+    {"DEAD", true, SC_TABLE_KEEP},
+    {"TIME", true, SC_TABLE_DROP},
 };
 
 static char *

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables for people, see table.h. Called by the verbs that list; writes no line longer than the
- * terminal as long as the columns that must be kept leave room for it. */
+ * terminal as long as the first column leaves room for it. */
 #include "client/cli/table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/text.h"
 
-enum { GAP = 2, CUT_MIN = 8, PREFIX_MIN = 18 };
+enum { GAP = 2, CUT_MIN = 8, PREFIX_MIN = 13 };
 
 void
 sc_table_init(sc_table *t, const sc_table_column *columns, size_t n_columns, const sc_term *term)
@@ -54,14 +55,55 @@ sc_table_number(sc_table *t, uint64_t number)
     sc_table_text(t, sc_format_count(number, text), SC_COLOUR_NONE);
 }
 
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* How long prefixes must be so that different ones of these texts stay different. */
+static int
+distinct_prefix(const char **texts, size_t n)
+{
+    int most = PREFIX_MIN;
+
+    qsort(texts, n, sizeof(*texts), compare_texts);
+    for (size_t i = 1; i < n; i++) {
+        int same = 0;
+
+        while (texts[i][same] && texts[i][same] == texts[i - 1][same])
+            same++;
+        if (texts[i][same] && same + 1 > most)
+            most = same + 1;
+    }
+    return most;
+}
+
+/* Of the column of ids; without memory they are not cut. */
+static int
+prefix_width(const sc_table *t, size_t column)
+{
+    size_t n_rows = t->colours.len / t->n_columns, n = 0;
+    const char *cell = (const char *)t->cells.buffer.data;
+    const char **ids = calloc(n_rows + 1, sizeof(*ids));
+    int width = t->widths[column];
+
+    for (size_t i = 0; ids && n < n_rows; i++, cell += strlen(cell) + 1)
+        if (i % t->n_columns == column)
+            ids[n++] = cell;
+    if (ids)
+        width = distinct_prefix(ids, n);
+    free(ids);
+    return width;
+}
+
 /* What a column needs at least. */
 static int
 least_width(const sc_table *t, size_t column)
 {
+    unsigned fit = t->columns[column].fit;
     int width = t->widths[column];
-    int least = t->columns[column].fit == SC_TABLE_CUT      ? CUT_MIN
-                : t->columns[column].fit == SC_TABLE_PREFIX ? PREFIX_MIN
-                                                            : width;
+    int least = fit & SC_TABLE_CUT ? CUT_MIN : fit & SC_TABLE_PREFIX ? t->prefix : width;
 
     return width < least ? width : least;
 }
@@ -78,24 +120,41 @@ total_width(const sc_table *t, bool is_least)
     return total;
 }
 
-/* Leaves out what may be left out until cutting is enough, then cuts the widest. */
+/* Leaves columns out from the right until cutting is enough. @param is_any  not only those that are
+ * made for it */
+static void
+leave_out(sc_table *t, bool is_any)
+{
+    for (size_t i = t->n_columns; --i > 0 && total_width(t, true) > t->term->table_columns;)
+        if (is_any || t->columns[i].fit & SC_TABLE_DROP)
+            t->widths[i] = 0;
+}
+
+static void
+cut_widest(sc_table *t)
+{
+    size_t widest = t->n_columns;
+
+    for (size_t i = 0; i < t->n_columns; i++)
+        if (t->widths[i] > least_width(t, i) &&
+            (widest == t->n_columns || t->widths[i] > t->widths[widest]))
+            widest = i;
+    if (widest < t->n_columns)
+        t->widths[widest]--;
+}
+
 static void
 fit(sc_table *t)
 {
-    for (size_t i = t->n_columns; i-- > 0 && total_width(t, true) > t->term->table_columns;)
-        if (t->columns[i].fit == SC_TABLE_DROP)
-            t->widths[i] = 0;
-    for (int over = total_width(t, false) - t->term->table_columns; over > 0; over--) {
-        size_t widest = t->n_columns;
+    int over = total_width(t, false) - t->term->table_columns;
 
-        for (size_t i = 0; i < t->n_columns; i++)
-            if (t->widths[i] > least_width(t, i) &&
-                (widest == t->n_columns || t->widths[i] > t->widths[widest]))
-                widest = i;
-        if (widest == t->n_columns)
-            return;
-        t->widths[widest]--;
-    }
+    for (size_t i = 0; i < t->n_columns && over > 0; i++)
+        if (t->columns[i].fit & SC_TABLE_PREFIX)
+            t->prefix = prefix_width(t, i);
+    leave_out(t, false);
+    leave_out(t, true);
+    for (over = total_width(t, false) - t->term->table_columns; over > 0; over--)
+        cut_widest(t);
 }
 
 /* The last column that is shown has nothing behind it. */
@@ -121,7 +180,7 @@ write_cell(const sc_table *t, sc_out *o, size_t column, const char *text, sc_col
         sc_out_repeat(o, " ", padding);
     if (colour)
         sc_out_text(o, sc_term_colour(t->term, colour));
-    if (t->columns[column].fit == SC_TABLE_PREFIX)
+    if (t->columns[column].fit & SC_TABLE_PREFIX)
         sc_out_add(o, text, strnlen(text, (size_t)room)); // ids are ASCII
     else
         sc_text_cut(o, text, room, t->term->is_utf8);

@@ -13,19 +13,20 @@
 
 enum { SC_TABLE_MAX_COLUMNS = 16 };
 
-/* What may happen to a column where the table is too wide. */
-typedef enum sc_table_fit {
-    SC_TABLE_KEEP,
-    SC_TABLE_CUT,    /* cut to no less than 8 columns, with an ellipsis; the widest first */
-    SC_TABLE_PREFIX, /* an id: cut to no less than 18 columns, without one, so that it stays a
-                        prefix to type */
-    SC_TABLE_DROP,   /* left out where cutting is not enough, from the right */
-} sc_table_fit;
+/* What may happen to a column where the table is too wide. Where that is not enough, any column but
+ * the first is left out, from the right. */
+enum {
+    SC_TABLE_KEEP = 0,
+    SC_TABLE_CUT = 1,    /* cut to no less than 8 columns, with an ellipsis; the widest first */
+    SC_TABLE_PREFIX = 2, /* ids: cut, without one, as far as they stay different prefixes to type,
+                            of at least 13 characters (the time in an id, see base/uuid.h) */
+    SC_TABLE_DROP = 4,   /* left out where cutting is not enough, from the right */
+};
 
 typedef struct sc_table_column {
     const char *title;
     bool is_right; /* numbers */
-    sc_table_fit fit;
+    unsigned fit;
 } sc_table_column;
 
 typedef struct sc_table {
@@ -35,6 +36,7 @@ typedef struct sc_table {
     sc_out cells;                     /* each terminated; as they will be shown */
     sc_buffer colours;                /* a byte a cell */
     int widths[SC_TABLE_MAX_COLUMNS]; /* 0: left out */
+    int prefix;                       /* what a column of ids needs; known where it is cut */
 } sc_table;
 
 /** `columns` and `term` are borrowed until sc_table_fini. @param n_columns  1..SC_TABLE_MAX_COLUMNS

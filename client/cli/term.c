@@ -12,7 +12,7 @@
 
 #include "base/settings.h"
 
-enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20, COLUMNS_MAX = 1000 };
+enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20, TABLE_MIN = 40, COLUMNS_MAX = 1000 };
 
 static int
 clamp_columns(int64_t columns)
@@ -49,6 +49,8 @@ sc_term_init(sc_term *term, int fd)
     term->is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     term->columns = columns ? columns : COLUMNS_DEFAULT;
     term->table_columns = columns || isatty(fd) ? term->columns : INT_MAX;
+    if (term->table_columns < TABLE_MIN)
+        term->table_columns = TABLE_MIN;
 }
 
 const char *

@@ -11,8 +11,8 @@ typedef struct sc_term {
     bool has_colour;   /* a terminal, and NO_COLOR is empty */
     bool is_utf8;      /* else ASCII */
     int columns;       /* for plots, bars and text; 20..1000: COLUMNS, else the window's, else 80 */
-    int table_columns; /* for tables: as `columns`; INT_MAX off a terminal where COLUMNS is not set
-                        */
+    int table_columns; /* for tables: as `columns`, but 40 at least: an id and what is said of it;
+                          INT_MAX off a terminal where COLUMNS is not set */
 } sc_term;
 
 typedef enum sc_colour {

@@ -8,11 +8,11 @@
 #include "client/cli/verbs.h"
 
 static const sc_table_column columns[] = {
-    {"WORKER", false, SC_TABLE_CUT},  {"HOST", false, SC_TABLE_CUT},
+    {"WORKER", false, SC_TABLE_CUT},  {"HOST", false, SC_TABLE_CUT | SC_TABLE_DROP},
     {"PID", true, SC_TABLE_KEEP},     {"STATE", false, SC_TABLE_KEEP},
     {"SLOTS", true, SC_TABLE_DROP},   {"CREDIT", true, SC_TABLE_DROP},
     {"RUNNING", true, SC_TABLE_KEEP}, {"WAITING", true, SC_TABLE_DROP},
-    {"DONE", true, SC_TABLE_KEEP},
+    {"DONE", true, SC_TABLE_DROP},
 };
 
 struct workers {

@@ -37,7 +37,7 @@ def test_some_systems(c):
     assert c.run("energy", "batch", "--systems", "9-1").status == 2
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
 @pytest.mark.parametrize("language", ["C.UTF-8", "C"])
 def test_report_fits(c, columns, language):
     result = c.ok("energy", "batch", env={"COLUMNS": str(columns), "LANG": language})

@@ -67,18 +67,22 @@ Test(cli_show, table, .init = use_utf8)
          "JOB                     NAME                  DONE  TIME\n"
          "0123456789abcdefghijkl  a name that is long  1,234   1 s\n"
          "2e                      -                        5     -\n"},
-        {"id and name are cut", 46,
-         "JOB                 NAME            DONE  TIME\n"
-         "0123456789abcdefgh  a name that \xe2\x80\xa6  1,234   1 s\n"
-         "2e                  -                  5     -\n"},
-        {"time is left out", 40,
-         "JOB                 NAME            DONE\n"
-         "0123456789abcdefgh  a name that \xe2\x80\xa6  1,234\n"
-         "2e                  -                  5\n"},
+        {"id and name are cut", 42,
+         "JOB            NAME             DONE  TIME\n"
+         "0123456789abc  a name that i\xe2\x80\xa6  1,234   1 s\n"
+         "2e             -                   5     -\n"},
+        {"time is left out", 33,
+         "JOB            NAME          DONE\n"
+         "0123456789abc  a name tha\xe2\x80\xa6  1,234\n"
+         "2e             -                5\n"},
+        {"what is to be kept, too", 24,
+         "JOB            NAME\n"
+         "0123456789abc  a name t\xe2\x80\xa6\n"
+         "2e             -\n"},
         {"hopeless", 10,
-         "JOB                 NAME       DONE\n"
-         "0123456789abcdefgh  a name \xe2\x80\xa6  1,234\n"
-         "2e                  -             5\n"},
+         "JOB\n"
+         "0123456789abc\n"
+         "2e\n"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -98,6 +102,35 @@ Test(cli_show, table, .init = use_utf8)
         sc_table_text(&table, "", SC_COLOUR_NONE);
         sc_table_write(&table, &o);
         cr_expect_str_eq(text_of(&o), rows[i].want, "%s:\n%s", rows[i].name, text_of(&o));
+        sc_table_fini(&table);
+        sc_out_fini(&o);
+    }
+}
+
+Test(cli_show, ids_stay_different)
+{
+    static const struct {
+        const char *name, *ids[3];
+        int want; // what is shown of them
+    } rows[] = {
+        {"they differ soon", {"0193a5e0-1111-7000", "0193a5e1-1111-7000", "1193"}, 13},
+        {"at the last place", {"0193a5e0-1111-7001", "0193a5e0-1111-7002", "0"}, 18},
+        {"one is there twice", {"0193a5e0-1111-7001", "0193a5e0-1111-7001", "0"}, 13},
+        {"not neighbours", {"0193a5e0-1111-7001", "1", "0193a5e0-1111-7101"}, 16},
+    };
+    static const sc_table_column only[] = {{"JOB", false, SC_TABLE_PREFIX}};
+    sc_term term = term_of(10, true);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        sc_table table;
+        sc_out o;
+
+        sc_out_init(&o);
+        sc_table_init(&table, only, 1, &term);
+        for (int k = 0; k < 3; k++)
+            sc_table_text(&table, rows[i].ids[k], SC_COLOUR_NONE);
+        sc_table_write(&table, &o);
+        cr_expect_eq(widest(text_of(&o), true), rows[i].want, "%s:\n%s", rows[i].name, text_of(&o));
         sc_table_fini(&table);
         sc_out_fini(&o);
     }
