@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading and checking the files of `energy load`, see energy_files.h. What only a whole system can
- * show (i < j < n_agents, ranges) is checked by the handler, which sees other sources as well. */
+/* Reading and checking the files of `energy load`, see energy_files.h. What a person may have typed
+ * wrong is found here, with its line, before anything is sent; ranges of numbers are checked by the
+ * handler, which sees other sources as well. */
 #include "client/cli/energy_files.h"
 
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
+#include "base/limits.h"
+#include "base/utf8.h"
 
 enum { MAX_COLUMNS = 9 };
 
@@ -19,19 +22,30 @@ static const struct file {
     const char *name;
     const char *columns[MAX_COLUMNS];
     const char *kinds; // one a column
+    size_t n_keys;     // columns behind system_id that tell its rows apart
+    const char *row;   // what one is called
     bool is_needed;
 } table[SC_ENERGY_N_FILES] = {
     {"energy_system.csv",
      {"system_id", "label", "n_agents", "dim", "s_norm", "r_effective", "p_compress", "drift",
       "anomaly"},
      "ctccnnnnn",
+     0,
+     "system",
      true},
     {"energy_agent.csv",
      {"system_id", "agent_no", "agent_id", "h", "p_e", "p_s", "p_o", "capability", "mem_util"},
      "ccthnnnnn",
+     1,
+     "agent",
      true},
-    {"energy_pair.csv", {"system_id", "i", "j", "w"}, "cccn", false},
-    {"energy_hyperedge.csv", {"system_id", "edge_no", "selection", "weight"}, "ccnn", false},
+    {"energy_pair.csv", {"system_id", "i", "j", "w"}, "cccn", 2, "pair", false},
+    {"energy_hyperedge.csv",
+     {"system_id", "edge_no", "selection", "weight"},
+     "ccnn",
+     1,
+     "hyperedge",
+     false},
 };
 
 /* Columns that are looked at here. */
@@ -75,7 +89,7 @@ is_of_kind(const sc_csv_field *field, char kind)
                 return false;
         return true;
     default:
-        return true;
+        return field->len <= SC_LABEL_MAX && sc_utf8_printable(field->text, field->len);
     }
 }
 
@@ -83,7 +97,10 @@ static int
 check_fields(const sc_csv *csv, const struct file *file, const char *path, sc_out *reason)
 {
     static const char *const wanted[] = {
-        [COUNT] = "a whole number", [NUMBER] = "a number", [NUMBERS] = "a list of numbers"};
+        [COUNT] = "a whole number",
+        [NUMBER] = "a number",
+        [NUMBERS] = "a list of numbers",
+        [TEXT] = "UTF-8 of at most 200 bytes without control characters"};
 
     for (size_t row = 0; row < csv->n_rows; row++) {
         for (size_t i = 0; i < csv->n_columns; i++) {
@@ -101,39 +118,62 @@ check_fields(const sc_csv *csv, const struct file *file, const char *path, sc_ou
     return 0;
 }
 
+/* Of a column that was found to hold whole numbers. */
+static uint64_t
+count_at(const sc_csv *csv, size_t row, size_t column)
+{
+    uint64_t count = 0;
+
+    sc_csv_count(&sc_csv_row(csv, row)[column], &count);
+    return count;
+}
+
 static uint64_t
 system_id(const sc_csv *csv, size_t row)
 {
-    uint64_t id = 0;
+    return count_at(csv, row, SYSTEM_ID);
+}
 
-    sc_csv_count(&sc_csv_row(csv, row)[SYSTEM_ID], &id);
-    return id;
+/* An order of rows: by the first columns, then as they stand in the file. */
+struct order {
+    const sc_csv *csv;
+    size_t n_columns;
+};
+
+static int
+compare_columns(const struct order *order, size_t x, size_t y)
+{
+    for (size_t k = 0; k < order->n_columns; k++) {
+        uint64_t count_x = count_at(order->csv, x, k), count_y = count_at(order->csv, y, k);
+
+        if (count_x != count_y)
+            return count_x < count_y ? -1 : 1;
+    }
+    return 0;
 }
 
 static int
-compare_rows(const void *a, const void *b, void *csv)
+compare_rows(const void *a, const void *b, void *order)
 {
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    uint64_t id_x = system_id(csv, x), id_y = system_id(csv, y);
+    int by_columns = compare_columns(order, x, y);
 
-    if (id_x != id_y)
-        return id_x < id_y ? -1 : 1;
-    return x < y ? -1 : x > y;
+    return by_columns ? by_columns : x < y ? -1 : x > y;
 }
 
-static int
-sort_rows(sc_energy_files *all, int which)
+/* All rows in this order; the caller frees them. NULL without memory. */
+static size_t *
+sort_rows(struct order order)
 {
-    sc_csv *csv = &all->files[which].csv;
-    size_t *order = calloc(csv->n_rows + 1, sizeof(*order));
+    size_t n = order.csv->n_rows;
+    size_t *rows = calloc(n + 1, sizeof(*rows));
 
-    if (!order)
-        return SC_ENOMEM;
-    for (size_t i = 0; i < csv->n_rows; i++)
-        order[i] = i;
-    qsort_r(order, csv->n_rows, sizeof(*order), compare_rows, csv);
-    all->files[which].order = order;
-    return 0;
+    if (!rows)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        rows[i] = i;
+    qsort_r(rows, n, sizeof(*rows), compare_rows, &order);
+    return rows;
 }
 
 static int
@@ -158,7 +198,10 @@ read_file(sc_energy_files *all, int which, const char *path, sc_out *reason)
         return rc;
     }
     rc = check_fields(csv, file, path, reason);
-    return rc ? rc : sort_rows(all, which);
+    if (rc)
+        return rc;
+    all->files[which].order = sort_rows((struct order){csv, 1});
+    return all->files[which].order ? 0 : SC_ENOMEM;
 }
 
 static int
@@ -215,31 +258,85 @@ first_row(const sc_energy_files *all, int which, uint64_t id)
     return low;
 }
 
-/* Every row belongs to a system, and no system is there twice. */
+/* Row of a system; SIZE_MAX where there is none. */
+static size_t
+find_system(const sc_energy_files *all, uint64_t id)
+{
+    size_t at = first_row(all, SC_ENERGY_SYSTEMS, id);
+
+    return at < first_row(all, SC_ENERGY_SYSTEMS, id + 1) ? all->files[SC_ENERGY_SYSTEMS].order[at]
+                                                          : SIZE_MAX;
+}
+
+/* Every row belongs to a system. */
 static int
 check_ids(const sc_energy_files *all, int which, sc_out *reason)
 {
     const sc_csv *csv = &all->files[which].csv;
-    uint64_t last = UINT64_MAX; // ids have at most 18 digits
 
-    for (size_t i = 0; i < csv->n_rows; i++) {
-        size_t row = all->files[which].order[i];
-        uint64_t id = system_id(csv, row);
-        size_t end = first_row(all, SC_ENERGY_SYSTEMS, id + 1);
-        bool is_known = end > first_row(all, SC_ENERGY_SYSTEMS, id);
-
-        if (is_known && (which != SC_ENERGY_SYSTEMS || id != last)) {
-            last = id;
+    for (size_t row = 0; row < csv->n_rows; row++) {
+        if (find_system(all, system_id(csv, row)) != SIZE_MAX)
             continue;
-        }
         add_place(reason, all->files[which].path, csv->lines[row]);
-        sc_out_printf(reason,
-                      is_known ? "system %llu is there twice"
-                               : "system %llu is not in energy_system.csv",
-                      (unsigned long long)id);
+        sc_out_printf(reason, "system %llu is not in energy_system.csv",
+                      (unsigned long long)system_id(csv, row));
         return SC_EMALFORMED;
     }
     return 0;
+}
+
+/* Agents are numbered below n_agents, and those of a pair rise: i < j. */
+static int
+check_indexes(const sc_energy_files *all, int which, sc_out *reason)
+{
+    const sc_csv *csv = &all->files[which].csv;
+    const sc_csv *systems = &all->files[SC_ENERGY_SYSTEMS].csv;
+    size_t n = table[which].n_keys; // columns of agents
+
+    for (size_t row = 0; row < csv->n_rows; row++) {
+        uint64_t id = system_id(csv, row);
+        uint64_t n_agents = count_at(systems, find_system(all, id), SYSTEM_N_AGENTS);
+        uint64_t first = count_at(csv, row, 1), last = count_at(csv, row, n);
+
+        if (last < n_agents && (n == 1 || first < last))
+            continue;
+        add_place(reason, all->files[which].path, csv->lines[row]);
+        if (n == 1)
+            sc_out_printf(reason, "agent_no %llu", (unsigned long long)last);
+        else
+            sc_out_printf(reason, "i %llu, j %llu", (unsigned long long)first,
+                          (unsigned long long)last);
+        sc_out_printf(reason,
+                      n == 1 ? " is not below %llu, the agents of system %llu"
+                             : " are not i < j < %llu, the agents of system %llu",
+                      (unsigned long long)n_agents, (unsigned long long)id);
+        return SC_EMALFORMED;
+    }
+    return 0;
+}
+
+/* No row is there twice. */
+static int
+check_twice(const sc_energy_files *all, int which, sc_out *reason)
+{
+    const sc_csv *csv = &all->files[which].csv;
+    struct order order = {csv, table[which].n_keys + 1};
+    size_t *rows = sort_rows(order);
+    int rc = rows ? 0 : SC_ENOMEM;
+
+    for (size_t i = 1; i < csv->n_rows && rc == 0; i++) {
+        if (compare_columns(&order, rows[i - 1], rows[i]) != 0)
+            continue;
+        add_place(reason, all->files[which].path, csv->lines[rows[i]]);
+        sc_out_printf(reason, "%s", table[which].row);
+        for (size_t k = 1; k < order.n_columns; k++)
+            sc_out_printf(reason, " %llu", (unsigned long long)count_at(csv, rows[i], k));
+        sc_out_printf(reason, "%s %llu is there twice", order.n_columns > 1 ? " of system" : "",
+                      (unsigned long long)system_id(csv, rows[i]));
+        rc = SC_EMALFORMED;
+    }
+    free(rows);
+    return rc;
 }
 
 static uint64_t
@@ -260,12 +357,12 @@ check_system(const sc_energy_files *all, size_t system, sc_out *reason)
 {
     const sc_csv *systems = &all->files[SC_ENERGY_SYSTEMS].csv;
     const sc_csv *agents = &all->files[SC_ENERGY_AGENTS].csv;
-    uint64_t id = system_id(systems, system), n_agents, dim;
+    uint64_t id = system_id(systems, system);
+    uint64_t n_agents = count_at(systems, system, SYSTEM_N_AGENTS);
+    uint64_t dim = count_at(systems, system, SYSTEM_DIM);
     size_t first = first_row(all, SC_ENERGY_AGENTS, id);
     size_t end = first_row(all, SC_ENERGY_AGENTS, id + 1);
 
-    sc_csv_count(&sc_csv_row(systems, system)[SYSTEM_N_AGENTS], &n_agents);
-    sc_csv_count(&sc_csv_row(systems, system)[SYSTEM_DIM], &dim);
     if (end - first != n_agents) {
         add_place(reason, all->files[SC_ENERGY_SYSTEMS].path, systems->lines[system]);
         sc_out_printf(reason, "system %llu has %llu agents here and %zu in energy_agent.csv",
@@ -297,8 +394,13 @@ check_whole(const sc_energy_files *all, sc_out *reason)
         sc_out_printf(reason, "%s is missing", table[i].name);
         return SC_EBADARG;
     }
-    for (int i = 0; i < SC_ENERGY_N_FILES && rc == 0; i++)
+    for (int i = 0; i < SC_ENERGY_N_FILES && rc == 0; i++) {
         rc = check_ids(all, i, reason);
+        if (rc == 0 && (i == SC_ENERGY_AGENTS || i == SC_ENERGY_PAIRS))
+            rc = check_indexes(all, i, reason);
+        if (rc == 0)
+            rc = check_twice(all, i, reason);
+    }
     for (size_t i = 0; i < sc_energy_files_count(all, SC_ENERGY_SYSTEMS) && rc == 0; i++)
         rc = check_system(all, i, reason);
     if (rc == 0 && sc_energy_files_count(all, SC_ENERGY_SYSTEMS) == 0) {

@@ -23,7 +23,10 @@ struct load {
     sc_feed feed;
     sc_watch watch;
     sc_reader reader;
+    size_t n_failed;
 };
+
+enum { SHOWN_FAILED = 10 };
 
 static void
 write_counts(struct load *l)
@@ -46,23 +49,31 @@ write_counts(struct load *l)
     sc_out_text(o, "\n");
 }
 
-/* Systems that were not loaded, each with its reason. */
+/* Systems that were not loaded, the first of them with their reasons. */
 static void
 on_row(void *arg, const sc_result_row *row)
 {
     struct load *l = arg;
     const sc_csv_field *id = sc_csv_row(&l->files.files[SC_ENERGY_SYSTEMS].csv, row->index);
+    sc_out text;
 
-    if (row->status != SC_RESULT_DONE)
-        sc_cli_say(l->cli, "system %.*s was not loaded: %.*s", (int)id->len, id->text,
-                   (int)row->value_len, row->value);
+    if (row->status == SC_RESULT_DONE || l->n_failed++ >= SHOWN_FAILED)
+        return;
+    sc_out_init(&text);
+    sc_text_error(&text, row->value, row->value_len);
+    sc_cli_say(l->cli, "system %.*s was not loaded: %.*s", (int)id->len, id->text,
+               (int)text.buffer.len, (const char *)text.buffer.data);
+    sc_out_fini(&text);
 }
 
 static void
 on_read(void *arg)
 {
     struct load *l = arg;
+    size_t n_systems = sc_energy_files_count(&l->files, SC_ENERGY_SYSTEMS);
 
+    sc_cli_say(l->cli, "%zu of %zu systems were loaded; see: seedcore results %s%s",
+               n_systems - l->n_failed, n_systems, l->job, l->cli->option);
     sc_cli_end(l->cli, SC_EXIT_FAILED);
 }
 

@@ -52,6 +52,9 @@ def test_report_fits(c, columns, language):
     ("energy_system.csv", 2, "1,2009-03,4,16,x,1,1,0,0", "s_norm"),
     ("energy_pair.csv", 2, "999,0,1,0.5", "999"),
     ("energy_agent.csv", 3, "1,2,3", "3 fields"),
+    ("energy_pair.csv", 2, "1,0,99,0.5", "j 99"),
+    ("energy_pair.csv", 3, "1,0,1,0.5", "twice"),
+    ("energy_system.csv", 2, "1,a\x1bb,4,16,2,1,1,0,0", "control"),
 ])
 def test_bad_files(c, file, line, text, reason):
     folder = c.folder / "data"
@@ -62,6 +65,20 @@ def test_bad_files(c, file, line, text, reason):
     result = c.run("energy", "load", folder)
     shutil.rmtree(folder)
     assert result.status == 1 and f"{folder}/{file}:{line}: " in result.stderr and reason in result.stderr, repr(result)
+
+
+def test_systems_that_workers_refuse(c):
+    """What only they can tell; the others are loaded."""
+    folder = c.folder / "data"
+    shutil.copytree(SAMPLE, folder)
+    text = (folder / "energy_system.csv").read_text().splitlines()
+    text[1] = "1,2009-03,4,16,-2,1.6143,0.3805,0,0.25"  # s_norm is no less than 0
+    (folder / "energy_system.csv").write_text("\n".join(text))
+    result = c.run("energy", "load", folder)
+    shutil.rmtree(folder)
+    assert result.status == 1 and result.stdout == "", repr(result)
+    assert "system 1 was not loaded: bad_arguments: " in result.stderr and "{" not in result.stderr, repr(result)
+    assert "204 of 205 systems were loaded" in result.stderr, repr(result)
 
 
 def test_nothing_loaded(cluster):

@@ -16,6 +16,7 @@
 #define AGENT_HEAD  "system_id,agent_no,agent_id,h,p_e,p_s,p_o,capability,mem_util\n"
 #define PAIR_HEAD   "system_id,i,j,w\n"
 #define EDGE_HEAD   "system_id,edge_no,selection,weight\n"
+#define AGENTS_1    AGENT_HEAD "1,0,a,1 0,0,0,0,1,0\n1,1,b,0 1,0,0,0,1,0\n"
 #define SYSTEM_1    "1,2009-03,2,2,2,1.6143,0.3805,0,0.25\n"
 
 static const char *const names[] = {"energy_system.csv", "energy_agent.csv", "energy_pair.csv",
@@ -81,6 +82,33 @@ Test(cli_energy, files)
         {"agent missing",
          {SYSTEM_HEAD SYSTEM_1, AGENT_HEAD "1,0,a,1 0,0,0,0,1,0\n"},
          "energy_system.csv:2: system 1 has 2 agents here and 1 in"},
+        {"no such agent",
+         {SYSTEM_HEAD SYSTEM_1, AGENT_HEAD "1,0,a,1 0,0,0,0,1,0\n1,2,b,0 1,0,0,0,1,0\n"},
+         "energy_agent.csv:3: agent_no 2 is not below 2"},
+        {"an agent twice",
+         {SYSTEM_HEAD SYSTEM_1, AGENT_HEAD "1,1,a,1 0,0,0,0,1,0\n1,1,b,0 1,0,0,0,1,0\n"},
+         "energy_agent.csv:3: agent 1 of system 1 is there twice"},
+        {"a pair of no such agent",
+         {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD "1,0,1,1\n1,0,2,1\n"},
+         "energy_pair.csv:3: i 0, j 2 are not i < j < 2"},
+        {"a pair the other way round",
+         {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD "1,1,0,1\n"},
+         "energy_pair.csv:2: i 1, j 0 are not i < j"},
+        {"a pair with itself",
+         {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD "1,1,1,1\n"},
+         "energy_pair.csv:2: i 1, j 1 are not i < j"},
+        {"a pair twice",
+         {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD "1,0,1,1\n1,0,1,2\n"},
+         "energy_pair.csv:3: pair 0 1 of system 1 is there twice"},
+        {"a hyperedge twice",
+         {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD, EDGE_HEAD "1,3,1,1\n1,0,1,1\n1,3,1,1\n"},
+         "energy_hyperedge.csv:4: hyperedge 3 of system 1 is there twice"},
+        {"a label that is no UTF-8",
+         {SYSTEM_HEAD "1,a\xff,1,1,1,1,1,0,0\n", AGENT_HEAD},
+         "energy_system.csv:2: label: "},
+        {"a label with a control character",
+         {SYSTEM_HEAD "1,a\033,1,1,1,1,1,0,0\n", AGENT_HEAD},
+         "energy_system.csv:2: label: "},
         {"short embedding",
          {SYSTEM_HEAD "1,x,1,2,1,1,1,0,0\n", AGENT_HEAD "1,0,a,1,0,0,0,1,0\n"},
          "energy_agent.csv:2: h: 1 numbers where dim is 2"},

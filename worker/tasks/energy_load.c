@@ -109,7 +109,9 @@ read_system(struct load *l, const json_t *args)
     if (!sc_args_get_int(json_object_get(l->system, "dim"), 1, SC_ENERGY_MAX_DIM, &l->dim))
         return bad(l, "system: dim: 1 to %d", SC_ENERGY_MAX_DIM);
     if (!read_text(json_object_get(l->system, "label"), &l->label))
-        return bad(l, "system: label: a text of up to %d bytes is needed", SC_ENERGY_LABEL_MAX);
+        return bad(l,
+                   "system: label: a text of up to %d bytes without control characters is needed",
+                   SC_ENERGY_LABEL_MAX);
     if (json_array_size(l->agents) != (size_t)l->n_agents)
         return bad(l, "system %" PRId64 ": n_agents is %" PRId64 ", but there are %zu agents",
                    l->system_id, l->n_agents, json_array_size(l->agents));
