@@ -52,6 +52,7 @@ on_read(void *arg)
     else
         sc_energy_report_write(&b->report, &b->cli->term, &b->cli->out);
     n_failed = sc_energy_report_failed(&b->report);
+    sc_out_flush(&b->cli->out); // before what is said of it
     if (n_failed > 0)
         sc_cli_say(b->cli, "%zu of %zu systems failed", n_failed, b->report.n_systems);
     sc_cli_end(b->cli, n_failed ? SC_EXIT_FAILED : SC_EXIT_DONE);
@@ -140,7 +141,9 @@ run(sc_cli *cli)
     int status;
 
     if (systems && !sc_energy_ranges_check(systems))
-        return sc_cli_usage(cli, "--systems: \"%s\" is not a list such as 1,3,7-9", systems);
+        return sc_cli_usage(cli,
+                            "--systems: \"%s\" is not a list such as 1,3,7-9 of at most %d systems",
+                            systems, SC_ENERGY_MAX_LISTED);
     if ((status = sc_cli_connect(cli)))
         return status;
     cli->arg = &b;
@@ -152,7 +155,8 @@ run(sc_cli *cli)
 }
 
 static const struct poptOption options[] = {
-    SC_OPTION("systems", SC_OPT_SYSTEMS, "only these, such as 1,3,7-9 (default: all)", "LIST"),
+    SC_OPTION("systems", SC_OPT_SYSTEMS,
+              "just these, such as 1,3,7-9 (default: all that are loaded)", "LIST"),
     POPT_TABLEEND,
 };
 

@@ -3,6 +3,7 @@
 #include "client/cli/energy_report.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,82 +28,99 @@ static const char *const columns[SC_ENERGY_COLUMNS] = {
     "anomaly_term", "total", "grad_h_norm", "grad_h_0_0", "grad_h_last",
 };
 
-/* One piece of a list: a number or a range. @return the place behind it and its comma, or NULL */
+/* A number of the list. @return the place behind it, NULL where there is none */
 static const char *
-next_range(const char *text, int64_t *first, int64_t *last)
+next_id(const char *text, int64_t *id)
 {
     char *end;
 
     if (!isdigit((unsigned char)*text))
         return NULL;
-    *first = *last = strtoll(text, &end, 10);
-    if (*end == '-') {
-        if (!isdigit((unsigned char)end[1]))
-            return NULL;
-        *last = strtoll(end + 1, &end, 10);
-    }
-    if (*last < *first || (*end && *end != ','))
+    errno = 0;
+    *id = strtoll(text, &end, 10);
+    return errno ? NULL : end;
+}
+
+/* One piece of a list: a number or a range. @return the place behind it and its comma, or NULL */
+static const char *
+next_range(const char *text, int64_t *first, int64_t *last)
+{
+    text = next_id(text, first);
+    *last = *first;
+    if (text && *text == '-')
+        text = next_id(text + 1, last);
+    if (!text || *last < *first || (*text && *text != ','))
         return NULL;
-    return *end == ',' && end[1] ? end + 1 : *end == ',' ? NULL : end;
+    return *text == ',' && text[1] ? text + 1 : *text == ',' ? NULL : text;
+}
+
+/* Numbers of the list, each as often as it is in there; 0 where it is no list, or too long. */
+static size_t
+count_ranges(const char *ranges)
+{
+    int64_t first, last;
+    size_t n = 0;
+
+    do {
+        ranges = next_range(ranges, &first, &last);
+        if (!ranges || last - first >= SC_ENERGY_MAX_LISTED - (int64_t)n)
+            return 0;
+        n += (size_t)(last - first + 1);
+    } while (*ranges);
+    return n;
 }
 
 bool
 sc_energy_ranges_check(const char *ranges)
 {
-    int64_t first, last;
-
-    do
-        ranges = next_range(ranges, &first, &last);
-    while (ranges && *ranges);
-    return ranges != NULL;
+    return count_ranges(ranges) > 0;
 }
 
-static bool
-is_in_ranges(const char *ranges, int64_t id)
-{
-    int64_t first, last;
-
-    while (ranges && *ranges) {
-        ranges = next_range(ranges, &first, &last);
-        if (ranges && id >= first && id <= last)
-            return true;
-    }
-    return false;
-}
-
-/* A single number of the list that is no system is a mistake; ranges may have gaps. */
 static int
-check_ranges(const sc_energy_report *r, const char *ranges, sc_error *err)
+compare_ids(const void *a, const void *b)
 {
-    int64_t first, last;
+    const sc_energy_system *x = a, *y = b;
 
-    while (ranges && *ranges) {
-        size_t i = 0;
-
-        ranges = next_range(ranges, &first, &last);
-        while (ranges && i < r->n_systems && (r->systems[i].id < first || r->systems[i].id > last))
-            i++;
-        if (i == r->n_systems)
-            return sc_error_set(err, SC_ENOTFOUND,
-                                "--systems: there is no system %lld; load it with: "
-                                "seedcore energy load DIR",
-                                (long long)first);
-    }
-    return 0;
+    return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* The systems of the list, in the order of their ids, each once. */
 static void
-take_system(sc_energy_report *r, const json_t *item, const char *ranges)
+take_ranges(sc_energy_report *r, const char *ranges)
 {
-    sc_energy_system *s = &r->systems[r->n_systems];
+    int64_t first, last;
+    size_t n = 0, n_different = 0;
+
+    while (*ranges) {
+        ranges = next_range(ranges, &first, &last);
+        for (int64_t id = first; id <= last; id++)
+            r->systems[n++].id = id;
+    }
+    qsort(r->systems, n, sizeof(*r->systems), compare_ids);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || r->systems[i].id != r->systems[n_different - 1].id)
+            r->systems[n_different++] = r->systems[i];
+    r->n_systems = n_different;
+}
+
+/* What is known of a system, at its place. Without a list (`is_listed` false) it gets the next. */
+static void
+take_system(sc_energy_report *r, const json_t *item, bool is_listed)
+{
     const char *label = json_string_value(json_object_get(item, "label"));
     json_int_t n_agents = json_integer_value(json_object_get(item, "n_agents"));
+    sc_energy_system key = {.id = json_integer_value(json_object_get(item, "system_id"))};
+    sc_energy_system *s = &r->systems[r->n_systems];
 
-    s->id = json_integer_value(json_object_get(item, "system_id"));
+    if (is_listed)
+        s = bsearch(&key, r->systems, r->n_systems, sizeof(key), compare_ids);
+    else
+        r->n_systems++;
+    if (!s)
+        return;
+    s->id = key.id;
     s->n_agents = n_agents > 0 ? (uint64_t)n_agents : 0;
     snprintf(s->label, sizeof(s->label), "%s", label ? label : "");
-    if (!ranges || is_in_ranges(ranges, s->id))
-        r->n_systems++;
 }
 
 int
@@ -111,19 +129,24 @@ sc_energy_report_systems(sc_energy_report *report, const char *json, size_t len,
 {
     json_t *answer = json_loadb(json, len, 0, NULL);
     json_t *list = json_object_get(answer, "systems"), *item;
-    size_t i;
+    bool is_good = json_is_array(list);
+    size_t i, n_loaded = json_array_size(list);
 
     *report = (sc_energy_report){0};
-    report->systems = calloc(json_array_size(list) + 1, sizeof(*report->systems));
-    json_array_foreach(list, i, item) if (report->systems) take_system(report, item, ranges);
+    report->systems =
+        calloc((ranges ? count_ranges(ranges) : n_loaded) + 1, sizeof(*report->systems));
+    if (report->systems && n_loaded > 0 && ranges)
+        take_ranges(report, ranges);
+    json_array_foreach(list, i, item) if (report->systems)
+        take_system(report, item, ranges != NULL);
     json_decref(answer);
-    if (!answer || !list)
+    if (!is_good)
         return sc_error_set(err, SC_EMALFORMED, "energy.systems gave no list of systems");
     if (!report->systems)
         return sc_error_set(err, SC_ENOMEM, "out of memory");
-    if (i == 0)
+    if (n_loaded == 0)
         return sc_error_set(err, SC_ENOTFOUND, "no system is loaded");
-    return check_ranges(report, ranges, err);
+    return 0;
 }
 
 static bool
@@ -363,12 +386,16 @@ write_failed(const sc_energy_report *r, const sc_term *term, sc_out *o)
 
     for (size_t i = 0; i < r->n_systems; i++) {
         const char *error = r->systems[i].error ? r->systems[i].error : "no result";
+        sc_out text;
 
         if (r->systems[i].is_done || n++ >= SHOWN_FAILED)
             continue;
         sc_out_printf(o, "%ssystem %lld failed:%s ", sc_term_colour(term, SC_COLOUR_RED),
                       (long long)r->systems[i].id, sc_term_colour(term, SC_COLOUR_NONE));
-        sc_text_add(o, error, strlen(error), term->is_utf8);
+        sc_out_init(&text);
+        sc_text_error(&text, error, strlen(error));
+        sc_text_add(o, (const char *)text.buffer.data, text.buffer.len, term->is_utf8);
+        sc_out_fini(&text);
         sc_out_text(o, "\n");
     }
     if (n > SHOWN_FAILED)
@@ -379,13 +406,16 @@ void
 sc_energy_report_write(const sc_energy_report *report, const sc_term *term, sc_out *o)
 {
     char count[SC_FORMAT_BYTES], time[SC_FORMAT_BYTES], rate[SC_FORMAT_BYTES];
-    double seconds = (double)(report->taken_ms > 0 ? report->taken_ms : 1) / 1000;
+    double seconds = (double)report->taken_ms / 1000;
 
     write_all(report, term, o);
     write_extremes(report, term, o);
     write_plot(report, term, o);
     write_failed(report, term, o);
-    sc_out_printf(o, "%s systems in %s, %s tasks/s\n", sc_format_count(report->n_systems, count),
-                  sc_format_duration(report->taken_ms, time),
-                  sc_format_count((uint64_t)((double)report->n_systems / seconds), rate));
+    sc_out_printf(o, "%s system%s in %s", sc_format_count(report->n_systems, count),
+                  report->n_systems == 1 ? "" : "s", sc_format_duration(report->taken_ms, time));
+    if (report->n_systems > 1 && report->taken_ms > 0)
+        sc_out_printf(o, ", %s tasks/s",
+                      sc_format_count((uint64_t)((double)report->n_systems / seconds), rate));
+    sc_out_text(o, "\n");
 }

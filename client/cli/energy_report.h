@@ -11,7 +11,11 @@
 #include "client/cli/term.h"
 #include "client/seedcore.h"
 
-enum { SC_ENERGY_COLUMNS = 11, SC_ENERGY_LABEL_BYTES = 32 };
+enum {
+    SC_ENERGY_COLUMNS = 11,
+    SC_ENERGY_LABEL_BYTES = 32,
+    SC_ENERGY_MAX_LISTED = 1000000, /* systems that can be asked for by number: 200 MB here */
+};
 
 typedef struct sc_energy_system {
     int64_t id;
@@ -28,10 +32,12 @@ typedef struct sc_energy_report {
     int64_t taken_ms;
 } sc_energy_report;
 
-/** Is it a list of numbers and ranges such as "1,3,7-9"? */
+/** Is it a list of numbers and ranges such as "1,3,7-9", of at most SC_ENERGY_MAX_LISTED systems?
+ */
 bool sc_energy_ranges_check(const char *ranges);
 
-/** Takes the systems from the answer of energy.systems. @param ranges  only these; NULL: all
+/** Takes the systems from the answer of energy.systems. @param ranges  just these, also where they
+ * are not loaded (their tasks will fail); NULL: all that are
  *  @return 0, or SC_EMALFORMED, SC_ENOTFOUND, SC_ENOMEM with the reason in `err`; fini it in any
  * case */
 int sc_energy_report_systems(sc_energy_report *report, const char *json, size_t len,

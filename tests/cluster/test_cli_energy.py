@@ -32,9 +32,22 @@ def test_batch_agrees_with_what_is_expected(c):
 def test_some_systems(c):
     rows = c.ok("energy", "batch", "--systems", "1,7-9", "--json").rows
     assert [row["system_id"] for row in rows] == [1, 7, 8, 9]
-    result = c.run("energy", "batch", "--systems", "1000")
-    assert result.status == 1 and "1000" in result.stderr, repr(result)
-    assert c.run("energy", "batch", "--systems", "9-1").status == 2
+    for wrong in ("9-1", "1-99999999999", "99999999999999999999"):
+        result = c.run("energy", "batch", "--systems", wrong)
+        assert result.status == 2 and "1000000" in result.stderr, repr(result)
+
+
+@pytest.mark.parametrize("systems, ids", [("1,9999", [1, 9999]), ("205-206", [205, 206]), ("1000", [1000])])
+def test_systems_that_are_not_loaded(c, systems, ids):
+    """A number or a range, one rule: its task fails with its id, the others go on."""
+    result = c.run("energy", "batch", "--systems", systems, "--json")
+    assert result.status == 1 and [row["system_id"] for row in result.rows] == ids, repr(result)
+    assert set(result.rows[-1]) == {"system_id", "error"} and str(ids[-1]) in result.rows[-1]["error"]["message"]
+    assert all("total" in row for row in result.rows[:-1])
+    result = c.run("/bin/sh", "-c", f"seedcore energy batch --systems {systems} 2>&1")
+    assert result.stdout.endswith(f"seedcore: 1 of {len(ids)} systems failed\n"), "behind the tables"
+    assert f"system {ids[-1]} failed: unknown_system: " in result.stdout, repr(result)
+    assert len(ids) > 1 or "1 system in" in result.stdout and "tasks/s" not in result.stdout, repr(result)
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])

@@ -177,9 +177,23 @@ Test(cli_energy, ranges)
         const char *text;
         bool want;
     } rows[] = {
-        {"1", true},   {"1,3,7-9", true}, {"5-5", true},  {"", false},
-        {"1,", false}, {",1", false},     {"9-5", false}, {"a", false},
-        {"1-", false}, {"-1", false},     {"1 2", false},
+        {"1", true},
+        {"1,3,7-9", true},
+        {"5-5", true},
+        {"", false},
+        {"1,", false},
+        {",1", false},
+        {"9-5", false},
+        {"a", false},
+        {"1-", false},
+        {"-1", false},
+        {"1 2", false},
+        {"1-1000000", true},
+        {"1-1000001", false},
+        {"1-600000,1-600000", false},
+        {"9223372036854775807", true},
+        {"9223372036854775808", false},
+        {"0-9223372036854775807", false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -199,8 +213,10 @@ Test(cli_energy, systems)
     } rows[] = {
         {"all", three, NULL, 0, 3},
         {"some", three, "1,9", 0, 2},
-        {"range with gaps", three, "2-100", 0, 2},
-        {"unknown", three, "3", SC_ENOTFOUND, 0},
+        {"range with gaps", three, "2-100", 0, 99},
+        {"unknown", three, "3", 0, 1},
+        {"several times", three, "9,1-2,2,1", 0, 3},
+        {"none loaded, some asked for", "{\"systems\":[]}", "1-2", SC_ENOTFOUND, 0},
         {"none loaded", "{\"systems\":[]}", NULL, SC_ENOTFOUND, 0},
         {"no list", "{}", NULL, SC_EMALFORMED, 0},
         {"no JSON", "x", NULL, SC_EMALFORMED, 0},
