@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help, manual and completion from the tables of the verbs, see help.h. Called by cli.c and the
- * verbs `help`, `__manual` and
- * `__completion`. */
+/* Help and manual from the tables of the verbs, see help.h. Called by cli.c and the verbs `help`
+ * and
+ * `__manual`. */
 #include "client/cli/help.h"
 
 #include <ctype.h>
@@ -294,46 +294,4 @@ sc_help_program(const char *name, const char *help, sc_out *o)
     roff(help, o);
     sc_out_text(o, ".fi\n");
     manual_tail(o);
-}
-
-/* One case of the completion: the options of a verb, or the verbs of a group. */
-static void
-completion_case(const sc_verb *verb, sc_out *o)
-{
-    sc_option_table table;
-
-    sc_out_printf(o, "    '%s') words='", verb->name);
-    if (!verb->run) {
-        for (const char *p = verb->arguments; *p; p++)
-            sc_out_add(o, *p == '|' ? " " : p, 1);
-        sc_out_text(o, " ");
-    }
-    sc_option_table_init(&table, verb);
-    for (size_t i = 0; i < table.n_rows; i++)
-        sc_out_printf(o, "--%s ", table.rows[i].longName);
-    sc_out_text(o, "' ;;\n");
-}
-
-void
-sc_help_completion(sc_out *o)
-{
-    sc_out_text(o,
-                "# bash completion for seedcore; written by `seedcore __completion`\n"
-                "_seedcore()\n{\n"
-                "  local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=\n"
-                "  [[ $verb != energy || $COMP_CWORD -lt 3 ]] || verb=\"$verb ${COMP_WORDS[2]}\"\n"
-                "  [[ $COMP_CWORD -gt 1 ]] || verb=\n"
-                "  case $verb in\n"
-                "    '') words='");
-    for (size_t i = 0; sc_verbs_at(i); i++)
-        if (!strchr(sc_verbs_at(i)->name, ' '))
-            sc_out_printf(o, "%s ", sc_verbs_at(i)->name);
-    sc_out_text(o, "--help --version' ;;\n");
-    for (size_t i = 0; sc_verbs_at(i); i++)
-        completion_case(sc_verbs_at(i), o);
-    sc_out_text(o, "  esac\n"
-                   "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                   "  [[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-                   "}\n"
-                   "complete -o filenames -F _seedcore seedcore\n");
 }

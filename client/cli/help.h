@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tables of the verbs say, for people: --help, the manual pages (roff, man macros) and the
- * bash completion. Pure. */
+/* What the tables of the verbs say, for people: --help and the manual pages (roff, man macros).
+ * Pure.
+ */
 #ifndef SC_CLI_HELP_H
 #define SC_CLI_HELP_H
 
@@ -16,7 +17,5 @@ void sc_help_verb(const sc_verb *verb, const sc_term *term, sc_out *o);
 void sc_help_manual(const sc_verb *verb, sc_out *o);
 /** The page of another program of the project, from what it prints for --help. */
 void sc_help_program(const char *name, const char *help, sc_out *o);
-/** The completion for bash. */
-void sc_help_completion(sc_out *o);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/completion.h"
 #include "client/cli/help.h"
 #include "client/cli/verbs.h"
 
@@ -78,7 +79,7 @@ run_manual(sc_cli *cli)
 static int
 run_completion(sc_cli *cli)
 {
-    sc_help_completion(&cli->out);
+    sc_completion_write(&cli->out);
     return SC_EXIT_DONE;
 }
 

@@ -64,8 +64,8 @@ run(sc_cli *cli)
 }
 
 static const struct poptOption options[] = {
-    SC_OPTION("state", SC_OPT_STATE,
-              "only jobs that are open, running, succeeded, failed or cancelled", "STATE"),
+    SC_OPTION("state", SC_OPT_STATE, "only jobs in this state",
+              "open|running|succeeded|failed|cancelled"),
     SC_OPTION("limit", SC_OPT_LIMIT, "at most so many, 1 to 10000000 (default: all)", "N"),
     POPT_TABLEEND,
 };
