@@ -52,7 +52,7 @@ set_endpoint(sc_worker_options *o, const char *text)
     sc_error err;
 
     if (sc_settings_set(o->settings, SC_SET_ENDPOINT, text, &err) != 0)
-        sc_program_usage(program_name, "%s", err.text);
+        sc_program_usage(program_name, "--connect%s", strchr(err.text, ':')); // not --endpoint
 }
 
 static void

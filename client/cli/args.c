@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/text.h"
+
 /* Switches that are settings are given as --insecure; all others take a value. */
 static void
 add_setting(sc_option_table *table, sc_setting which)
@@ -41,8 +43,9 @@ sc_option_table_init(sc_option_table *table, const sc_verb *verb)
         add_setting(table, SC_SET_ENDPOINT);
         add_setting(table, SC_SET_CONNECT_TIMEOUT);
     }
-    for (int i = 0; i < SC_N_SETTINGS && verb->settings == SC_VERB_ALL_SETTINGS; i++)
-        add_setting(table, (sc_setting)i);
+    for (int i = 0; i < SC_N_SETTINGS && verb->settings >= SC_VERB_STARTS; i++)
+        if (verb->settings == SC_VERB_ALL_SETTINGS || i != SC_SET_PROCESSES)
+            add_setting(table, (sc_setting)i);
     table->rows[table->n_rows++] = help;
     SC_ASSERT(table->n_rows < SC_ARGS_MAX_OPTIONS);
 }
@@ -65,17 +68,38 @@ take_words(sc_args *args, poptContext context)
     return 0;
 }
 
+/* "; did you mean --json?" for what is a slip or two from an option. */
+static void
+suggest(const sc_option_table *table, const char *option, char *out, size_t size)
+{
+    char name[SC_ARGS_NAME_BYTES];
+    int best = 3;
+
+    *out = '\0';
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(option, "="), option);
+    for (size_t i = 0; i < table->n_rows && strncmp(name, "--", 2) == 0; i++) {
+        int distance = sc_text_distance(name + 2, table->rows[i].longName);
+
+        if (distance >= best)
+            continue;
+        best = distance;
+        snprintf(out, size, "; did you mean --%s?", table->rows[i].longName);
+    }
+}
+
 /* What popt found wrong. */
 static int
-wrong_option(poptContext context, int code, sc_error *err)
+wrong_option(poptContext context, const sc_option_table *table, int code, sc_error *err)
 {
     const char *option = poptBadOption(context, POPT_BADOPTION_NOALIAS);
+    char near[64];
 
     switch (code) {
     case POPT_ERROR_NOARG:
         return sc_error_set(err, SC_EBADARG, "%s needs a value", option);
     case POPT_ERROR_BADOPT:
-        return sc_error_set(err, SC_EBADARG, "there is no option %.80s", option);
+        suggest(table, option, near, sizeof(near));
+        return sc_error_set(err, SC_EBADARG, "there is no option %.60s%s", option, near);
     case POPT_ERROR_UNWANTEDARG:
         return sc_error_set(err, SC_EBADARG, "%.80s takes no value", option);
     default:
@@ -84,7 +108,7 @@ wrong_option(poptContext context, int code, sc_error *err)
 }
 
 static int
-take_options(sc_args *args, poptContext context, sc_error *err)
+take_options(sc_args *args, poptContext context, const sc_option_table *table, sc_error *err)
 {
     int id;
 
@@ -98,7 +122,7 @@ take_options(sc_args *args, poptContext context, sc_error *err)
         args->given[args->n_given].id = id;
         args->given[args->n_given++].text = text;
     }
-    return id < -1 ? wrong_option(context, id, err) : 0;
+    return id < -1 ? wrong_option(context, table, id, err) : 0;
 }
 
 int
@@ -113,7 +137,7 @@ sc_args_parse(sc_args *args, const sc_verb *verb, int argc, const char *const *a
     context = poptGetContext(NULL, argc, (const char **)argv, table.rows, POPT_CONTEXT_KEEP_FIRST);
     if (!context)
         return sc_error_set(err, SC_ENOMEM, "out of memory");
-    rc = take_options(args, context, err);
+    rc = take_options(args, context, &table, err);
     if (rc == 0 && (rc = take_words(args, context)))
         sc_error_set(err, rc, "out of memory");
     poptFreeContext(context);

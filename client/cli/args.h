@@ -50,6 +50,7 @@ enum {
 typedef enum sc_verb_settings {
     SC_VERB_NO_SETTINGS,
     SC_VERB_CONNECTS,     /* ENDPOINT and CONNECT_TIMEOUT are options */
+    SC_VERB_STARTS,       /* each setting but PROCESSES, which is --workers there */
     SC_VERB_ALL_SETTINGS, /* each setting is one */
 } sc_verb_settings;
 

@@ -44,9 +44,10 @@ write_block(const sc_settings *settings, sc_setting which, const sc_term *term, 
     sc_out_printf(o, "%s%s%s = ", sc_term_colour(term, SC_COLOUR_BOLD), info->name,
                   sc_term_colour(term, SC_COLOUR_NONE));
     sc_text_add(o, value, strlen(value), term->is_utf8);
-    if (source != SC_FROM_DEFAULT)
-        sc_out_printf(o, "  %s(%s)%s", sc_term_colour(term, SC_COLOUR_YELLOW), sources[source],
-                      sc_term_colour(term, SC_COLOUR_NONE));
+    sc_out_printf(
+        o, "  %s(%s)%s",
+        sc_term_colour(term, source == SC_FROM_DEFAULT ? SC_COLOUR_DIM : SC_COLOUR_YELLOW),
+        sources[source], sc_term_colour(term, SC_COLOUR_NONE));
     sc_out_init(&text);
     sc_out_printf(&text, "%s [default %s", info->meaning,
                   *info->default_text ? info->default_text : "empty");

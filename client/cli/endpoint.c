@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -130,5 +131,6 @@ sc_endpoint_is_fixed(const char *endpoint)
 
     if (strncmp(endpoint, "tcp://", 6) != 0)
         return true;
-    return port[1] >= '1' && port[1] <= '9' && strspn(port + 1, "0123456789") == strlen(port + 1);
+    return port[1] >= '1' && port[1] <= '9' && strspn(port + 1, "0123456789") == strlen(port + 1) &&
+           strlen(port + 1) <= 5 && atoi(port + 1) <= 65535;
 }

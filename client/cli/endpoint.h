@@ -16,7 +16,7 @@ bool sc_endpoint_answers(const char *endpoint);
  * name service does. */
 const char *sc_endpoint_unknown_host(const char *endpoint);
 /** Can it be told to others before anybody listens there? A tcp port that the system chooses (0, *)
- * cannot. */
+ * cannot, nor one that is none. */
 bool sc_endpoint_is_fixed(const char *endpoint);
 
 #endif

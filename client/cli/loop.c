@@ -136,10 +136,12 @@ sc_cli_connect(sc_cli *cli)
         .on_event = on_client_event,
         .arg = cli,
     };
-    int status = sc_cli_start(cli);
-    int rc;
+    int status, rc;
 
-    if (status)
+    if (!sc_endpoint_is_fixed(options.endpoint))
+        return sc_cli_usage(cli, "cannot connect to %s: its port is not 1 to 65535",
+                            options.endpoint);
+    if ((status = sc_cli_start(cli)))
         return status;
     rc = sc_client_new(&cli->loop, &options, &cli->client);
     if (rc == 0)
@@ -247,7 +249,7 @@ sc_cli_ask_job(sc_cli *cli, const char *job, bool wait, sc_job_cb cb, void *arg)
 
     cli->job = job;
     if (rc == -EINVAL && !cli->is_ended) {
-        sc_cli_say(cli, "there is no job %s", job);
+        sc_cli_say(cli, "job %s: %s", job, sc_error_text(SC_ENOJOB));
         sc_cli_end(cli, SC_EXIT_FAILED);
     } else {
         sc_cli_refused(cli, rc);

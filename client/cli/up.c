@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -94,9 +95,10 @@ on_ready(void *arg)
     sc_children_ready(&u->children);
     uv_timer_stop(&u->limit);
     if (is_first)
-        sc_cli_say(u->cli, "up at %s with %s worker%s; Ctrl-C or `seedcore down%s` ends it",
+        sc_cli_say(u->cli, "up at %s with %s worker%s; %s`seedcore down%s` ends it",
                    sc_settings_text(u->cli->settings, SC_SET_ENDPOINT), u->processes,
-                   u->n_workers == 1 ? "" : "s", u->cli->option);
+                   u->n_workers == 1 ? "" : "s", u->is_detached ? "" : "Ctrl-C or ",
+                   u->cli->option);
     sc_detach_report(&u->report, "");
 }
 
@@ -136,6 +138,7 @@ make_folder(sc_cli *cli, const char *path)
 {
     char part[PATH_MAX];
     struct statvfs fs;
+    struct stat s;
     size_t len = strlen(path);
 
     for (size_t i = 1; i <= len && len < sizeof(part); i++) {
@@ -146,13 +149,35 @@ make_folder(sc_cli *cli, const char *path)
         if (mkdir(part, 0700) != 0 && errno != EEXIST)
             break;
     }
-    if (access(path, W_OK | X_OK) == 0) {
+    if (stat(path, &s) == 0 && !S_ISDIR(s.st_mode)) {
+        errno = ENOTDIR;
+    } else if (access(path, W_OK | X_OK) == 0) {
         if (statvfs(path, &fs) != 0 || fs.f_blocks == 0 || fs.f_bavail > 0)
             return 0;
         errno = ENOSPC;
     }
     sc_cli_say(cli, "cannot write to %s: %s", path, strerror(errno));
     return SC_EXIT_FAILED;
+}
+
+/* The coordinator would refuse the folder of another as well, but in the logs of that one. */
+static int
+check_is_free(sc_cli *cli, const char *dir)
+{
+    char path[PATH_MAX + 8], pid[32] = "";
+    int fd, status = 0;
+
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
+        pread(fd, pid, sizeof(pid) - 1, 0) > 0) {
+        sc_cli_say(cli, "%s is in use by the coordinator with pid %ld; choose another --dir", dir,
+                   atol(pid));
+        status = SC_EXIT_FAILED;
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
 }
 
 static int
@@ -375,12 +400,15 @@ run(sc_cli *cli)
                       sizeof(u.endpoint));
     if (sc_endpoint_answers(u.endpoint))
         return sc_readiness_already_up(cli, u.endpoint);
+    if ((status = check_is_free(cli, u.dir)))
+        return status;
     export_settings(cli->settings);
     return u.is_detached ? detach(&u) : serve(&u);
 }
 
 static const struct poptOption options[] = {
-    SC_OPTION("workers", SC_OPT_WORKERS, "worker processes, 1 to 1024 (default: one a core)", "N"),
+    SC_OPTION("workers", SC_OPT_WORKERS,
+              "worker processes, 1 to 1024 (default: SEEDCORE_PROCESSES, else one a core)", "N"),
     SC_SWITCH("detach", SC_OPT_DETACH, "go to the background once the workers are ready"),
     SC_SWITCH("test-handlers", SC_OPT_TEST_HANDLERS, "offer the handlers fail and crash as well"),
     SC_OPTION("plugin", SC_OPT_PLUGIN, "handlers from this shared object; may be given again",
@@ -401,6 +429,6 @@ const sc_verb sc_verb_up = {
         "\n"
         "Each setting is an option, too; `seedcore config` shows what holds.\n",
     .options = options,
-    .settings = SC_VERB_ALL_SETTINGS,
+    .settings = SC_VERB_STARTS,
     .run = run,
 };

@@ -54,6 +54,9 @@ def test_every_program_has_help(sandbox, program):
     (["quite-something-else"], "quite-something-else"),
     (["help", "submti"], "submit"),
     (["jobs", "--no-such-option"], "--no-such-option"),
+    (["jobs", "--jsno"], "did you mean --json?"),
+    (["submit", "echo", "--inptu=x"], "did you mean --input?"),
+    (["up", "--processes", "2"], "no option --processes"),
     (["jobs", "surplus"], "surplus"),
     (["submit"], "HANDLER"),
     (["call"], "HANDLER"),
@@ -75,6 +78,7 @@ def test_every_program_has_help(sandbox, program):
     (["submit", "echo", "--args", "{"], "--args"),
     (["seedcore-coordinator", "--no-such-option"], "--no-such-option"),
     (["seedcore-worker", "--processes", "x"], "x"),
+    (["seedcore-worker", "--connect", "x"], "--connect: \"x\""),
 ], ids=lambda value: words(value) if isinstance(value, list) else "")
 def test_usage_errors_name_what_is_wrong(sandbox, command, named):
     result = sandbox.run(*command)
@@ -123,6 +127,12 @@ def test_config_says_where_values_come_from(sandbox):
         assert row["meaning"], row
 
 
+def test_config_says_so_in_text(sandbox):
+    text = sandbox.ok("config", "--connect-timeout", "7s", env={"SEEDCORE_HEARTBEAT": "250ms"}).stdout
+    for line in ("CONNECT_TIMEOUT = 7s  (flag)", "HEARTBEAT = 250ms  (environment)", "PEER_LEASE = 800ms  (default)"):
+        assert f"{line}\n" in text, text
+
+
 def test_config_lists_every_setting(sandbox):
     rows = {row["name"]: row for row in sandbox.ok("config", "--json").rows}
     assert set(rows) == {setting.name for setting in settings()}
@@ -165,7 +175,7 @@ def test_up_and_down(cluster):
 
 
 @pytest.mark.parametrize("verb", ["status", "up"])
-@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:*", "tcp://nowhere", "udp://127.0.0.1:1", "ipc://"])
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:*", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536", "tcp://nowhere", "udp://127.0.0.1:1", "ipc://"])
 def test_endpoints_that_cannot_be(sandbox, verb, endpoint):
     """No command dies of an endpoint that nobody can connect to; it is named."""
     result = sandbox.run(verb, "--endpoint", endpoint)

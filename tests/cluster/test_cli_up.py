@@ -56,9 +56,12 @@ def test_folder_of_another_cluster(sandbox):
     sandbox.ok("up", "--detach", "--workers", "1")
     [pid] = sandbox.pids("seedcore-coordinator")
     other = f"ipc://{sandbox.folder}/other"
+    logs = {path: path.read_text() for path in (sandbox.dir / "log").iterdir()}
+    assert "Ctrl-C" not in logs[sandbox.dir / "log/up.log"]
     for args in ([], ["--detach"]):
         result = sandbox.run("up", "--workers", "1", "--endpoint", other, *args)
         assert result.status == 1 and str(pid) in result.stderr, repr(result)
+    assert {path: path.read_text() for path in logs} == logs, "the logs of the other"
     assert len(sandbox.ok("workers", "--json").rows) == 1
     sandbox.ok("down")
 
@@ -97,8 +100,9 @@ def test_endpoint_of_a_coordinator_that_hangs(cluster):
 def test_folder_that_cannot_be_used(sandbox):
     file = sandbox.folder / "file"
     file.write_text("")
-    result = sandbox.run("up", "--dir", file / "state")
-    assert result.status == 1 and str(file) in result.stderr, repr(result)
+    for folder in (file / "state", file):
+        result = sandbox.run("up", "--dir", folder)
+        assert result.status == 1 and f"{folder}: Not a directory" in result.stderr, repr(result)
 
 
 def test_plugin_that_cannot_be_read(sandbox):
@@ -180,3 +184,13 @@ def test_wait_survives_a_new_coordinator():
         assert result.status == 1 and "the coordinator" in result.stderr, repr(result)
     finally:
         c.close()
+
+
+def test_call_is_lost_with_the_coordinator(cluster):
+    c = cluster(workers=1, env={"SEEDCORE_DRAIN_TIMEOUT": "50ms"})
+    wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
+    process = c.start("call", "sleep", "--args", '{"ms":60000}')
+    wait_for(lambda: c.workers()[0]["running"] == 1, what="the task")
+    os.kill(c.coordinator_pid(), signal.SIGKILL)
+    result = process.result()
+    assert result.status == 1 and "the call was lost with the coordinator" in result.stderr, repr(result)
