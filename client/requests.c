@@ -73,9 +73,12 @@ fail(sc_client_session *s, sc_client_request *r, int code, const char *text)
 
     if (text) {
         why.text = text;
-    } else if (code == SC_ELOST && job) {
-        snprintf(line, sizeof line, "job %s was lost with the coordinator that held it",
-                 sc_uuid_format(job, id));
+    } else if (code == SC_ELOST) {
+        snprintf(line, sizeof line, "%s%s was lost with the coordinator that held it",
+                 job          ? "job "
+                 : is_call(r) ? "the call"
+                              : "the question",
+                 job ? sc_uuid_format(job, id) : "");
         why.text = line;
     }
     let_go(s, r);

@@ -19,7 +19,7 @@ draw(sc_feed *f)
     f->drawn_ms = now;
     sc_progress_add(&f->progress, f->n_tasks, now);
     sc_out_init(&line);
-    sc_progress_draw(&f->progress, "tasks", 0, &f->cli->term_error, &line);
+    sc_progress_draw(&f->progress, "task", 0, &f->cli->term_error, &line);
     sc_cli_progress(f->cli, &line);
     sc_out_fini(&line);
 }

@@ -77,9 +77,9 @@ draw_tail(char tail[TAIL_BYTES], const char *unit, uint64_t done, uint64_t total
     if (total > 0)
         len = snprintf(tail, TAIL_BYTES, " %3d %%", (int)(100.0 * (double)done / (double)total));
     else
-        len = snprintf(tail, TAIL_BYTES, " %s %s", count, unit);
-    n = total ? snprintf(tail + len, (size_t)(TAIL_BYTES - len), "  %s/%s %s", count,
-                         sc_format_count(total, all), unit)
+        len = snprintf(tail, TAIL_BYTES, "%s %s%s", count, unit, done == 1 ? "" : "s");
+    n = total ? snprintf(tail + len, (size_t)(TAIL_BYTES - len), "  %s/%s %s%s", count,
+                         sc_format_count(total, all), unit, total == 1 ? "" : "s")
               : 0;
     if (len + n > columns)
         n = 0;

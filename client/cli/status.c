@@ -84,7 +84,7 @@ write_job(sc_cli *cli, const sc_job_status *job)
     if (!job->has_ended && job->total > 0) {
         name_line(cli, "progress");
         sc_progress_add(&progress, job->done + job->dead + job->cancelled, 0);
-        sc_progress_draw(&progress, "tasks", job->total, &cli->term, &cli->out);
+        sc_progress_draw(&progress, "task", job->total, &cli->term, &cli->out);
         sc_out_text(&cli->out, "\n");
     }
     time_line(cli, "submitted", job->submitted_at);
@@ -161,8 +161,7 @@ write_cluster(sc_cli *cli, const sc_cluster_status *c)
     static const char *const task_names[] = {"queued", "running", "delayed",
                                              "done",   "dead",    "cancelled"};
     static const char *const call_names[] = {"running", "done"};
-    static const char *const trouble_names[] = {"peers lost", "refused", "malformed",
-                                                "unknown results"};
+    static const char *const trouble_names[] = {"peers lost", "refused", "malformed", "unknown"};
     const uint64_t tasks[] = {c->queued, c->running, c->delayed, c->done, c->dead, c->cancelled};
     const uint64_t calls[] = {c->calls_running, c->calls_done};
     const uint64_t trouble[] = {c->peers_lost, c->refused, c->malformed, c->unknown_results};
@@ -187,8 +186,9 @@ write_cluster(sc_cli *cli, const sc_cluster_status *c)
     name_line(cli, "payloads");
     sc_out_printf(o, "%s in memory, %s on disk\n", sc_format_bytes(c->memory_bytes, a),
                   sc_format_bytes(c->spill_bytes, b));
-    if (trouble[0] + trouble[1] + trouble[2] + trouble[3] > 0)
-        counts_line(cli, "trouble", trouble_names, trouble, sizeof(trouble) / sizeof(trouble[0]));
+    for (size_t i = 0; i < sizeof(trouble) / sizeof(trouble[0]); i++)
+        if (trouble[i] > 0)
+            text_line(cli, trouble_names[i], sc_format_count(trouble[i], a));
 }
 
 static void

@@ -29,7 +29,7 @@ draw(sc_watch *w)
     }
     sc_progress_add(&w->progress, ended, (int64_t)uv_now(&w->cli->loop));
     sc_out_init(&line);
-    sc_progress_draw(&w->progress, "tasks", total, &w->cli->term_error, &line);
+    sc_progress_draw(&w->progress, "task", total, &w->cli->term_error, &line);
     sc_cli_progress(w->cli, &line);
     sc_out_fini(&line);
 }

@@ -178,6 +178,13 @@ def test_unknown_handler(c):
         assert result.status == 1 and "nothing" in result.stderr, repr(result)
 
 
+@pytest.mark.parametrize("job", ["ffffffff", "nonsense", "0193a5e0-0000-7000-8000-000000000001"])
+@pytest.mark.parametrize("verb", ["status", "wait", "results"])
+def test_no_such_job(c, verb, job):
+    result = c.run(verb, job)
+    assert (result.status, result.stderr) == (1, f"seedcore: job {job}: no such job\n"), repr(result)
+
+
 def test_control_characters_are_escaped(c):
     job = submit(c, "echo", "--args", '"\x7f\u009b"', "--wait")
     for command in (["jobs"], ["status", job], ["wait", job], ["results", job]):

@@ -231,7 +231,10 @@ Test(cli_show, progress, .init = use_utf8)
          "run ############################## 100 %  1,000/1,000 tasks  1.0 k/s"},
         {"more than all", 2000, 1000, 100, false,
          "run ############################## 100 %  1,000/1,000 tasks  2.0 k/s"},
-        {"total not known", 500, 0, 100, false, "run  500 tasks  500/s"},
+        {"total not known", 500, 0, 100, false, "run 500 tasks  500/s"},
+        {"one of an unknown total", 1, 0, 100, false, "run 1 task  1.0/s"},
+        {"one of one", 1, 1, 100, false,
+         "run ############################## 100 %  1/1 task  1.0/s"},
         {"eighths", 500, 1000, 65, true,
          "run \xe2\x96\x88\xe2\x96\x88\xe2\x96\x8c\xc2\xb7\xc2\xb7  50 %  500/1,000 tasks  500/s  "
          "1.0 s left"},
@@ -245,7 +248,7 @@ Test(cli_show, progress, .init = use_utf8)
         sc_out_init(&o);
         sc_progress_add(&p, 0, 1000);
         sc_progress_add(&p, rows[i].done, 2000);
-        sc_progress_draw(&p, "tasks", rows[i].total, &term, &o);
+        sc_progress_draw(&p, "task", rows[i].total, &term, &o);
         cr_expect_str_eq(text_of(&o), rows[i].want, "%s: %s", rows[i].name, text_of(&o));
         sc_out_fini(&o);
     }
@@ -261,7 +264,7 @@ Test(cli_show, progress_fits, .init = use_utf8)
         sc_out_init(&o);
         sc_progress_add(&p, 0, 0);
         sc_progress_add(&p, 123456789, 100000000);
-        sc_progress_draw(&p, "tasks", 2147483648u, &term, &o);
+        sc_progress_draw(&p, "task", 2147483648u, &term, &o);
         cr_expect_lt(widest(text_of(&o), true), width, "%d: %s", width, text_of(&o));
         sc_out_fini(&o);
     }
