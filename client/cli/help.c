@@ -17,6 +17,8 @@ enum {
     MEANING_INDENT = 8,
     SUMMARY_COLUMN = 16,
     NAME_BYTES = 64,
+    LINE_BYTES = 200,    // of what popt prints: 80 and no more
+    OPTION_COLUMNS = 10, // its options begin before, their meanings behind
 };
 
 static const char intro[] =
@@ -29,6 +31,20 @@ static const char first_steps[] = "  seedcore up --detach\n"
 
 static const char exits[] =
     "0 done, 1 failed or refused, 2 wrong usage, 3 no coordinator, 130 interrupted.";
+
+/* What stands for values in the tables. */
+static const struct {
+    const char *what, *meaning;
+} values[] = {
+    {"ENDPOINT", "tcp://HOST:PORT, an IPv6 address in brackets, or ipc://PATH, a socket on this "
+                 "machine. The option comes before the variable SEEDCORE_ENDPOINT, that before "
+                 "tcp://127.0.0.1:5570."},
+    {"DURATION", "250ms, 30s, 5m, 2h or 7d; a bare number is seconds."},
+    {"SIZE", "64KiB, 10MB or 1GiB; a bare number is bytes."},
+    {"JOB", "The id of a job, or a prefix of it that is unique."},
+    {"SETTINGS", "Each is an option, else the variable SEEDCORE_<NAME>, else its default; "
+                 "`seedcore config` shows what holds."},
+};
 
 static int
 text_columns(const sc_term *term)
@@ -243,13 +259,68 @@ manual_head(const char *name, const char *summary, sc_out *o)
     sc_out_text(o, "\n");
 }
 
-static void
-manual_tail(sc_out *o)
+/* "seedcore-energy-load" of "energy load". */
+static char *
+page_name(const char *verb, char name[NAME_BYTES])
 {
+    snprintf(name, NAME_BYTES, "seedcore-%s", verb);
+    for (char *p = name; *p; p++)
+        *p = *p == ' ' ? '-' : *p;
+    return name;
+}
+
+static void
+see_also(const char *page, const char *own, sc_out *o)
+{
+    if (strcmp(page, own) == 0)
+        return;
+    sc_out_text(o, ".BR ");
+    roff(page, o);
+    sc_out_text(o, " (1)\n");
+}
+
+/* @param own  this page, which does not name itself; the one of seedcore names those of all verbs
+ */
+static void
+manual_tail(const char *own, const char *status, sc_out *o)
+{
+    static const char *const pages[] = {"seedcore", "seedcore-coordinator", "seedcore-worker"};
+    char name[NAME_BYTES];
+
     sc_out_text(o, ".SH EXIT STATUS\n");
-    roff(exits, o);
-    sc_out_text(o,
-                "\n.SH SEE ALSO\nseedcore(1), seedcore\\-coordinator(1), seedcore\\-worker(1)\n");
+    roff(status, o);
+    sc_out_text(o, "\n.SH SEE ALSO\n");
+    for (size_t i = 0; sc_verbs_at(i) && strcmp(own, pages[0]) == 0; i++)
+        if (sc_verbs_at(i)->run && sc_verbs_at(i) != &sc_verb_help) // which has no page
+            see_also(page_name(sc_verbs_at(i)->name, name), own, o);
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        see_also(pages[i], own, o);
+}
+
+static void
+manual_entry(const char *term, const char *text, sc_out *o)
+{
+    sc_out_text(o, ".TP\n\\fB");
+    roff(term, o);
+    sc_out_text(o, "\\fR\n");
+    roff(text, o);
+    sc_out_text(o, "\n");
+}
+
+static void
+manual_of_all(sc_out *o)
+{
+    sc_out_text(o, "seedcore VERB [ARGUMENT...] [OPTION...]\n.SH DESCRIPTION\n");
+    roff_paragraphs(intro, o);
+    sc_out_text(o, ".SH VERBS\n");
+    for (size_t i = 0; sc_verbs_at(i); i++)
+        if (sc_verbs_at(i)->run)
+            manual_entry(sc_verbs_at(i)->name, sc_verbs_at(i)->summary, o);
+    sc_out_text(o, ".SH VALUES\n");
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        manual_entry(values[i].what, values[i].meaning, o);
+    sc_out_text(o, ".SH EXAMPLE\n");
+    roff_paragraphs(first_steps, o);
 }
 
 void
@@ -258,9 +329,7 @@ sc_help_manual(const sc_verb *verb, sc_out *o)
     char name[NAME_BYTES] = "seedcore";
 
     if (verb)
-        snprintf(name, sizeof(name), "seedcore-%s", verb->name);
-    for (char *p = name; *p; p++)
-        *p = *p == ' ' ? '-' : *p;
+        page_name(verb->name, name);
     manual_head(name, verb ? verb->summary : "a cluster of long-lived worker processes", o);
     sc_out_text(o, ".SH SYNOPSIS\n");
     if (verb) {
@@ -270,28 +339,62 @@ sc_help_manual(const sc_verb *verb, sc_out *o)
         roff_paragraphs(verb->description, o);
         manual_options(verb, o);
     } else {
-        sc_out_text(o, "seedcore VERB [ARGUMENT...] [OPTION...]\n.SH DESCRIPTION\n");
-        roff_paragraphs(intro, o);
-        sc_out_text(o, ".SH VERBS\n");
-        for (size_t i = 0; sc_verbs_at(i); i++) {
-            if (!sc_verbs_at(i)->run)
-                continue;
-            sc_out_printf(o, ".TP\n\\fB%s\\fR\n", sc_verbs_at(i)->name);
-            roff(sc_verbs_at(i)->summary, o);
-            sc_out_text(o, "\n");
-        }
-        sc_out_text(o, ".SH EXAMPLE\n");
-        roff_paragraphs(first_steps, o);
+        manual_of_all(o);
     }
-    manual_tail(o);
+    manual_tail(name, exits, o);
+}
+
+/* One line of what popt prints: an option with the beginning of its meaning, or more of that. */
+static void
+program_line(const char *line, sc_out *o)
+{
+    const char *option = strstr(line, "--");
+    size_t indent = strspn(line, " ");
+    char term[NAME_BYTES];
+
+    if (option && option < line + OPTION_COLUMNS) {
+        snprintf(term, sizeof(term), "%.*s", (int)strcspn(option, " "), option);
+        sc_out_text(o, ".TP\n\\fB");
+        roff(term, o);
+        sc_out_text(o, "\\fR\n");
+        line = option + strlen(term);
+    } else if (indent < OPTION_COLUMNS) {
+        return; // a heading
+    }
+    roff(line + strspn(line, " "), o);
+    sc_out_text(o, "\n");
 }
 
 void
 sc_help_program(const char *name, const char *help, sc_out *o)
 {
-    manual_head(name, "a program of SeedCore", o);
-    sc_out_text(o, ".SH DESCRIPTION\n.nf\n");
-    roff(help, o);
-    sc_out_text(o, ".fi\n");
-    manual_tail(o);
+    static const struct {
+        const char *name, *summary, *description;
+    } programs[] = {
+        {"seedcore-coordinator", "hand tasks to workers and keep their results",
+         "Listens at one endpoint for clients and workers. It runs in the foreground and logs to "
+         "stderr; SIGTERM drains, a second one stops at once. `seedcore up` starts one, and "
+         "workers with it.\n"},
+        {"seedcore-worker", "run tasks in worker processes",
+         "A supervisor whose children are the worker processes, which connect to a coordinator. It "
+         "runs in the foreground and logs to stderr; SIGTERM drains, a second one stops at once. "
+         "When it dies its children end, too; one of them that dies is started again.\n"},
+    };
+    size_t i = strcmp(name, programs[0].name) == 0 ? 0 : 1;
+    char line[LINE_BYTES];
+
+    manual_head(name, programs[i].summary, o);
+    sc_out_text(o, ".SH SYNOPSIS\n");
+    roff(name, o);
+    sc_out_text(o, " [OPTION...]\n.SH DESCRIPTION\n");
+    roff_paragraphs(programs[i].description, o);
+    sc_out_text(o, ".SH OPTIONS\nEach setting is the variable SEEDCORE_<NAME> as well.\n");
+    for (; *help; help += *help == '\n') {
+        size_t len = strcspn(help, "\n");
+
+        snprintf(line, sizeof(line), "%.*s", (int)len, help);
+        program_line(line, o);
+        help += len;
+    }
+    manual_tail(name, "0 ended as it was asked to, 1 failed or refused, 2 wrong usage.", o);
 }

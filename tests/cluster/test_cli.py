@@ -48,6 +48,26 @@ def test_every_program_has_help(sandbox, program):
     assert result.status == 0 and result.stderr == "" and program in result.stdout, repr(result)
 
 
+def see_also(page):
+    return set(re.findall(r"^\.BR (\S+) \(1\)$", page.replace("\\-", "-"), re.M))
+
+
+def test_manual_pages(sandbox):
+    """What a page says of itself, of its values and of the others."""
+    programs = {"seedcore-coordinator", "seedcore-worker"}
+    page = sandbox.ok("__manual").stdout
+    pages = {f"seedcore-{verb}" for verb in VERBS if verb != "energy"} | {"seedcore-energy-load", "seedcore-energy-batch"}
+    assert see_also(page) == pages | programs
+    for text in ("ipc://PATH", "64KiB", "250ms", "a prefix of it"):
+        assert text in page, text
+    assert see_also(sandbox.ok("__manual", "energy", "load").stdout) == {"seedcore"} | programs
+    for program, option in (("seedcore-worker", "connect=ENDPOINT"), ("seedcore-coordinator", "queue\\-bytes=SIZE")):
+        page = sandbox.ok("/bin/sh", "-c", f"{program} --help | seedcore __manual {program}").stdout
+        assert see_also(page) == {"seedcore"} | programs - {program}
+        assert "a program of" not in page and f"\n.TP\n\\fB\\-\\-{option}\\fR\n" in page, page
+        assert not re.search("^ |Usage:", page, re.M), page
+
+
 @pytest.mark.parametrize("command, named", [
     (["submti"], "submit"),
     (["worker"], "workers"),
