@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `seedcore down`: ends the cluster at the endpoint and waits until its processes have ended. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
 enum { HOST_BYTES = 256 };
@@ -25,11 +27,29 @@ struct down {
     size_t n_processes, n_running;
 };
 
+/* A drain takes as long as the tasks that run; on a terminal it is said what is waited for. */
+static void
+draw(struct down *d)
+{
+    const sc_term *term = &d->cli->term_error;
+    char text[96];
+    sc_out line;
+
+    snprintf(text, sizeof(text), "ending: running tasks are finished first, %zu process%s left",
+             d->n_running, d->n_running == 1 ? "" : "es");
+    sc_out_init(&line);
+    sc_text_cut(&line, text, term->columns - 1, term->is_utf8);
+    sc_cli_progress(d->cli, &line);
+    sc_out_fini(&line);
+}
+
 static void
 end_if_done(struct down *d)
 {
-    if (d->n_running > 0)
+    if (d->n_running > 0) {
+        draw(d);
         return;
+    }
     sc_cli_say(d->cli, "the cluster at %s has ended",
                sc_settings_text(d->cli->settings, SC_SET_ENDPOINT));
     sc_cli_end(d->cli, SC_EXIT_DONE);

@@ -128,6 +128,16 @@ def test_signal_drains(cluster, number):
     assert c.pids() == []
 
 
+def test_down_says_what_it_waits_for(cluster):
+    c = cluster(workers=1)
+    process = c.start("call", "sleep", "--args", '{"ms":500}')
+    wait_for(lambda: c.workers()[0]["running"] == 1, what="the task")
+    result = c.run_on_terminal("down")
+    assert result.status == 0 and "running tasks are finished first" in result.stdout, repr(result)
+    assert result.stdout.endswith("has ended\r\n"), repr(result)
+    assert process.result().status == 0
+
+
 def test_second_signal_stops_at_once(cluster):
     c = cluster(workers=1)
     c.ok("submit", "sleep", "--args", '{"ms":60000}')
