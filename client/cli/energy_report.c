@@ -34,6 +34,7 @@ next_id(const char *text, int64_t *id)
 {
     char *end;
 
+    *id = 0;
     if (!isdigit((unsigned char)*text))
         return NULL;
     errno = 0;
