@@ -120,11 +120,24 @@ on_written(uv_fs_t *request)
     maybe_closed(s);
 }
 
+// Nothing is in use and nothing on its way: the file starts again from its beginning. What was to
+// be punched goes with it, or it would be punched out of what comes next. @return true where it is
+// so
+static bool
+start_again(sc_spill *s)
+{
+    if (s->used > 0 || s->n_requests > 0)
+        return false;
+    s->end = 0;
+    s->n_freed = 0;
+    s->freed_bytes = 0;
+    return true;
+}
+
 static int64_t
 take_place(sc_spill *s, size_t len)
 {
-    if (s->used == 0 && s->n_requests == 0)
-        s->end = 0;
+    start_again(s);
     if (len >= ALIGN_FROM)
         s->end = (s->end + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     int64_t offset = s->end;
@@ -259,10 +272,7 @@ void
 sc_spill_free(sc_spill *s, int64_t offset, size_t len)
 {
     s->used -= len;
-    if (s->used == 0 && s->n_requests == 0) { // all of it at once
-        s->n_freed = 0;
-        s->freed_bytes = 0;
-        s->end = 0;
+    if (start_again(s)) { // all of it at once
         if (ftruncate(s->fd, 0) < 0)
             return;
         return;

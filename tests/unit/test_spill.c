@@ -207,3 +207,26 @@ Test(spill, short_file)
     cr_expect_eq(w.status, -EIO, "%d", w.status);
     cr_expect_null(w.blob);
 }
+
+// The last piece is given back while the others are being punched out: nothing is in use and
+// something is on its way. What was to be punched must not be punched out of what comes next.
+Test(spill, emptied_while_it_is_punched)
+{
+    enum { N = 20, LEN = 256 * 1024 };
+    int64_t offsets[N];
+
+    for (int i = 0; i < N; i++)
+        offsets[i] = put('a', LEN);
+    settle();
+    for (int i = 0; i < N; i++)
+        sc_spill_free(w.spill, offsets[i], LEN);
+    settle();
+    for (int i = 0; i < N; i++)
+        offsets[i] = put('b', LEN);
+    settle();
+    for (int i = 0; i < 13; i++)
+        sc_spill_free(w.spill, offsets[i], LEN);
+    settle();
+    for (int i = 13; i < N; i++)
+        expect_there("in use", offsets[i], 'b', LEN);
+}
