@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeping payloads and results: see store.h. Called by the shell; reading is in pages.c. */
+/* Actions in, answers out: see store.h. Called by the shell. Jobs and their chunks are kept here.
+ */
 #include "coordinator/store_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/fault.h"
-#include "base/limits.h"
-#include "base/log.h"
 
 int
 sc_store_new(uv_loop_t *loop, const char *dir, uint64_t memory_bytes, const sc_store_events *events,
@@ -116,78 +113,6 @@ sc_store_deliver(sc_store *s)
     return n;
 }
 
-/* ---- records ---- */
-
-static void
-free_extent(extent *r)
-{
-    sc_store *s = r->store;
-    if (r->is_writing) {
-        r->is_dropped = true;
-        return;
-    }
-    if (r->table.data || r->bytes.data)
-        s->memory_bytes -= r->table_len + r->bytes_len;
-    if (r->offset != NO_PLACE && s->spill)
-        sc_spill_free(s->spill, r->offset, r->table_len + r->bytes_len);
-    sc_slice_drop(&r->table);
-    sc_slice_drop(&r->bytes);
-    free(r);
-}
-
-static void
-on_written(void *arg, int status)
-{
-    extent *r = arg;
-    sc_store *s = r->store;
-    r->is_writing = false;
-    if (status < 0) { // the disk is full: it stays in memory, and the core is told to make room
-        if (s->spill)
-            sc_spill_free(s->spill, r->offset, r->table_len + r->bytes_len);
-        r->offset = NO_PLACE;
-        sc_log_warn("spill file in %s: %s", s->dir, sc_error_text(status));
-        if (!s->is_closing)
-            s->events.on_limit(s->events.arg,
-                               s->memory_bytes + (s->spill ? sc_spill_bytes(s->spill) : 0));
-    } else if (!r->is_dropped) {
-        s->memory_bytes -= r->table_len + r->bytes_len;
-        sc_slice_drop(&r->table);
-        sc_slice_drop(&r->bytes);
-    }
-    if (r->is_dropped)
-        free_extent(r);
-}
-
-// Keeps both slices: in memory, and on their way to the file where memory has no room.
-static extent *
-new_extent(sc_store *s, sc_slice table, sc_slice bytes)
-{
-    extent *r = SC_FAULT("store.record") ? NULL : calloc(1, sizeof *r);
-    if (!r)
-        return NULL;
-    r->store = s;
-    r->table = sc_slice_keep(table);
-    r->bytes = sc_slice_keep(bytes);
-    if (!r->table.data || !r->bytes.data) {
-        sc_slice_drop(&r->table);
-        sc_slice_drop(&r->bytes);
-        free(r);
-        return NULL;
-    }
-    r->table_len = table.len;
-    r->bytes_len = bytes.len;
-    r->offset = NO_PLACE;
-    s->memory_bytes += r->table_len + r->bytes_len;
-    if (s->memory_bytes - sc_spill_writing(s->spill) <= s->memory_max)
-        return r;
-    int64_t offset = sc_spill_write(s->spill, r->table, r->bytes, on_written, r);
-    if (offset >= 0) {
-        r->offset = offset;
-        r->is_writing = true;
-    }
-    return r;
-}
-
 /* ---- chunks ---- */
 
 static int
@@ -196,7 +121,7 @@ put_chunk(sc_store *s, const sc_action *action)
     const sc_ticket *t = &action->put.ticket;
     kept_job *j = get_job(s, &t->job);
     kept_chunk *c = j ? calloc(1, sizeof *c) : NULL;
-    extent *r = c ? new_extent(s, action->put.table, action->put.bytes) : NULL;
+    extent *r = c ? sc_extent_new(s, action->put.table, action->put.bytes) : NULL;
     if (!r) {
         free(c);
         return SC_ENOMEM;
@@ -206,7 +131,7 @@ put_chunk(sc_store *s, const sc_action *action)
     HASH_ADD(hh, j->chunks, number, sizeof c->number, c);
     if (c->hh.tbl)
         return 0;
-    free_extent(r);
+    sc_extent_free(r);
     free(c);
     return SC_ENOMEM;
 }
@@ -265,158 +190,18 @@ drop_chunk(kept_job *j, uint32_t number)
     if (!c)
         return;
     HASH_DEL(j->chunks, c);
-    free_extent(c->payload);
+    sc_extent_free(c->payload);
     free(c);
 }
 
 /* ---- results ---- */
-
-// Room for one more item in an array that doubles.
-static bool
-grow(void *array_at, uint32_t *max, uint32_t n, size_t item_bytes)
-{
-    if (n < *max)
-        return true;
-    uint32_t more = *max ? *max * 2 : 8;
-    void *grown = realloc(*(void **)array_at, more * item_bytes);
-    if (!grown)
-        return false;
-    *(void **)array_at = grown;
-    *max = more;
-    return true;
-}
-
-static bool
-name_number(kept_job *j, sc_text name, uint32_t *number)
-{
-    for (uint32_t i = j->n_names;
-         i-- > 0;) // the newest first: runs of one worker follow each other
-        if (j->names[i].len == name.len &&
-            (name.len == 0 || memcmp(j->names[i].data, name.data, name.len) == 0)) {
-            *number = i;
-            return true;
-        }
-    char *copy = malloc(name.len + 1u);
-    if (!copy || !grow(&j->names, &j->names_max, j->n_names, sizeof *j->names)) {
-        free(copy);
-        return false;
-    }
-    memcpy(copy, name.len ? name.data : "", name.len);
-    *number = j->n_names;
-    j->names[j->n_names++] = (sc_text){copy, name.len};
-    return true;
-}
-
-static bool
-put_in_bucket(kept_job *j, uint64_t number, uint32_t segment_number)
-{
-    bucket *b = NULL;
-    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
-    if (!b) {
-        if (!(b = calloc(1, sizeof *b)))
-            return false;
-        b->number = number;
-        HASH_ADD(hh, j->buckets, number, sizeof b->number, b);
-        if (!b->hh.tbl) {
-            free(b);
-            return false;
-        }
-    }
-    if (!grow(&b->segments, &b->max, b->n_segments, sizeof *b->segments))
-        return false;
-    b->segments[b->n_segments++] = segment_number;
-    return true;
-}
-
-static segment *
-new_segment(kept_job *j, uint64_t base, uint64_t count)
-{
-    if (!grow(&j->segments, &j->segments_max, j->n_segments, sizeof *j->segments))
-        return NULL;
-    segment *g = &j->segments[j->n_segments++];
-    *g = (segment){.position = j->n_ended, .base = base, .count = count};
-    j->n_ended += count;
-    if (base < j->lowest)
-        j->lowest = base;
-    return g;
-}
-
-static bool
-put_results(sc_store *s, const sc_action *action)
-{
-    kept_job *j = get_job(s, &action->results.job);
-    uint32_t worker = 0, n = sc_records_count(action->results.table);
-    if (!j || !name_number(j, action->results.worker, &worker))
-        return false;
-    extent *r = new_extent(s, action->results.table, action->results.bytes);
-    segment *g = r ? new_segment(j, action->results.base, n) : NULL;
-    if (!g)
-        return false;
-    g->records = r;
-    g->worker = worker;
-    uint32_t lowest = UINT32_MAX, highest = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t offset = sc_records_get(action->results.table, i).offset;
-        lowest = offset < lowest ? offset : lowest;
-        highest = offset > highest ? offset : highest;
-    }
-    uint64_t last = (action->results.base + highest) / BUCKET_TASKS;
-    for (uint64_t b = (action->results.base + lowest) / BUCKET_TASKS; b <= last; b++)
-        if (!put_in_bucket(j, b, j->n_segments - 1))
-            return false;
-    return true;
-}
-
-static bool
-put_range(sc_store *s, const sc_action *action)
-{
-    kept_job *j = get_job(s, &action->range.job);
-    uint32_t worker = 0;
-    if (!j || !name_number(j, action->range.worker, &worker) ||
-        !grow(&j->ranges, &j->ranges_max, j->n_ranges, sizeof *j->ranges))
-        return false;
-    segment *g = new_segment(j, action->range.first, action->range.count);
-    if (!g)
-        return false;
-    g->worker = worker;
-    g->outcome = action->range.outcome;
-    g->attempt = action->range.attempt;
-    g->error = strndup(action->range.error.data, action->range.error.len);
-    j->ranges[j->n_ranges++] = j->n_segments - 1;
-    return g->error != NULL;
-}
-
-static void
-drop_results(kept_job *j)
-{
-    for (uint32_t i = 0; i < j->n_segments; i++) {
-        if (j->segments[i].records)
-            free_extent(j->segments[i].records);
-        free(j->segments[i].error);
-    }
-    for (bucket *b; (b = j->buckets);) {
-        HASH_DEL(j->buckets, b);
-        free(b->segments);
-        free(b);
-    }
-    for (uint32_t i = 0; i < j->n_names; i++)
-        free((char *)(uintptr_t)j->names[i].data);
-    free(j->segments);
-    free(j->ranges);
-    free(j->names);
-    j->segments = NULL;
-    j->ranges = NULL;
-    j->names = NULL;
-    j->n_segments = j->segments_max = j->n_ranges = j->ranges_max = j->n_names = j->names_max = 0;
-    j->n_ended = 0;
-}
 
 static void
 drop_job(sc_store *s, kept_job *j)
 {
     while (j->chunks)
         drop_chunk(j, j->chunks->number);
-    drop_results(j);
+    sc_kept_drop(j);
     HASH_DEL(s->jobs, j);
     free(j);
 }
@@ -461,17 +246,17 @@ sc_store_act(sc_store *s, const sc_action *action)
         drop_chunk(sc_store_find(s, &action->chunk.job), action->chunk.number);
         break;
     case SC_ACTION_PUT_RESULTS: // a result that was accepted is never lost: without memory we end
-        SC_ASSERT(put_results(s, action));
+        SC_ASSERT((j = get_job(s, &action->results.job)) && sc_kept_results(s, j, action));
         break;
     case SC_ACTION_PUT_RANGE:
-        SC_ASSERT(put_range(s, action));
+        SC_ASSERT((j = get_job(s, &action->range.job)) && sc_kept_range(j, action));
         break;
     case SC_ACTION_GET_RESULTS:
         get_results(s, &action->read);
         break;
     case SC_ACTION_DROP_RESULTS:
         if ((j = sc_store_find(s, &action->job)))
-            drop_results(j);
+            sc_kept_drop(j);
         break;
     case SC_ACTION_DROP_JOB:
         if ((j = sc_store_find(s, &action->job)))

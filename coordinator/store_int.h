@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (keeping) and pages.c (reading) share. */
+/* What the files of the store share.
+ *
+ *   store.c          the root: actions in, answers out, jobs and their chunks
+ *   store_extent.c   where bytes lie: in memory, on their way, in the file
+ *   store_results.c  keeping results
+ *   pages.c          reading them */
 #ifndef SC_STORE_INT_H
 #define SC_STORE_INT_H
 
@@ -108,6 +113,19 @@ struct sc_store {
 kept_job *sc_store_find(sc_store *store, const sc_uuid *id);
 void sc_store_answer(sc_store *store, answer *a);
 void sc_store_loaded(sc_store *store, answer *a);
+
+/* store_extent.c */
+/** Keeps both slices: in memory, and on their way to the file where memory has no room. */
+extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes);
+void sc_extent_free(extent *r);
+
+/* store_results.c */
+/** SC_ACTION_PUT_RESULTS. @return false without memory */
+bool sc_kept_results(sc_store *s, kept_job *j, const sc_action *action);
+/** SC_ACTION_PUT_RANGE. @return false without memory */
+bool sc_kept_range(kept_job *j, const sc_action *action);
+/** Forget all results of a job. */
+void sc_kept_drop(kept_job *j);
 
 /* pages.c */
 /** Note which segments a read needs and start loading those that lie in the file. @return true
