@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the store: a page of results by index or in the order in which they ended. A page by
- * index covers one bucket at most, so that it is made from the few segments that touch it. Part of
- * the store. */
+/* Reading the store: a page of results by index or in the order in which they ended. A page
+ * needs only the segments from which it is filled: they are taken from the first index or position
+ * on until their bytes fill it, and what lies in the file is loaded. Part of the store. */
 #include "coordinator/store_int.h"
 
 #include <stdlib.h>
@@ -33,61 +33,51 @@ typedef struct page {
 static bool
 add_load(answer *a, uint32_t segment_number)
 {
-    load *grown = realloc(a->loads, (a->n_loads + 1) * sizeof *grown);
-    if (!grown)
-        return false;
-    a->loads = grown;
+    if ((a->n_loads & (a->n_loads - 1)) == 0) { // full at every power of two
+        load *grown = realloc(a->loads, (a->n_loads ? 2ul * a->n_loads : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        a->loads = grown;
+    }
     a->loads[a->n_loads++] = (load){.segment = segment_number};
     return true;
 }
 
-static const segment *
-range_over(const kept_job *j, uint64_t index)
+static size_t
+segment_bytes(const segment *g)
 {
-    for (uint32_t i = 0; i < j->n_ranges; i++) {
-        const segment *g = &j->segments[j->ranges[i]];
-        if (index >= g->base && index - g->base < g->count)
-            return g;
-    }
-    return NULL;
+    return g->records ? g->records->table_len + g->records->bytes_len : 0;
 }
 
-// The first bucket at or after `number` in which something may be, or UINT64_MAX.
-static uint64_t
-next_bucket(const kept_job *j, uint64_t number)
-{
-    bucket *b = NULL;
-    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
-    if (b)
-        return number;
-    uint64_t best = UINT64_MAX;
-    for (b = j->buckets; b; b = b->hh.next)
-        if (b->number >= number && b->number < best)
-            best = b->number;
-    for (uint32_t i = 0; i < j->n_ranges; i++) {
-        const segment *g = &j->segments[j->ranges[i]];
-        uint64_t first = g->base / BUCKET_TASKS, last = (g->base + g->count - 1) / BUCKET_TASKS;
-        if (last >= number && (first > number ? first : number) < best)
-            best = first > number ? first : number;
-    }
-    return best;
-}
-
+// From the first index on, what it and those after it lie in, until it is as much as the reader
+// takes; the read ends there.
 static bool
-choose_by_index(const kept_job *j, answer *a)
+choose_by_index(sc_store *s, const kept_job *j, answer *a)
 {
-    uint64_t number = next_bucket(j, a->read.from / BUCKET_TASKS);
-    bucket *b = NULL;
-    if (number == UINT64_MAX || number * BUCKET_TASKS >= a->read.until) {
-        a->read.from = a->read.until; // nothing any more
+    sc_store_read *read = &a->read;
+    sc_stretch at;
+    uint64_t bytes = 0, number = ++s->n_reads;
+    if (!sc_index_find(&j->index, read->from, &at) || at.first >= read->until) {
+        read->from = read->until; // nothing any more
         return true;
     }
-    if (a->read.from < number * BUCKET_TASKS)
-        a->read.from = number * BUCKET_TASKS;
-    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
-    for (uint32_t i = 0; b && i < b->n_segments; i++)
-        if (!add_load(a, b->segments[i]))
+    if (read->from < at.first)
+        read->from = at.first;
+    if (read->until - read->from > PAGE_TASKS)
+        read->until = read->from + PAGE_TASKS;
+    do {
+        segment *g = &j->segments[at.segment];
+        if (g->last_read == number)
+            continue;
+        if (a->n_loads > 0 && bytes + segment_bytes(g) > read->max_bytes) {
+            read->until = at.first;
+            break;
+        }
+        bytes += segment_bytes(g);
+        g->last_read = number;
+        if (!add_load(a, at.segment))
             return false;
+    } while (sc_index_find(&j->index, at.first + at.count, &at) && at.first < read->until);
     return true;
 }
 
@@ -171,7 +161,7 @@ bool
 sc_pages_prepare(sc_store *s, kept_job *j, answer *a)
 {
     bool is_by_index = a->read.order != SC_READ_ENDED;
-    if (!(is_by_index ? choose_by_index(j, a) : choose_as_ended(j, a))) {
+    if (!(is_by_index ? choose_by_index(s, j, a) : choose_as_ended(j, a))) {
         a->status = SC_ENOMEM;
         return true;
     }
@@ -245,39 +235,44 @@ range_entry(const segment *g)
         .is_there = true};
 }
 
-// Spread the records of a segment over the window of a bucket.
+// Spread the records of a segment over the indexes of a page, of which entries[0] is the first.
 static void
-place_segment(const kept_job *j, const load *l, uint64_t first, uint64_t end, entry *entries)
+place_segment(const kept_job *j, const load *l, const sc_store_read *read, entry *entries)
 {
     const segment *g = &j->segments[l->segment];
     size_t at = 0;
     for (uint32_t i = 0, n = sc_records_count(l->table); i < n; i++) {
         sc_record record = sc_records_get(l->table, i);
         uint64_t index = g->base + record.offset;
-        if (index >= first && index < end)
-            entries[index - first] = (entry){l->bytes.data + at, g->worker, record, true};
+        if (index >= read->from && index < read->until)
+            entries[index - read->from] = (entry){l->bytes.data + at, g->worker, record, true};
         at += record.len;
     }
+}
+
+static void
+place_range(const segment *g, const sc_store_read *read, entry *entries)
+{
+    uint64_t first = g->base > read->from ? g->base : read->from, end = g->base + g->count;
+    entry e = range_entry(g);
+    for (uint64_t index = first; index < end && index < read->until; index++)
+        entries[index - read->from] = e;
 }
 
 static void
 fill_by_index(page *p, entry *entries)
 {
     const answer *a = p->answer;
-    uint64_t first = a->read.from / BUCKET_TASKS * BUCKET_TASKS, end = first + BUCKET_TASKS;
-    if (end > a->read.until || end < first)
-        end = a->read.until;
+    for (uint32_t i = 0; i < a->n_loads; i++) {
+        const segment *g = &p->job->segments[a->loads[i].segment];
+        if (g->records)
+            place_segment(p->job, &a->loads[i], &a->read, entries);
+        else
+            place_range(g, &a->read, entries);
+    }
     p->next = a->read.from;
-    if (a->read.from >= a->read.until)
-        return;
-    memset(entries, 0, BUCKET_TASKS * sizeof *entries);
-    for (uint32_t i = 0; i < a->n_loads; i++)
-        place_segment(p->job, &a->loads[i], first, end, entries);
-    for (uint64_t index = a->read.from; index < end; index++) {
-        entry *e = &entries[index - first];
-        const segment *g = e->is_there ? NULL : range_over(p->job, index);
-        if (g)
-            *e = range_entry(g);
+    for (uint64_t index = a->read.from; index < a->read.until; index++) {
+        const entry *e = &entries[index - a->read.from];
         if (e->is_there && !add_entry(p, index, e))
             return;
         p->next = index + 1;
@@ -355,18 +350,19 @@ void
 sc_pages_give(sc_store *s, answer *a)
 {
     kept_job *j = sc_store_find(s, &a->read.job);
-    if (!j || a->status < 0 || j->n_segments == 0) {
+    if (!j || a->status < 0 || a->n_loads == 0) {
         give_empty(s, a, a->status);
         return;
     }
     uint32_t max = a->read.max_bytes;
     page p = {.job = j, .answer = a, .max_records = max / sizeof(sc_record) + 1, .max_bytes = max};
-    if (p.max_records > BUCKET_TASKS)
-        p.max_records = BUCKET_TASKS;
+    if (p.max_records > PAGE_TASKS)
+        p.max_records = PAGE_TASKS;
     p.table = sc_blob_new(p.max_records * sizeof(sc_record));
     p.bytes = sc_blob_new(p.max_bytes);
-    entry *entries = a->read.order == SC_READ_ENDED ? NULL : malloc(BUCKET_TASKS * sizeof *entries);
-    if (!p.table || !p.bytes || (a->read.order != SC_READ_ENDED && !entries)) {
+    bool is_by_index = a->read.order != SC_READ_ENDED;
+    entry *entries = is_by_index ? calloc(a->read.until - a->read.from, sizeof *entries) : NULL;
+    if (!p.table || !p.bytes || (is_by_index && !entries)) {
         give_empty(s, a, SC_ENOMEM);
     } else {
         if (entries)

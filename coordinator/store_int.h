@@ -16,10 +16,11 @@
 #include "base/slab.h"
 #include "coordinator/spill.h"
 #include "coordinator/store.h"
+#include "coordinator/store_index.h"
 #include "proto/run.h"
 
 enum {
-    BUCKET_TASKS = 4096, // a page in order of index covers at most one bucket
+    PAGE_TASKS = 4096, // a page by index looks at no more indexes
     NO_PLACE = -1,
 };
 
@@ -43,14 +44,8 @@ typedef struct segment {
     uint32_t worker;           // in the job's names
     uint32_t outcome, attempt; // of a range
     char *error;               // of a range: JSON; owned
+    uint64_t last_read;        // number of the last read by index that needs it
 } segment;
-
-typedef struct bucket {
-    uint64_t number; // index / BUCKET_TASKS
-    uint32_t *segments;
-    uint32_t n_segments, max;
-    UT_hash_handle hh; // kept_job.buckets
-} bucket;
 
 typedef struct kept_chunk {
     uint32_t number;
@@ -63,9 +58,7 @@ typedef struct kept_job {
     kept_chunk *chunks;
     segment *segments;
     uint32_t n_segments, segments_max;
-    uint32_t *ranges; // segments that are ranges
-    uint32_t n_ranges, ranges_max;
-    bucket *buckets;
+    sc_index index; // in which segment an index is
     uint64_t n_ended;
     uint64_t lowest; // base of pages: no index is below it
     sc_text *names;  // of workers; owned
@@ -104,6 +97,7 @@ struct sc_store {
     kept_job *jobs;
     answer *answers;    // ready, in order
     uint32_t n_loading; // answers that wait for the file
+    uint64_t n_reads;   // by index, so far
     bool is_closing;
     void (*on_closed)(void *arg);
     void *closed_arg;

@@ -42,27 +42,6 @@ name_number(kept_job *j, sc_text name, uint32_t *number)
     return true;
 }
 
-static bool
-put_in_bucket(kept_job *j, uint64_t number, uint32_t segment_number)
-{
-    bucket *b = NULL;
-    HASH_FIND(hh, j->buckets, &number, sizeof number, b);
-    if (!b) {
-        if (!(b = calloc(1, sizeof *b)))
-            return false;
-        b->number = number;
-        HASH_ADD(hh, j->buckets, number, sizeof b->number, b);
-        if (!b->hh.tbl) {
-            free(b);
-            return false;
-        }
-    }
-    if (!grow(&b->segments, &b->max, b->n_segments, sizeof *b->segments))
-        return false;
-    b->segments[b->n_segments++] = segment_number;
-    return true;
-}
-
 static segment *
 new_segment(kept_job *j, uint64_t base, uint64_t count)
 {
@@ -74,6 +53,25 @@ new_segment(kept_job *j, uint64_t base, uint64_t count)
     if (base < j->lowest)
         j->lowest = base;
     return g;
+}
+
+// Where the records of the newest segment are found. Most messages are one stretch of indexes, in
+// whatever order.
+static bool
+add_to_index(kept_job *j, uint64_t base, sc_slice table)
+{
+    uint32_t n = sc_records_count(table), lowest = UINT32_MAX, highest = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t offset = sc_records_get(table, i).offset;
+        lowest = offset < lowest ? offset : lowest;
+        highest = offset > highest ? offset : highest;
+    }
+    if (highest - lowest == n - 1)
+        return sc_index_add(&j->index, base + lowest, n, j->n_segments - 1);
+    for (uint32_t i = 0; i < n; i++)
+        if (!sc_index_add(&j->index, base + sc_records_get(table, i).offset, 1, j->n_segments - 1))
+            return false;
+    return true;
 }
 
 bool
@@ -88,25 +86,14 @@ sc_kept_results(sc_store *s, kept_job *j, const sc_action *action)
         return false;
     g->records = r;
     g->worker = worker;
-    uint32_t lowest = UINT32_MAX, highest = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t offset = sc_records_get(action->results.table, i).offset;
-        lowest = offset < lowest ? offset : lowest;
-        highest = offset > highest ? offset : highest;
-    }
-    uint64_t last = (action->results.base + highest) / BUCKET_TASKS;
-    for (uint64_t b = (action->results.base + lowest) / BUCKET_TASKS; b <= last; b++)
-        if (!put_in_bucket(j, b, j->n_segments - 1))
-            return false;
-    return true;
+    return add_to_index(j, action->results.base, action->results.table);
 }
 
 bool
 sc_kept_range(kept_job *j, const sc_action *action)
 {
     uint32_t worker = 0;
-    if (!name_number(j, action->range.worker, &worker) ||
-        !grow(&j->ranges, &j->ranges_max, j->n_ranges, sizeof *j->ranges))
+    if (!name_number(j, action->range.worker, &worker))
         return false;
     segment *g = new_segment(j, action->range.first, action->range.count);
     if (!g)
@@ -115,8 +102,7 @@ sc_kept_range(kept_job *j, const sc_action *action)
     g->outcome = action->range.outcome;
     g->attempt = action->range.attempt;
     g->error = strndup(action->range.error.data, action->range.error.len);
-    j->ranges[j->n_ranges++] = j->n_segments - 1;
-    return g->error != NULL;
+    return g->error && sc_index_add(&j->index, g->base, g->count, j->n_segments - 1);
 }
 
 void
@@ -127,19 +113,13 @@ sc_kept_drop(kept_job *j)
             sc_extent_free(j->segments[i].records);
         free(j->segments[i].error);
     }
-    for (bucket *b; (b = j->buckets);) {
-        HASH_DEL(j->buckets, b);
-        free(b->segments);
-        free(b);
-    }
+    sc_index_fini(&j->index);
     for (uint32_t i = 0; i < j->n_names; i++)
         free((char *)(uintptr_t)j->names[i].data);
     free(j->segments);
-    free(j->ranges);
     free(j->names);
     j->segments = NULL;
-    j->ranges = NULL;
     j->names = NULL;
-    j->n_segments = j->segments_max = j->n_ranges = j->ranges_max = j->n_names = j->names_max = 0;
+    j->n_segments = j->segments_max = j->n_names = j->names_max = 0;
     j->n_ended = 0;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/random.h"
+#include "base/fault.h"
 #include "coordinator/store.h"
 #include "proto/run.h"
 #include "tests/unit/test_spill_support.h"
@@ -360,6 +360,38 @@ Test(store, results_by_index)
             end(w);
             free(w);
         }
+}
+
+// A read takes from the file what it gives, not all that lies near it.
+Test(store, reads_load_what_they_give)
+{
+    static const struct {
+        const char *name;
+        uint32_t max_bytes, n_loads_max, n_rows_min;
+    } rows[] = {
+        {"the least", 1, 1, 1}, {"ten", 10 * 100 * 20, 10, 900}, {"all", 1 << 20, 40, 4000}};
+    struct world *w = malloc(sizeof *w);
+    begin(w, 0);
+    for (uint64_t i = 40; i-- > 0;)
+        put_results(w, 1, "w-1", i * 100, 100, 1);
+    settle(w);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        sc_action a = {.type = SC_ACTION_GET_RESULTS};
+        a.read = (sc_store_read){.job = job_id(1),
+                                 .until = 4000,
+                                 .order = SC_READ_INDEX,
+                                 .max_bytes = rows[r].max_bytes};
+        sc_fault_set("spill.read", 0);
+        w->n_rows = 0;
+        sc_store_act(w->store, &a);
+        settle(w);
+        cr_assert_leq(sc_fault_count("spill.read"), rows[r].n_loads_max, "%s: %llu loads",
+                      rows[r].name, (unsigned long long)sc_fault_count("spill.read"));
+        cr_assert_geq(w->n_rows, rows[r].n_rows_min, "%s: %u rows", rows[r].name, w->n_rows);
+    }
+    sc_fault_reset();
+    end(w);
+    free(w);
 }
 
 Test(store, gaps_are_skipped)
