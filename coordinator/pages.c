@@ -317,12 +317,11 @@ fill_as_ended(page *p)
 }
 
 static void
-give_empty(sc_store *s, const answer *a, int status)
+give_empty(sc_store *s, const answer *a, int status, uint64_t next)
 {
     sc_message m = {.type = SC_MSG_PAGE};
     m.page.job = a->read.job;
-    m.page.next =
-        a->read.order == SC_READ_INDEX_ENDED && status == 0 ? a->read.until : a->read.from;
+    m.page.next = next;
     s->events.on_results(s->events.arg, &a->read, status, &m);
 }
 
@@ -350,8 +349,13 @@ void
 sc_pages_give(sc_store *s, answer *a)
 {
     kept_job *j = sc_store_find(s, &a->read.job);
-    if (!j || a->status < 0 || a->n_loads == 0) {
-        give_empty(s, a, a->status);
+    if (a->job_number && (!j || j->generation != a->generation)) {
+        give_empty(s, a, 0, a->from); // dropped meanwhile: its numbers mean nothing any more
+        return;
+    }
+    if (a->status < 0 || a->n_loads == 0) {
+        bool is_skipped = a->status == 0 && a->read.order == SC_READ_INDEX_ENDED;
+        give_empty(s, a, a->status, is_skipped ? a->read.until : a->read.from);
         return;
     }
     uint32_t max = a->read.max_bytes;
@@ -363,7 +367,7 @@ sc_pages_give(sc_store *s, answer *a)
     bool is_by_index = a->read.order != SC_READ_ENDED;
     entry *entries = is_by_index ? calloc(a->read.until - a->read.from, sizeof *entries) : NULL;
     if (!p.table || !p.bytes || (is_by_index && !entries)) {
-        give_empty(s, a, SC_ENOMEM);
+        give_empty(s, a, SC_ENOMEM, a->read.from);
     } else {
         if (entries)
             fill_by_index(&p, entries);
@@ -372,7 +376,7 @@ sc_pages_give(sc_store *s, answer *a)
         if (p.bytes)
             give_page(s, &p);
         else
-            give_empty(s, a, SC_ENOMEM);
+            give_empty(s, a, SC_ENOMEM, a->read.from);
     }
     free(entries);
     sc_blob_unref(p.table);

@@ -44,6 +44,7 @@ get_job(sc_store *s, const sc_uuid *id)
         return j;
     j->id = *id;
     j->lowest = UINT64_MAX;
+    j->number = j->generation = ++s->n_numbers;
     HASH_ADD(hh, s->jobs, id, sizeof j->id, j);
     if (j->hh.tbl)
         return j;
@@ -96,6 +97,16 @@ new_answer(sc_store *s, int type)
     return a;
 }
 
+// Nobody waits for the payload of a job that was dropped; a job that has its id now must not get
+// it.
+static void
+give_chunk(sc_store *s, const answer *a)
+{
+    const kept_job *j = sc_store_find(s, &a->job);
+    if (!a->job_number || (j && j->number == a->job_number))
+        s->events.on_chunk(s->events.arg, &a->job, a->number, a->status, a->table, a->bytes);
+}
+
 unsigned
 sc_store_deliver(sc_store *s)
 {
@@ -105,7 +116,7 @@ sc_store_deliver(sc_store *s)
         if (a->type == ANSWER_STORED)
             s->events.on_stored(s->events.arg, &a->ticket, a->status);
         else if (a->type == ANSWER_CHUNK)
-            s->events.on_chunk(s->events.arg, &a->job, a->number, a->status, a->table, a->bytes);
+            give_chunk(s, a);
         else
             sc_pages_give(s, a);
         free_answer(a);
@@ -162,9 +173,11 @@ on_chunk_read(void *arg, int status, sc_blob *blob)
 static void
 get_chunk(sc_store *s, const sc_uuid *job, uint32_t number)
 {
-    kept_chunk *c = find_chunk(sc_store_find(s, job), number);
+    kept_job *j = sc_store_find(s, job);
+    kept_chunk *c = find_chunk(j, number);
     extent *r = c ? c->payload : NULL;
     answer *a = new_answer(s, ANSWER_CHUNK);
+    a->job_number = j ? j->number : 0;
     a->job = *job;
     a->number = number;
     a->status = r ? 0 : SC_ENOTFOUND;
@@ -201,7 +214,7 @@ drop_job(sc_store *s, kept_job *j)
 {
     while (j->chunks)
         drop_chunk(j, j->chunks->number);
-    sc_kept_drop(j);
+    sc_kept_drop(s, j);
     HASH_DEL(s->jobs, j);
     free(j);
 }
@@ -212,6 +225,9 @@ get_results(sc_store *s, const sc_store_read *read)
     answer *a = new_answer(s, ANSWER_RESULTS);
     a->read = *read;
     kept_job *j = sc_store_find(s, &read->job);
+    a->from = read->from;
+    a->job_number = j ? j->number : 0;
+    a->generation = j ? j->generation : 0;
     if (!j || sc_pages_prepare(s, j, a))
         sc_store_answer(s, a); // nothing kept is an empty page
     else
@@ -256,7 +272,7 @@ sc_store_act(sc_store *s, const sc_action *action)
         break;
     case SC_ACTION_DROP_RESULTS:
         if ((j = sc_store_find(s, &action->job)))
-            sc_kept_drop(j);
+            sc_kept_drop(s, j);
         break;
     case SC_ACTION_DROP_JOB:
         if ((j = sc_store_find(s, &action->job)))

@@ -55,6 +55,10 @@ typedef struct kept_chunk {
 
 typedef struct kept_job {
     sc_uuid id;
+    // Two jobs may have one id, one after the other: what was asked of the first is not answered
+    // with what is the second's.
+    uint64_t number;
+    uint64_t generation; // of its results; new where they begin again
     kept_chunk *chunks;
     segment *segments;
     uint32_t n_segments, segments_max;
@@ -83,6 +87,9 @@ struct answer {
     sc_slice table, bytes; // CHUNK; kept
     size_t table_len;      // CHUNK from the file: where the table ends
     sc_store_read read;    // RESULTS
+    uint64_t from;         // RESULTS: as it was asked; read.from skips gaps
+    uint64_t job_number;   // CHUNK, RESULTS: of the job asked; 0: there was none
+    uint64_t generation;   // RESULTS
     load *loads;           // RESULTS: the segments it needs
     uint32_t n_loads, n_waiting;
     answer *prev, *next; // store.answers once it is complete
@@ -98,6 +105,7 @@ struct sc_store {
     answer *answers;    // ready, in order
     uint32_t n_loading; // answers that wait for the file
     uint64_t n_reads;   // by index, so far
+    uint64_t n_numbers; // of jobs and of generations
     bool is_closing;
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -119,7 +127,7 @@ bool sc_kept_results(sc_store *s, kept_job *j, const sc_action *action);
 /** SC_ACTION_PUT_RANGE. @return false without memory */
 bool sc_kept_range(kept_job *j, const sc_action *action);
 /** Forget all results of a job. */
-void sc_kept_drop(kept_job *j);
+void sc_kept_drop(sc_store *s, kept_job *j);
 
 /* pages.c */
 /** Note which segments a read needs and start loading those that lie in the file. @return true

@@ -106,8 +106,9 @@ sc_kept_range(kept_job *j, const sc_action *action)
 }
 
 void
-sc_kept_drop(kept_job *j)
+sc_kept_drop(sc_store *s, kept_job *j)
 {
+    j->generation = ++s->n_numbers;
     for (uint32_t i = 0; i < j->n_segments; i++) {
         if (j->segments[i].records)
             sc_extent_free(j->segments[i].records);

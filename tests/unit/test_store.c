@@ -311,9 +311,13 @@ Test(store, dropped_while_being_written_or_read)
     act_chunk(w, SC_ACTION_GET_CHUNK, 2, 0);
     sc_store_act(w->store, &(sc_action){.type = SC_ACTION_DROP_JOB,
                                         .job = job_id(2)}); // the read is on its way
+    put_chunk(w, 2, 0, "again", 5); // another job that has its id must not get what was the first's
     settle(w);
-    cr_assert(w->chunk_status == 0 && memcmp(w->bytes.data, "other", 5) == 0);
-    expect_bytes(w, "both dropped", 0, 0);
+    cr_assert_eq(w->n_chunks, 0);
+    act_chunk(w, SC_ACTION_GET_CHUNK, 2, 0);
+    settle(w);
+    cr_assert(w->chunk_status == 0 && memcmp(w->bytes.data, "again", 5) == 0);
+    expect_bytes(w, "one again", 0, 9);
     put_chunk(w, 3, 0, "third", 5);
     act_chunk(w, SC_ACTION_GET_CHUNK, 3, 0); // written and not yet read: comes from memory
     end(w);                                  // and the store closes with all of it on its way
@@ -392,6 +396,44 @@ Test(store, reads_load_what_they_give)
     sc_fault_reset();
     end(w);
     free(w);
+}
+
+// What a read found does not fit the results that are there when it has been loaded: those of a job
+// that has got the id of one that was dropped, or none.
+Test(store, dropped_and_put_again_while_a_read_is_loading)
+{
+    static const struct {
+        const char *name;
+        sc_action_type drop;
+        uint32_t order, n_again;
+    } rows[] = {{"by index, the id again", SC_ACTION_DROP_JOB, SC_READ_INDEX_ENDED, 1},
+                {"as ended, the id again", SC_ACTION_DROP_JOB, SC_READ_ENDED, 1},
+                {"by index, results alone", SC_ACTION_DROP_RESULTS, SC_READ_INDEX_ENDED, 0},
+                {"as ended, gone", SC_ACTION_DROP_JOB, SC_READ_ENDED, 0}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, 0);
+        for (uint64_t i = 0; i < 50; i++)
+            put_results(w, 1, "w-1", i * 1000, 1000, 1);
+        settle(w);
+        sc_action a = {.type = SC_ACTION_GET_RESULTS};
+        a.read = (sc_store_read){.job = job_id(1),
+                                 .from = 45000,
+                                 .until = 50000,
+                                 .order = rows[r].order,
+                                 .max_bytes = 1 << 20};
+        sc_store_act(w->store, &a);
+        sc_store_act(w->store, &(sc_action){.type = rows[r].drop, .job = job_id(1)});
+        for (uint32_t i = 0; i < rows[r].n_again; i++)
+            put_results(w, 1, "w-2", 45000, 10, 1);
+        settle(w);
+        cr_assert_eq(w->n_pages, 1, "%s", rows[r].name);
+        cr_assert_eq(w->page_status, 0, "%s", rows[r].name);
+        cr_assert_eq(w->n_rows, 0, "%s: %u rows", rows[r].name, w->n_rows);
+        cr_assert_eq(w->next, 45000, "%s: next %llu", rows[r].name, (unsigned long long)w->next);
+        end(w);
+        free(w);
+    }
 }
 
 Test(store, gaps_are_skipped)
