@@ -262,7 +262,8 @@ void
 sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms)
 {
     core->now_ms = now_ms;
-    core->store_max_bytes = max_bytes;
+    uint64_t configured = core->options.store_max_bytes;
+    core->store_max_bytes = max_bytes < configured ? max_bytes : configured;
     sc_jobs_make_room(core);
 }
 

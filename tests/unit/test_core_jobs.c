@@ -284,7 +284,7 @@ Test(jobs, bound_is_named)
 }
 
 // What the store has no room for is not taken, rather than taken and given up; results of ended
-// jobs make room.
+// jobs make room. A disk that was full and has room again leaves what the options allow.
 Test(jobs, store_is_full)
 {
     static const struct {
@@ -301,6 +301,8 @@ Test(jobs, store_is_full)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         stop();
         start_with(1 << 20, 1000, 10);
+        sc_core_store_limit(f.core, 10, f.now_ms);
+        sc_core_store_limit(f.core, UINT64_MAX, f.now_ms);
         sc_fake_worker_ready(&f, 2, NULL);
         sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
         sc_fake_open(&f, 1, 1, NULL);
