@@ -107,7 +107,8 @@ on_written(uv_fs_t *request)
 {
     writing *w = (writing *)request;
     sc_spill *s = w->spill;
-    int status = request->result < 0                ? (int)request->result
+    int status = SC_FAULT("spill.written")          ? -ENOSPC
+                 : request->result < 0              ? (int)request->result
                  : (size_t)request->result < w->len ? -ENOSPC // a short write: the disk is full
                                                     : 0;
     uv_fs_req_cleanup(request);

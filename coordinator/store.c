@@ -17,6 +17,7 @@ sc_store_new(uv_loop_t *loop, const char *dir, uint64_t memory_bytes, const sc_s
     s->loop = loop;
     s->events = *events;
     s->memory_max = memory_bytes;
+    s->limit = UINT64_MAX;
     snprintf(s->dir, sizeof s->dir, "%s", dir);
     int rc = sc_spill_new(loop, dir, &s->spill,
                           err); // now, so that a folder that cannot be written is known now
@@ -111,6 +112,7 @@ unsigned
 sc_store_deliver(sc_store *s)
 {
     unsigned n = 0;
+    sc_extent_probe(s);
     for (answer *a; (a = s->answers); n++) {
         DL_DELETE(s->answers, a);
         if (a->type == ANSWER_STORED)

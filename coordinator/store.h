@@ -19,7 +19,8 @@ typedef struct sc_store_events {
     void (*on_chunk)(void *arg, const sc_uuid *job, uint32_t number, int status, sc_slice table,
                      sc_slice bytes);
     void (*on_results)(void *arg, const sc_store_read *read, int status, const sc_message *page);
-    void (*on_limit)(void *arg, uint64_t max_bytes); /* the disk is full: no more than this fits */
+    /* The disk is full: no more than this fits. UINT64_MAX: it takes more again. */
+    void (*on_limit)(void *arg, uint64_t max_bytes);
     void (*on_ready)(void *arg); /* an answer that took its time is there: call sc_store_deliver */
     void *arg;
 } sc_store_events;
@@ -32,8 +33,8 @@ SC_MUST_USE int sc_store_new(uv_loop_t *loop, const char *dir, uint64_t memory_b
  * from sc_store_deliver; one for GET_CHUNK does not where the job was dropped meanwhile. */
 void sc_store_act(sc_store *store, const sc_action *action);
 
-/** Give the answers that are ready, in order. @return how many; more may have become ready
- * meanwhile */
+/** Called each turn of the loop: give the answers that are ready, in order. @return how many; more
+ * may have become ready meanwhile */
 unsigned sc_store_deliver(sc_store *store);
 
 /** Bytes of payloads and results in memory and in the file. */

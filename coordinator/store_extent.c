@@ -2,6 +2,7 @@
 /* Where the bytes of the store lie: in memory, on their way to the spill file, or in it. Called by
  * the other files of the store, of which it is a part. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -11,10 +12,11 @@ void
 sc_extent_free(extent *r)
 {
     sc_store *s = r->store;
-    if (r->is_writing) {
-        r->is_dropped = true;
+    if (!r->is_dropped)
+        s->kept_bytes -= r->table_len + r->bytes_len;
+    r->is_dropped = true;
+    if (r->is_writing)
         return;
-    }
     if (r->table.data || r->bytes.data)
         s->memory_bytes -= r->table_len + r->bytes_len;
     if (r->offset != NO_PLACE && s->spill)
@@ -24,20 +26,75 @@ sc_extent_free(extent *r)
     free(r);
 }
 
+enum {
+    PROBE_BYTES = 1 << 20, // a disk that takes less has no room worth the name
+    PROBE_MS = 1000,       // from one trial to the next
+};
+
+// A write failed: what was to be written stays in memory, and the core is told to make room. One
+// succeeded: the disk has room (again). What is put meanwhile is tried, and we try by ourselves.
+static void
+note_disk(sc_store *s, int status)
+{
+    uint64_t limit = status == 0 ? UINT64_MAX : s->kept_bytes < s->limit ? s->kept_bytes : s->limit;
+    if (limit == s->limit)
+        return;
+    uint64_t left_out;
+    bool is_full = status < 0 && s->limit == UINT64_MAX;
+    if (is_full && sc_log_may_repeat(&s->full_log, (int64_t)uv_now(s->loop), &left_out))
+        sc_log_warn("spill file in %s: %s repeats=%llu", s->dir, sc_error_text(status),
+                    (unsigned long long)left_out);
+    if (status == 0 && sc_log_may_repeat(&s->room_log, (int64_t)uv_now(s->loop), &left_out))
+        sc_log_info("spill file in %s: there is room again repeats=%llu", s->dir,
+                    (unsigned long long)left_out);
+    s->limit = limit;
+    s->events.on_limit(s->events.arg, limit);
+}
+
+static void
+on_probed(void *arg, int status)
+{
+    sc_store *s = arg;
+    s->memory_bytes -= PROBE_BYTES;
+    s->is_probing = false;
+    if (s->spill)
+        sc_spill_free(s->spill, s->probe_offset, PROBE_BYTES);
+    if (status == 0 && !s->is_closing)
+        note_disk(s, status);
+}
+
+void
+sc_extent_probe(sc_store *s)
+{
+    int64_t now_ms = (int64_t)uv_now(s->loop);
+    if (s->limit == UINT64_MAX || s->is_probing || now_ms < s->probe_ms)
+        return;
+    s->probe_ms = now_ms + PROBE_MS;
+    sc_blob *blob = sc_blob_new(PROBE_BYTES);
+    if (!blob)
+        return;
+    memset(blob->data, 0, PROBE_BYTES);
+    sc_slice all = sc_slice_of(blob);
+    int64_t offset =
+        sc_spill_write(s->spill, all, sc_slice_part(all, PROBE_BYTES, 0), on_probed, s);
+    sc_blob_unref(blob);
+    if (offset < 0)
+        return;
+    s->memory_bytes += PROBE_BYTES; // as it counts among what is being written
+    s->is_probing = true;
+    s->probe_offset = offset;
+}
+
 static void
 on_written(void *arg, int status)
 {
     extent *r = arg;
     sc_store *s = r->store;
     r->is_writing = false;
-    if (status < 0) { // the disk is full: it stays in memory, and the core is told to make room
+    if (status < 0) {
         if (s->spill)
             sc_spill_free(s->spill, r->offset, r->table_len + r->bytes_len);
         r->offset = NO_PLACE;
-        sc_log_warn("spill file in %s: %s", s->dir, sc_error_text(status));
-        if (!s->is_closing)
-            s->events.on_limit(s->events.arg,
-                               s->memory_bytes + (s->spill ? sc_spill_bytes(s->spill) : 0));
     } else if (!r->is_dropped) {
         s->memory_bytes -= r->table_len + r->bytes_len;
         sc_slice_drop(&r->table);
@@ -45,6 +102,8 @@ on_written(void *arg, int status)
     }
     if (r->is_dropped)
         sc_extent_free(r);
+    if (!s->is_closing)
+        note_disk(s, status); // last: the core may drop anything
 }
 
 extent *
@@ -66,6 +125,7 @@ sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
     r->bytes_len = bytes.len;
     r->offset = NO_PLACE;
     s->memory_bytes += r->table_len + r->bytes_len;
+    s->kept_bytes += r->table_len + r->bytes_len;
     if (s->memory_bytes - sc_spill_writing(s->spill) <= s->memory_max)
         return r;
     int64_t offset = sc_spill_write(s->spill, r->table, r->bytes, on_written, r);

@@ -13,6 +13,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/log.h"
 #include "base/slab.h"
 #include "coordinator/spill.h"
 #include "coordinator/store.h"
@@ -101,9 +102,14 @@ struct sc_store {
     char dir[4096];
     sc_spill *spill; // made at first need
     uint64_t memory_max, memory_bytes;
+    uint64_t kept_bytes; // payloads and results, as the core counts them
+    uint64_t limit;      // what the core was told last; UINT64_MAX while the disk takes all
     kept_job *jobs;
     answer *answers;    // ready, in order
     uint32_t n_loading; // answers that wait for the file
+    sc_log_limit full_log, room_log;
+    int64_t probe_ms, probe_offset; // of the next trial of a full disk; of the one on its way
+    bool is_probing;
     uint64_t n_reads;   // by index, so far
     uint64_t n_numbers; // of jobs and of generations
     bool is_closing;
@@ -120,6 +126,9 @@ void sc_store_loaded(sc_store *store, answer *a);
 /** Keeps both slices: in memory, and on their way to the file where memory has no room. */
 extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes);
 void sc_extent_free(extent *r);
+/** Called each turn of the loop: tries now and then whether a full disk has room again. The core
+ * refuses what a full disk has no room for, so nothing else may ever be written. */
+void sc_extent_probe(sc_store *s);
 
 /* store_results.c */
 /** SC_ACTION_PUT_RESULTS. @return false without memory */

@@ -134,6 +134,61 @@ Test(store, short_file)
     free(w);
 }
 
+// A full disk: what could not be written stays in memory, the core is told, once, what fits; with
+// the next write that succeeds, that there is room again.
+Test(store, disk_full_and_room_again)
+{
+    static const struct {
+        const char *name;
+        bool is_failing;
+        unsigned n_limits; // so far
+        uint64_t limit;
+    } rows[] = {{"room", false, 0, 0},
+                {"full", true, 1, 2 * 104},
+                {"still full", true, 1, 2 * 104},
+                {"room again", false, 2, UINT64_MAX},
+                {"more of it", false, 2, UINT64_MAX},
+                {"full again", true, 3, 6 * 104}};
+    char text[101] = {0};
+    memset(text, 'x', 100);
+    struct world *w = malloc(sizeof *w);
+    begin(w, 0);
+    for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        limit_files(rows[i].is_failing ? 1 : RLIM_INFINITY);
+        put_chunk(w, 1, i, text, 100);
+        settle(w);
+        cr_assert_eq(w->n_limits, rows[i].n_limits, "%s: said %u times", rows[i].name, w->n_limits);
+        cr_assert_eq(w->limit, rows[i].limit, "%s: %llu", rows[i].name,
+                     (unsigned long long)w->limit);
+        act_chunk(w, SC_ACTION_GET_CHUNK, 1, i);
+        settle(w);
+        cr_assert(w->chunk_status == 0 && w->bytes.len == 100, "%s", rows[i].name);
+    }
+    limit_files(RLIM_INFINITY);
+    end(w);
+    free(w);
+}
+
+// While a disk is full the core may refuse whatever would have to be written, so we try by
+// ourselves.
+Test(store, disk_with_room_again_is_noticed)
+{
+    struct world *w = malloc(sizeof *w);
+    begin(w, 0);
+    sc_fault_set("spill.written", 1); // one write fails
+    put_chunk(w, 1, 0, "hello", 5);
+    settle(w);
+    cr_assert_eq(w->limit, 9);
+    settle(w);
+    cr_assert_eq(w->limit, UINT64_MAX);
+    act_chunk(w, SC_ACTION_DROP_CHUNK, 1, 0);
+    settle(w);
+    expect_bytes(w, "nothing of the trial is left", 0, 0);
+    sc_fault_reset();
+    end(w);
+    free(w);
+}
+
 Test(store, folder_that_cannot_be_written)
 {
     uv_loop_t loop;

@@ -24,7 +24,7 @@ struct world {
     bool must_deliver;
     // the last answers
     int stored_status, chunk_status, page_status;
-    unsigned n_stored, n_chunks, n_pages;
+    unsigned n_stored, n_chunks, n_pages, n_limits;
     sc_slice table, bytes; // of the chunk; kept
     uint64_t next, limit;
     uint32_t n_rows;
@@ -91,6 +91,7 @@ static void
 on_limit(void *arg, uint64_t max_bytes)
 {
     struct world *w = arg;
+    w->n_limits++;
     w->limit = max_bytes;
 }
 
