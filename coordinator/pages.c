@@ -119,7 +119,7 @@ choose_as_ended(const kept_job *j, answer *a)
 typedef struct loading {
     answer *answer;
     uint32_t at; // in answer.loads
-    size_t table_len;
+    extent *records;
 } loading;
 
 static void
@@ -127,27 +127,23 @@ on_loaded(void *arg, int status, sc_blob *blob)
 {
     loading *l = arg;
     answer *a = l->answer;
-    if (blob) {
-        sc_slice all = sc_slice_of(blob);
-        a->loads[l->at].table = sc_slice_keep(sc_slice_part(all, 0, l->table_len));
-        a->loads[l->at].bytes =
-            sc_slice_part(all, l->table_len, all.len - l->table_len); // takes over our reference
-    } else {
+    load *to = &a->loads[l->at];
+    sc_extent_loaded(l->records, blob, &to->table, &to->bytes);
+    if (status < 0)
         a->status = status;
-    }
     free(l);
     if (--a->n_waiting == 0)
         sc_store_loaded(a->store, a);
 }
 
 static void
-start_loading(sc_store *s, answer *a, uint32_t at, const extent *r)
+start_loading(answer *a, uint32_t at, extent *r)
 {
     loading *l = malloc(sizeof *l);
     int rc = SC_ENOMEM;
     if (l) {
-        *l = (loading){a, at, r->table_len};
-        rc = sc_spill_read(s->spill, r->offset, r->table_len + r->bytes_len, on_loaded, l);
+        *l = (loading){a, at, r};
+        rc = sc_extent_load(r, on_loaded, l);
     }
     if (rc == 0) {
         a->n_waiting++;
@@ -166,12 +162,12 @@ sc_pages_prepare(sc_store *s, kept_job *j, answer *a)
         return true;
     }
     for (uint32_t i = 0; i < a->n_loads; i++) {
-        const extent *r = j->segments[a->loads[i].segment].records;
+        extent *r = j->segments[a->loads[i].segment].records;
         if (r && r->table.data) {
             a->loads[i].table = sc_slice_keep(r->table);
             a->loads[i].bytes = sc_slice_keep(r->bytes);
         } else if (r) {
-            start_loading(s, a, i, r);
+            start_loading(a, i, r);
         }
     }
     return a->n_waiting == 0;

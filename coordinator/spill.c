@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The spill file: see spill.h. Places are given out in order; what is freed is punched out in the
- * background (fallocate, where the file system can), and an empty file starts again from its
- * beginning. */
+/* The spill file: see spill.h. Places are given out by store_places.c; what is freed is used again,
+ * and where much of it lies idle it is punched out in the background (fallocate, where the file
+ * system can). What is being punched is nobody's place meanwhile. */
 #include "coordinator/spill.h"
 
 #include <errno.h>
@@ -11,29 +11,22 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "coordinator/store_places.h"
 
 enum {
-    PAGE_BYTES = 4096,
-    ALIGN_FROM =
-        4 * PAGE_BYTES,   // larger pieces start on a page, so that all of them can be punched out
-    PUNCH_FROM = 4 << 20, // this much freed is worth a visit
-    PUNCH_MAX = 1024,     // stretches a visit
+    PUNCH_FROM =
+        4 << 20,    // idle bytes on the disk that are worth a visit; fewer are used again soon
+    PUNCH_PART = 4, // and this part of what is used: 8 GiB in use may leave 2 GiB idle
+    PUNCH_MAX = 64, // places a visit: what one visit takes of a thread
 };
-
-typedef struct stretch {
-    int64_t offset;
-    int64_t len;
-} stretch;
 
 struct sc_spill {
     uv_loop_t *loop;
     int fd;
-    int64_t end; // where the next piece goes
+    sc_places *places;
     uint64_t used, writing;
     uint32_t n_requests;
-    stretch *freed; // to be punched out
-    uint32_t n_freed, freed_max;
-    int64_t freed_bytes;
+    bool can_punch; // until the file system has said that it cannot
     bool is_punching, is_closing;
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -59,9 +52,9 @@ typedef struct reading {
 typedef struct punching {
     uv_work_t request;
     sc_spill *spill;
-    int fd;
+    int status;
     uint32_t n;
-    stretch stretches[PUNCH_MAX];
+    sc_place places[PUNCH_MAX];
 } punching;
 
 int
@@ -71,6 +64,11 @@ sc_spill_new(uv_loop_t *loop, const char *dir, sc_spill **out, sc_error *err)
     if (!s)
         return SC_ENOMEM;
     s->loop = loop;
+    s->can_punch = true;
+    if (sc_places_new(&s->places) < 0) {
+        free(s);
+        return SC_ENOMEM;
+    }
     s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (s->fd < 0) { // a file system without O_TMPFILE
         char path[4200];
@@ -81,6 +79,7 @@ sc_spill_new(uv_loop_t *loop, const char *dir, sc_spill **out, sc_error *err)
     }
     if (s->fd < 0) {
         int rc = -errno;
+        sc_places_free(&s->places);
         free(s);
         return sc_error_set(err, rc, "cannot make a file in %s: %s", dir, sc_error_text(rc));
     }
@@ -94,7 +93,7 @@ maybe_closed(sc_spill *s)
     if (!s->is_closing || s->n_requests > 0)
         return;
     close(s->fd);
-    free(s->freed);
+    sc_places_free(&s->places);
     if (s->on_closed)
         s->on_closed(s->closed_arg);
     free(s);
@@ -121,32 +120,6 @@ on_written(uv_fs_t *request)
     maybe_closed(s);
 }
 
-// Nothing is in use and nothing on its way: the file starts again from its beginning. What was to
-// be punched goes with it, or it would be punched out of what comes next. @return true where it is
-// so
-static bool
-start_again(sc_spill *s)
-{
-    if (s->used > 0 || s->n_requests > 0)
-        return false;
-    s->end = 0;
-    s->n_freed = 0;
-    s->freed_bytes = 0;
-    return true;
-}
-
-static int64_t
-take_place(sc_spill *s, size_t len)
-{
-    start_again(s);
-    if (len >= ALIGN_FROM)
-        s->end = (s->end + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-    int64_t offset = s->end;
-    s->end += (int64_t)len;
-    s->used += len;
-    return offset;
-}
-
 int64_t
 sc_spill_write(sc_spill *s, sc_slice first, sc_slice second, void (*on_done)(void *arg, int status),
                void *arg)
@@ -164,17 +137,19 @@ sc_spill_write(sc_spill *s, sc_slice first, sc_slice second, void (*on_done)(voi
     w->parts[1] = sc_slice_keep(second);
     uv_buf_t buffers[2] = {uv_buf_init((char *)w->parts[0].data, (unsigned)first.len),
                            uv_buf_init((char *)w->parts[1].data, (unsigned)second.len)};
-    int64_t offset = take_place(s, w->len);
-    int rc = w->parts[0].data && w->parts[1].data
+    int64_t offset = sc_places_take(s->places, w->len);
+    int rc = w->parts[0].data && w->parts[1].data && offset >= 0
                  ? uv_fs_write(s->loop, &w->request, s->fd, buffers, 2, offset, on_written)
                  : SC_ENOMEM;
     if (rc < 0) {
-        s->used -= w->len;
+        if (offset >= 0)
+            sc_places_give(s->places, offset, w->len);
         sc_slice_drop(&w->parts[0]);
         sc_slice_drop(&w->parts[1]);
         free(w);
         return rc;
     }
+    s->used += w->len;
     s->writing += w->len;
     s->n_requests++;
     return offset;
@@ -227,44 +202,51 @@ sc_spill_read(sc_spill *s, int64_t offset, size_t len,
 
 /* ---- free ---- */
 
+static void maybe_punch(sc_spill *s);
+
 static void
 punch(uv_work_t *request)
 {
     punching *p = (punching *)request;
-    for (uint32_t i = 0; i < p->n; i++)
-        if (fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, p->stretches[i].offset,
-                      p->stretches[i].len) < 0)
-            return; // a file system that cannot: the bytes stay until the file is empty
+    for (uint32_t i = 0; i < p->n && p->status == 0; i++)
+        if (fallocate(p->spill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, p->places[i].offset,
+                      p->places[i].len) < 0)
+            p->status = -errno;
 }
 
 static void
 on_punched(uv_work_t *request, int status)
 {
-    (void)status;
+    (void)status; // nobody cancels it
     punching *p = (punching *)request;
     sc_spill *s = p->spill;
+    sc_places_put_back(s->places, p->places, p->n, p->status == 0);
+    s->can_punch = p->status == 0; // if it cannot, the bytes stay and are used again
     free(p);
     s->is_punching = false;
     s->n_requests--;
+    maybe_punch(s);
     maybe_closed(s);
 }
 
+// Too much of the file lies idle: a visit, and after it the next.
 static void
-start_punching(sc_spill *s)
+maybe_punch(sc_spill *s)
 {
+    uint64_t idle = sc_places_unpunched(s->places);
+    if (idle < PUNCH_FROM || idle < s->used / PUNCH_PART || s->is_punching || s->is_closing ||
+        !s->can_punch)
+        return;
     punching *p = calloc(1, sizeof *p);
     if (!p)
         return;
     p->spill = s;
-    p->fd = s->fd;
-    p->n = s->n_freed < PUNCH_MAX ? s->n_freed : PUNCH_MAX;
-    memcpy(p->stretches, s->freed + (s->n_freed - p->n), p->n * sizeof *p->stretches);
+    p->n = sc_places_take_out(s->places, p->places, PUNCH_MAX);
     if (uv_queue_work(s->loop, &p->request, punch, on_punched) < 0) {
+        sc_places_put_back(s->places, p->places, p->n, false);
         free(p);
         return;
     }
-    s->n_freed -= p->n;
-    s->freed_bytes = s->n_freed ? s->freed_bytes : 0;
     s->is_punching = true;
     s->n_requests++;
 }
@@ -273,23 +255,8 @@ void
 sc_spill_free(sc_spill *s, int64_t offset, size_t len)
 {
     s->used -= len;
-    if (start_again(s)) { // all of it at once
-        if (ftruncate(s->fd, 0) < 0)
-            return;
-        return;
-    }
-    if (s->n_freed == s->freed_max) {
-        uint32_t max = s->freed_max ? s->freed_max * 2 : 64;
-        stretch *grown = realloc(s->freed, max * sizeof *grown);
-        if (!grown)
-            return; // its bytes stay until the file is empty
-        s->freed = grown;
-        s->freed_max = max;
-    }
-    s->freed[s->n_freed++] = (stretch){offset, (int64_t)len};
-    s->freed_bytes += (int64_t)len;
-    if (s->freed_bytes >= PUNCH_FROM && !s->is_punching && !s->is_closing)
-        start_punching(s);
+    sc_places_give(s->places, offset, len);
+    maybe_punch(s);
 }
 
 uint64_t

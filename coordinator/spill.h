@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spill file: where payloads and results of volatile jobs lie that memory has no room for. One
- * unlinked, unsynced file; what is given back is punched out of it. Reads and writes run on libuv's
+ * unlinked, unsynced file; what is given back is used again or punched out of it, so that the disk
+ * holds at most a quarter more than what is in use, and a few MiB. Reads and writes run on libuv's
  * thread pool. Used by the store alone. */
 #ifndef SC_SPILL_H
 #define SC_SPILL_H
@@ -29,7 +30,7 @@ SC_MUST_USE int64_t sc_spill_write(sc_spill *spill, sc_slice first, sc_slice sec
 SC_MUST_USE int sc_spill_read(sc_spill *spill, int64_t offset, size_t len,
                               void (*on_done)(void *arg, int status, sc_blob *blob), void *arg);
 
-/** Nobody will read these bytes again. Reads on their way still end well. */
+/** Give back a place that is neither being read nor written: it may be another's at once. */
 void sc_spill_free(sc_spill *spill, int64_t offset, size_t len);
 
 /** Bytes in use. */

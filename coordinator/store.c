@@ -163,12 +163,7 @@ on_chunk_read(void *arg, int status, sc_blob *blob)
 {
     answer *a = arg;
     a->status = status;
-    if (blob) {
-        sc_slice all = sc_slice_of(blob);
-        a->table = sc_slice_keep(sc_slice_part(all, 0, a->table_len));
-        a->bytes =
-            sc_slice_part(all, a->table_len, blob->len - a->table_len); // takes over our reference
-    }
+    sc_extent_loaded(a->payload, blob, &a->table, &a->bytes);
     sc_store_loaded(a->store, a);
 }
 
@@ -187,9 +182,8 @@ get_chunk(sc_store *s, const sc_uuid *job, uint32_t number)
         a->table = sc_slice_keep(r->table);
         a->bytes = sc_slice_keep(r->bytes);
     } else if (r) {
-        a->table_len = r->table_len;
-        a->status =
-            sc_spill_read(s->spill, r->offset, r->table_len + r->bytes_len, on_chunk_read, a);
+        a->payload = r;
+        a->status = sc_extent_load(r, on_chunk_read, a);
         if (a->status == 0) {
             s->n_loading++;
             return;

@@ -8,14 +8,11 @@
 #include "base/log.h"
 #include "coordinator/store_int.h"
 
-void
-sc_extent_free(extent *r)
+static void
+maybe_release(extent *r)
 {
     sc_store *s = r->store;
-    if (!r->is_dropped)
-        s->kept_bytes -= r->table_len + r->bytes_len;
-    r->is_dropped = true;
-    if (r->is_writing)
+    if (!r->is_dropped || r->is_writing || r->n_reads > 0)
         return;
     if (r->table.data || r->bytes.data)
         s->memory_bytes -= r->table_len + r->bytes_len;
@@ -24,6 +21,34 @@ sc_extent_free(extent *r)
     sc_slice_drop(&r->table);
     sc_slice_drop(&r->bytes);
     free(r);
+}
+
+void
+sc_extent_free(extent *r)
+{
+    r->store->kept_bytes -= r->table_len + r->bytes_len;
+    r->is_dropped = true;
+    maybe_release(r);
+}
+
+int
+sc_extent_load(extent *r, void (*on_done)(void *arg, int status, sc_blob *blob), void *arg)
+{
+    int rc = sc_spill_read(r->store->spill, r->offset, r->table_len + r->bytes_len, on_done, arg);
+    r->n_reads += rc == 0;
+    return rc;
+}
+
+void
+sc_extent_loaded(extent *r, sc_blob *blob, sc_slice *table, sc_slice *bytes)
+{
+    if (blob) {
+        sc_slice all = sc_slice_of(blob);
+        *table = sc_slice_keep(sc_slice_part(all, 0, r->table_len));
+        *bytes = sc_slice_part(all, r->table_len, r->bytes_len); // takes over our reference
+    }
+    r->n_reads--;
+    maybe_release(r);
 }
 
 enum {
@@ -100,8 +125,7 @@ on_written(void *arg, int status)
         sc_slice_drop(&r->table);
         sc_slice_drop(&r->bytes);
     }
-    if (r->is_dropped)
-        sc_extent_free(r);
+    maybe_release(r);
     if (!s->is_closing)
         note_disk(s, status); // last: the core may drop anything
 }

@@ -31,9 +31,10 @@ struct extent {
     sc_store *store;
     sc_slice table, bytes; // empty once it lies in the file alone
     size_t table_len, bytes_len;
-    int64_t offset;  // in the file; NO_PLACE while it is in memory alone
-    bool is_writing; // on its way: in memory too
-    bool is_dropped; // nobody wants it; freed when the write is done
+    int64_t offset;   // in the file; NO_PLACE while it is in memory alone
+    uint32_t n_reads; // on their way
+    bool is_writing;  // on its way: in memory too
+    bool is_dropped;  // nobody wants it; freed when nothing of it is on its way
 };
 
 /* Results as they came: of one message, or of tasks that share one outcome. */
@@ -86,7 +87,7 @@ struct answer {
     sc_uuid job;           // CHUNK
     uint32_t number;       // CHUNK
     sc_slice table, bytes; // CHUNK; kept
-    size_t table_len;      // CHUNK from the file: where the table ends
+    extent *payload;       // CHUNK from the file: what is being read
     sc_store_read read;    // RESULTS
     uint64_t from;         // RESULTS: as it was asked; read.from skips gaps
     uint64_t job_number;   // CHUNK, RESULTS: of the job asked; 0: there was none
@@ -126,6 +127,11 @@ void sc_store_loaded(sc_store *store, answer *a);
 /** Keeps both slices: in memory, and on their way to the file where memory has no room. */
 extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes);
 void sc_extent_free(extent *r);
+/** Read one that lies in the file alone. on_done calls sc_extent_loaded, which keeps its place
+ * until then. @return 0, SC_ENOMEM (then on_done never runs) */
+int sc_extent_load(extent *r, void (*on_done)(void *arg, int status, sc_blob *blob), void *arg);
+/** It has been read. Takes `blob` (may be NULL) over and cuts it; the slices keep it. */
+void sc_extent_loaded(extent *r, sc_blob *blob, sc_slice *table, sc_slice *bytes);
 /** Called each turn of the loop: tries now and then whether a full disk has room again. The core
  * refuses what a full disk has no room for, so nothing else may ever be written. */
 void sc_extent_probe(sc_store *s);

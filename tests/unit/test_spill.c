@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The spill file: what was written is read, whatever is given back around it and in which order
- * the thread pool comes to it; a full disk and a short file are errors. */
+/* The spill file: what was written is read, whatever is given back around it; a full disk and a
+ * short file are errors. */
 #include "coordinator/spill.h"
 
 #include <errno.h>
@@ -17,8 +17,6 @@ static struct {
     char dir[64];
     int status; // of the last write or read
     sc_blob *blob;
-    uv_work_t work;
-    uv_sem_t go;
 } w;
 
 static void
@@ -99,36 +97,6 @@ expect_there(const char *name, int64_t offset, char letter, size_t len)
     expect_letters(name, letter, len);
 }
 
-static void
-wait_for_go(uv_work_t *work)
-{
-    (void)work;
-    uv_sem_wait(&w.go);
-}
-
-static void
-on_gone(uv_work_t *work, int status)
-{
-    (void)work;
-    (void)status;
-}
-
-// What comes to the thread pool waits until let_go.
-static void
-hold(void)
-{
-    uv_sem_init(&w.go, 0);
-    cr_assert_eq(uv_queue_work(&w.loop, &w.work, wait_for_go, on_gone), 0);
-}
-
-static void
-let_go(void)
-{
-    uv_sem_post(&w.go);
-    settle();
-    uv_sem_destroy(&w.go);
-}
-
 Test(spill, there_and_back)
 {
     static const size_t sizes[] = {1, 5000, 3, 4 * PAGE, 7, 100000};
@@ -146,23 +114,21 @@ Test(spill, there_and_back)
     }
 }
 
-// Nothing takes the place of what is still being read, and when it is read the file starts again.
-Test(spill, given_back_while_being_read)
+// A place that was given back is another's at once, and an empty file is used from its beginning.
+Test(spill, given_back_and_used_again)
 {
-    int64_t first = put('a', 1000), second;
+    int64_t first = put('a', 1000), second = put('b', 1000);
 
     settle();
-    hold();
-    cr_assert_eq(sc_spill_read(w.spill, first, 1000, on_read, NULL), 0);
     sc_spill_free(w.spill, first, 1000);
-    second = put('b', 1000);
-    cr_expect_geq(second, first + 1000);
-    let_go();
-    expect_letters("given back", 'a', 1000);
-    expect_there("the next", second, 'b', 1000);
+    cr_expect_eq(put('c', 900), first);
+    settle();
+    expect_there("in the place of another", first, 'c', 900);
+    expect_there("beside it", second, 'b', 1000);
+    sc_spill_free(w.spill, first, 900);
     sc_spill_free(w.spill, second, 1000);
     cr_expect_eq(sc_spill_bytes(w.spill), 0);
-    cr_expect_eq(put('c', 10), 0, "empty, so from its beginning");
+    cr_expect_eq(put('d', 10), 0);
     settle();
 }
 
@@ -181,10 +147,43 @@ Test(spill, given_back_bytes_leave_the_disk)
     cr_expect_leq(s.st_blocks * 512, 2 * MIB + 16 * PAGE, "%d blocks", (int)s.st_blocks);
     expect_there("before them", offsets[0], 'a', MIB);
     expect_there("behind them", offsets[5], 'f', MIB);
-    sc_spill_free(w.spill, offsets[0], MIB);
-    sc_spill_free(w.spill, offsets[5], MIB);
-    cr_assert_eq(fstat(spill_fd(w.dir), &s), 0);
-    cr_expect_eq(s.st_size, 0, "empty");
+}
+
+// Pieces come and the oldest go, round after round: what is punched or used again keeps the file
+// small, whatever their size.
+Test(spill, disk_holds_little_more_than_what_is_used)
+{
+    static const struct {
+        const char *name;
+        size_t len, other_len; // of every other piece, which stays for four rounds
+        uint32_t n;            // pieces a round
+    } rows[] = {{"small", 1000, 1000, 4000},
+                {"below a page and above", 1500, 9000, 1000},
+                {"pages", 20000, 20000, 300},
+                {"small and large", 700, 200000, 60}};
+    enum { ROUNDS = 24, STAY = 4, SLACK = 6 * MIB };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        int64_t *at = malloc(ROUNDS * rows[r].n * sizeof *at);
+        stop();
+        start();
+        for (uint32_t i = 0, n = rows[r].n; i < ROUNDS * n; i++) {
+            size_t len = i % 2 ? rows[r].other_len : rows[r].len;
+            uint32_t age = (i % 2 ? STAY : 1) * n;
+            struct stat s;
+            at[i] = put('x', len);
+            if (i >= age)
+                sc_spill_free(w.spill, at[i - age], len);
+            if (i % n < n - 1)
+                continue;
+            settle();
+            uint64_t used = sc_spill_bytes(w.spill);
+            cr_assert_eq(fstat(spill_fd(w.dir), &s), 0);
+            cr_assert_leq((uint64_t)s.st_blocks * 512, used + used / 2 + SLACK,
+                          "%s: round %u: %llu for %llu", rows[r].name, i / n,
+                          (unsigned long long)s.st_blocks * 512, (unsigned long long)used);
+        }
+        free(at);
+    }
 }
 
 Test(spill, full_disk)
