@@ -99,17 +99,17 @@ find_position(const kept_job *j, uint64_t position)
 static bool
 choose_as_ended(const kept_job *j, answer *a)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, n = 0;
     if (a->read.from >= j->n_ended)
         return true;
+    uint64_t skip = a->read.from - j->segments[find_position(j, a->read.from)].position;
     for (uint32_t i = find_position(j, a->read.from);
-         i < j->n_segments && bytes <= a->read.max_bytes; i++) {
+         i < j->n_segments && n < PAGE_TASKS && bytes <= a->read.max_bytes; i++, skip = 0) {
+        const segment *g = &j->segments[i];
         if (!add_load(a, i))
             return false;
-        const extent *r = j->segments[i].records;
-        bytes += r ? r->table_len + r->bytes_len : 1;
-        if (!r)
-            break; // a range may be long: a page of its own
+        n += g->count - skip;
+        bytes += g->records ? segment_bytes(g) : (g->count - skip) * strlen(g->error);
     }
     return true;
 }

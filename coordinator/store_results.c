@@ -89,12 +89,29 @@ sc_kept_results(sc_store *s, kept_job *j, const sc_action *action)
     return add_to_index(j, action->results.base, action->results.table);
 }
 
+// Does this range go on where the newest segment ends, with the same outcome? Tasks of a job that
+// is cancelled end chunk by chunk.
+static bool
+goes_on(const segment *g, const sc_action *action, uint32_t worker)
+{
+    return !g->records && g->base + g->count == action->range.first &&
+           g->outcome == action->range.outcome && g->attempt == action->range.attempt &&
+           g->worker == worker && sc_text_equal(action->range.error, g->error);
+}
+
 bool
 sc_kept_range(kept_job *j, const sc_action *action)
 {
     uint32_t worker = 0;
+    uint64_t count = action->range.count;
     if (!name_number(j, action->range.worker, &worker))
         return false;
+    segment *last = j->n_segments > 0 ? &j->segments[j->n_segments - 1] : NULL;
+    if (last && goes_on(last, action, worker)) {
+        last->count += count;
+        j->n_ended += count;
+        return sc_index_add(&j->index, action->range.first, count, j->n_segments - 1);
+    }
     segment *g = new_segment(j, action->range.first, action->range.count);
     if (!g)
         return false;

@@ -211,3 +211,33 @@ Test(store_results, results_as_ended)
         free(w);
     }
 }
+
+// A worker that is lost may end thousands of tasks one by one: they are no more to a reader than
+// the results of thousands.
+Test(store_results, many_ranges)
+{
+    static const struct {
+        const char *name;
+        uint64_t step;
+        uint32_t order;
+    } rows[] = {{"apart, by index", 2, SC_READ_INDEX_ENDED},
+                {"apart, as ended", 2, SC_READ_ENDED},
+                {"side by side, by index", 1, SC_READ_INDEX_ENDED},
+                {"side by side, as ended", 1, SC_READ_ENDED}};
+    enum { N = 12000 };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, 1 << 30);
+        for (uint64_t i = 0; i < N; i++)
+            put_range(w, 1, i * rows[r].step, 1);
+        uint64_t until = rows[r].order == SC_READ_ENDED ? N : N * rows[r].step;
+        unsigned n_pages = read_all(w, 1, rows[r].order, 0, until, 1 << 20);
+        cr_assert_leq(n_pages, 8, "%s: %u pages", rows[r].name, n_pages);
+        cr_assert_eq(w->n_rows, N, "%s: %u rows", rows[r].name, w->n_rows);
+        for (uint32_t i = 0; i < N; i++)
+            cr_assert(w->rows[i].index == i * rows[r].step && w->rows[i].outcome == SC_DEAD,
+                      "%s: row %u", rows[r].name, i);
+        end(w);
+        free(w);
+    }
+}
