@@ -9,6 +9,12 @@
 
 #include "base/limits.h"
 
+enum {
+    // Records that one read by index looks at: a millisecond of the loop. Where tasks ended in no
+    // order, a page of 4,096 may lie among many more.
+    LOOK_MAX = 64 * PAGE_TASKS,
+};
+
 /* One result of a page, pointing into its segment. */
 typedef struct entry {
     const uint8_t *value;
@@ -49,14 +55,41 @@ segment_bytes(const segment *g)
     return g->records ? g->records->table_len + g->records->bytes_len : 0;
 }
 
+/* What a read by index costs. */
+typedef struct cost {
+    uint64_t given;  // bytes of its results, about: a segment's are taken as equally long
+    uint64_t loaded; // bytes from the file
+    uint64_t looked; // records that are looked at
+} cost;
+
+// Of some results of a segment.
+static cost
+cost_of(const segment *g, uint64_t count, bool is_new)
+{
+    uint64_t bytes = segment_bytes(g);
+    if (!g->records)
+        return (cost){.given = g->record.len * count};
+    return (cost){.given = bytes / g->count * count,
+                  .loaded = is_new && !g->records->table.data ? bytes : 0,
+                  .looked = is_new ? g->count : 0};
+}
+
+static bool
+is_affordable(const cost *sum, const cost *more, uint64_t max_bytes)
+{
+    return sum->given < max_bytes && sum->loaded + more->loaded <= max_bytes &&
+           sum->looked + more->looked <= LOOK_MAX;
+}
+
 // From the first index on, what it and those after it lie in, until it is as much as the reader
-// takes; the read ends there.
+// takes or as a read may cost; the read ends there.
 static bool
 choose_by_index(sc_store *s, const kept_job *j, answer *a)
 {
     sc_store_read *read = &a->read;
     sc_stretch at;
-    uint64_t bytes = 0, number = ++s->n_reads;
+    cost sum = {0};
+    uint64_t number = ++s->n_reads;
     if (!sc_index_find(&j->index, read->from, &at) || at.first >= read->until) {
         read->from = read->until; // nothing any more
         return true;
@@ -67,15 +100,16 @@ choose_by_index(sc_store *s, const kept_job *j, answer *a)
         read->until = read->from + PAGE_TASKS;
     do {
         segment *g = &j->segments[at.segment];
-        if (g->last_read == number)
-            continue;
-        if (a->n_loads > 0 && bytes + segment_bytes(g) > read->max_bytes) {
+        bool is_new = g->last_read != number;
+        uint64_t first = at.first > read->from ? at.first : read->from;
+        cost more = cost_of(g, at.first + at.count - first, is_new);
+        if (a->n_loads > 0 && !is_affordable(&sum, &more, read->max_bytes)) {
             read->until = at.first;
             break;
         }
-        bytes += segment_bytes(g);
+        sum = (cost){sum.given + more.given, sum.loaded + more.loaded, sum.looked + more.looked};
         g->last_read = number;
-        if (!add_load(a, at.segment))
+        if (is_new && !add_load(a, at.segment))
             return false;
     } while (sc_index_find(&j->index, at.first + at.count, &at) && at.first < read->until);
     return true;
@@ -109,7 +143,7 @@ choose_as_ended(const kept_job *j, answer *a)
         if (!add_load(a, i))
             return false;
         n += g->count - skip;
-        bytes += g->records ? segment_bytes(g) : (g->count - skip) * strlen(g->error);
+        bytes += g->records ? segment_bytes(g) : (g->count - skip) * g->record.len;
     }
     return true;
 }
@@ -222,13 +256,13 @@ add_entry(page *p, uint64_t index, const entry *e)
 static entry
 range_entry(const segment *g)
 {
-    return (entry){
-        .value = (const uint8_t *)g->error,
-        .worker = g->worker,
-        .record = {.len = (uint32_t)strlen(g->error),
-                   .attempt = (uint16_t)(g->attempt < UINT16_MAX ? g->attempt : UINT16_MAX),
-                   .outcome = (uint8_t)g->outcome},
-        .is_there = true};
+    return (entry){(const uint8_t *)g->error, g->worker, g->record, true};
+}
+
+static entry
+record_entry(const segment *g, const uint8_t *value, sc_record record)
+{
+    return (entry){value, g->is_gathered ? record.worker : g->worker, record, true};
 }
 
 // Spread the records of a segment over the indexes of a page, of which entries[0] is the first.
@@ -241,7 +275,7 @@ place_segment(const kept_job *j, const load *l, const sc_store_read *read, entry
         sc_record record = sc_records_get(l->table, i);
         uint64_t index = g->base + record.offset;
         if (index >= read->from && index < read->until)
-            entries[index - read->from] = (entry){l->bytes.data + at, g->worker, record, true};
+            entries[index - read->from] = record_entry(g, l->bytes.data + at, record);
         at += record.len;
     }
 }
@@ -281,7 +315,7 @@ fill_from_records(page *p, const load *l, uint64_t skip)
     const segment *g = &p->job->segments[l->segment];
     size_t at = 0;
     for (uint32_t i = 0, n = sc_records_count(l->table); i < n; i++) {
-        entry e = {l->bytes.data + at, g->worker, sc_records_get(l->table, i), true};
+        entry e = record_entry(g, l->bytes.data + at, sc_records_get(l->table, i));
         at += e.record.len;
         if (i < skip)
             continue;

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    // What a chunk takes beside its payload: its entry and its share of the hash.
+    CHUNK_BYTES = sizeof(kept_chunk) + MALLOC_BYTES + sizeof(UT_hash_bucket),
+};
+
 int
 sc_store_new(uv_loop_t *loop, const char *dir, uint64_t memory_bytes, const sc_store_events *events,
              sc_store **out, sc_error *err)
@@ -142,8 +147,10 @@ put_chunk(sc_store *s, const sc_action *action)
     c->number = t->number;
     c->payload = r;
     HASH_ADD(hh, j->chunks, number, sizeof c->number, c);
-    if (c->hh.tbl)
+    if (c->hh.tbl) {
+        s->memory_bytes += CHUNK_BYTES;
         return 0;
+    }
     sc_extent_free(r);
     free(c);
     return SC_ENOMEM;
@@ -193,12 +200,13 @@ get_chunk(sc_store *s, const sc_uuid *job, uint32_t number)
 }
 
 static void
-drop_chunk(kept_job *j, uint32_t number)
+drop_chunk(sc_store *s, kept_job *j, uint32_t number)
 {
     kept_chunk *c = find_chunk(j, number);
     if (!c)
         return;
     HASH_DEL(j->chunks, c);
+    s->memory_bytes -= CHUNK_BYTES;
     sc_extent_free(c->payload);
     free(c);
 }
@@ -209,7 +217,7 @@ static void
 drop_job(sc_store *s, kept_job *j)
 {
     while (j->chunks)
-        drop_chunk(j, j->chunks->number);
+        drop_chunk(s, j, j->chunks->number);
     sc_kept_drop(s, j);
     HASH_DEL(s->jobs, j);
     free(j);
@@ -255,13 +263,13 @@ sc_store_act(sc_store *s, const sc_action *action)
         get_chunk(s, &action->chunk.job, action->chunk.number);
         break;
     case SC_ACTION_DROP_CHUNK:
-        drop_chunk(sc_store_find(s, &action->chunk.job), action->chunk.number);
+        drop_chunk(s, sc_store_find(s, &action->chunk.job), action->chunk.number);
         break;
     case SC_ACTION_PUT_RESULTS: // a result that was accepted is never lost: without memory we end
         SC_ASSERT((j = get_job(s, &action->results.job)) && sc_kept_results(s, j, action));
         break;
     case SC_ACTION_PUT_RANGE:
-        SC_ASSERT((j = get_job(s, &action->range.job)) && sc_kept_range(j, action));
+        SC_ASSERT((j = get_job(s, &action->range.job)) && sc_kept_range(s, j, action));
         break;
     case SC_ACTION_GET_RESULTS:
         get_results(s, &action->read);

@@ -37,7 +37,8 @@ void sc_store_act(sc_store *store, const sc_action *action);
  * may have become ready meanwhile */
 unsigned sc_store_deliver(sc_store *store);
 
-/** Bytes of payloads and results in memory and in the file. */
+/** What payloads and results take in memory, with all that is needed to find them, and in the file.
+ * An upper bound of `memory` but for what is gathered (store_results.c). */
 void sc_store_bytes(const sc_store *store, uint64_t *memory, uint64_t *spill);
 
 /** Two steps: nothing is called back but on_closed, once. */

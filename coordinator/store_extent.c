@@ -8,16 +8,38 @@
 #include "base/log.h"
 #include "coordinator/store_int.h"
 
+enum {
+    SPILL_FROM = 256,   // a smaller piece takes as much in memory when it lies in the file
+    GATHER_FIRST = 256, // of each blob, which doubles: most jobs have few results
+    EXTENT_BYTES = sizeof(extent) + MALLOC_BYTES,
+    BLOB_BYTES = sizeof(sc_blob) + MALLOC_BYTES,
+};
+
+// Every line that changes what an extent takes of memory comes here.
+static void
+set_memory(extent *r, size_t bytes)
+{
+    r->store->memory_bytes += bytes - r->memory;
+    if (r->is_gathering)
+        r->store->gathering_bytes += bytes - r->memory;
+    r->memory = bytes;
+}
+
+static size_t
+len_of(const extent *r)
+{
+    return r->table_len + r->bytes_len;
+}
+
 static void
 maybe_release(extent *r)
 {
     sc_store *s = r->store;
     if (!r->is_dropped || r->is_writing || r->n_reads > 0)
         return;
-    if (r->table.data || r->bytes.data)
-        s->memory_bytes -= r->table_len + r->bytes_len;
+    set_memory(r, 0);
     if (r->offset != NO_PLACE && s->spill)
-        sc_spill_free(s->spill, r->offset, r->table_len + r->bytes_len);
+        sc_spill_free(s->spill, r->offset, len_of(r));
     sc_slice_drop(&r->table);
     sc_slice_drop(&r->bytes);
     free(r);
@@ -26,7 +48,7 @@ maybe_release(extent *r)
 void
 sc_extent_free(extent *r)
 {
-    r->store->kept_bytes -= r->table_len + r->bytes_len;
+    r->store->kept_bytes -= len_of(r);
     r->is_dropped = true;
     maybe_release(r);
 }
@@ -34,7 +56,7 @@ sc_extent_free(extent *r)
 int
 sc_extent_load(extent *r, void (*on_done)(void *arg, int status, sc_blob *blob), void *arg)
 {
-    int rc = sc_spill_read(r->store->spill, r->offset, r->table_len + r->bytes_len, on_done, arg);
+    int rc = sc_spill_read(r->store->spill, r->offset, len_of(r), on_done, arg);
     r->n_reads += rc == 0;
     return rc;
 }
@@ -118,10 +140,10 @@ on_written(void *arg, int status)
     r->is_writing = false;
     if (status < 0) {
         if (s->spill)
-            sc_spill_free(s->spill, r->offset, r->table_len + r->bytes_len);
+            sc_spill_free(s->spill, r->offset, len_of(r));
         r->offset = NO_PLACE;
     } else if (!r->is_dropped) {
-        s->memory_bytes -= r->table_len + r->bytes_len;
+        set_memory(r, EXTENT_BYTES);
         sc_slice_drop(&r->table);
         sc_slice_drop(&r->bytes);
     }
@@ -130,13 +152,36 @@ on_written(void *arg, int status)
         note_disk(s, status); // last: the core may drop anything
 }
 
-extent *
-sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
+static extent *
+new_extent(sc_store *s)
 {
     extent *r = SC_FAULT("store.record") ? NULL : calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->store = s;
+    r->offset = NO_PLACE;
+    return r;
+}
+
+static void
+spill_if_full(extent *r)
+{
+    sc_store *s = r->store;
+    if (len_of(r) < SPILL_FROM || s->memory_bytes - sc_spill_writing(s->spill) <= s->memory_max)
+        return;
+    int64_t offset = sc_spill_write(s->spill, r->table, r->bytes, on_written, r);
+    if (offset >= 0) {
+        r->offset = offset;
+        r->is_writing = true;
+    }
+}
+
+extent *
+sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
+{
+    extent *r = new_extent(s);
+    if (!r)
+        return NULL;
     r->table = sc_slice_keep(table);
     r->bytes = sc_slice_keep(bytes);
     if (!r->table.data || !r->bytes.data) {
@@ -147,15 +192,65 @@ sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
     }
     r->table_len = table.len;
     r->bytes_len = bytes.len;
-    r->offset = NO_PLACE;
-    s->memory_bytes += r->table_len + r->bytes_len;
-    s->kept_bytes += r->table_len + r->bytes_len;
-    if (s->memory_bytes - sc_spill_writing(s->spill) <= s->memory_max)
-        return r;
-    int64_t offset = sc_spill_write(s->spill, r->table, r->bytes, on_written, r);
-    if (offset >= 0) {
-        r->offset = offset;
-        r->is_writing = true;
-    }
+    set_memory(r, EXTENT_BYTES + 2 * BLOB_BYTES + len_of(r));
+    s->kept_bytes += len_of(r);
+    spill_if_full(r);
     return r;
+}
+
+/* ---- gathering ---- */
+
+extent *
+sc_extent_gather(sc_store *s)
+{
+    extent *r = new_extent(s);
+    if (!r)
+        return NULL;
+    r->is_gathering = true;
+    set_memory(r, EXTENT_BYTES);
+    return r;
+}
+
+// Room for `more` bytes behind a slice, in a blob that no reader looks at beyond the slice.
+static bool
+make_room(sc_slice *slice, size_t more)
+{
+    size_t max = slice->owner ? slice->owner->len : GATHER_FIRST;
+    if (slice->owner && max - slice->len >= more)
+        return true;
+    while (max - slice->len < more)
+        max *= 2;
+    sc_blob *blob = sc_blob_new(max);
+    if (!blob)
+        return false;
+    if (slice->len)
+        memcpy(blob->data, slice->data, slice->len);
+    size_t len = slice->len;
+    sc_slice_drop(slice);
+    *slice = sc_slice_part(sc_slice_of(blob), 0, len);
+    return true;
+}
+
+uint8_t *
+sc_extent_append(extent *r, sc_slice table, sc_slice bytes)
+{
+    if (!make_room(&r->table, table.len) || !make_room(&r->bytes, bytes.len))
+        return NULL;
+    uint8_t *at = r->table.owner->data + r->table.len;
+    memcpy(at, table.data, table.len);
+    if (bytes.len)
+        memcpy(r->bytes.owner->data + r->bytes.len, bytes.data, bytes.len);
+    r->table_len = r->table.len += table.len;
+    r->bytes_len = r->bytes.len += bytes.len;
+    r->store->kept_bytes += table.len + bytes.len;
+    set_memory(r, EXTENT_BYTES + 2 * BLOB_BYTES + r->table.owner->len + r->bytes.owner->len);
+    return at;
+}
+
+void
+sc_extent_close(extent *r)
+{
+    r->is_gathering = false;
+    r->store->gathering_bytes -= r->memory;
+    spill_if_full(r);
 }

@@ -23,30 +23,36 @@
 enum {
     PAGE_TASKS = 4096, // a page by index looks at no more indexes
     NO_PLACE = -1,
+    MALLOC_BYTES = 16, // what the allocator takes beside each piece
 };
 
-/* A table and its bytes, somewhere. */
+/* A table and its bytes, somewhere. While results are gathered in it, it grows: its blobs are
+ * longer than the slices, and ours alone to write beyond them. */
 typedef struct extent extent;
 struct extent {
     sc_store *store;
     sc_slice table, bytes; // empty once it lies in the file alone
     size_t table_len, bytes_len;
-    int64_t offset;   // in the file; NO_PLACE while it is in memory alone
-    uint32_t n_reads; // on their way
-    bool is_writing;  // on its way: in memory too
-    bool is_dropped;  // nobody wants it; freed when nothing of it is on its way
+    size_t memory;     // what it takes, counted in store.memory_bytes
+    int64_t offset;    // in the file; NO_PLACE while it is in memory alone
+    uint32_t n_reads;  // on their way
+    bool is_gathering; // more may be appended: stays in memory
+    bool is_writing;   // on its way: in memory too
+    bool is_dropped;   // nobody wants it; freed when nothing of it is on its way
 };
 
-/* Results as they came: of one message, or of tasks that share one outcome. */
+/* Results in the order in which they came: of one large message, of many small ones, or of tasks
+ * that share one outcome. */
 typedef struct segment {
     uint64_t position; // ended tasks before it
     uint64_t base;     // of its records; of a range: its first index
     uint64_t count;
-    extent *records;           // NULL for a range
-    uint32_t worker;           // in the job's names
-    uint32_t outcome, attempt; // of a range
-    char *error;               // of a range: JSON; owned
-    uint64_t last_read;        // number of the last read by index that needs it
+    extent *records;    // NULL for a range
+    uint32_t worker;    // in the job's names; of gathered ones the record says it
+    bool is_gathered;   // of many messages
+    sc_record record;   // of a range, for each of its tasks
+    char *error;        // of a range: JSON; owned
+    uint64_t last_read; // number of the last read by index that needs it
 } segment;
 
 typedef struct kept_chunk {
@@ -69,7 +75,11 @@ typedef struct kept_job {
     uint64_t lowest; // base of pages: no index is below it
     sc_text *names;  // of workers; owned
     uint32_t n_names, names_max;
-    UT_hash_handle hh; // store.jobs
+    uint64_t memory;     // of what lies in arrays here, counted in store.memory_bytes
+    uint64_t text_bytes; // of names and errors; part of it
+    extent *gathering;   // records of the newest segment while small results are appended to it
+    struct kept_job *gathering_prev, *gathering_next; // store.gathering
+    UT_hash_handle hh;                                // store.jobs
 } kept_job;
 
 /* One segment's records on their way from the file, or here. */
@@ -101,10 +111,12 @@ struct sc_store {
     uv_loop_t *loop;
     sc_store_events events;
     char dir[4096];
-    sc_spill *spill; // made at first need
-    uint64_t memory_max, memory_bytes;
-    uint64_t kept_bytes; // payloads and results, as the core counts them
-    uint64_t limit;      // what the core was told last; UINT64_MAX while the disk takes all
+    sc_spill *spill;                   // made at first need
+    uint64_t memory_max, memory_bytes; // with what we need to find things
+    uint64_t gathering_bytes;          // of memory: of what is gathered
+    kept_job *gathering;               // jobs that gather, the least recently used first
+    uint64_t kept_bytes;               // payloads and results, as the core counts them
+    uint64_t limit; // what the core was told last; UINT64_MAX while the disk takes all
     kept_job *jobs;
     answer *answers;    // ready, in order
     uint32_t n_loading; // answers that wait for the file
@@ -126,6 +138,13 @@ void sc_store_loaded(sc_store *store, answer *a);
 /* store_extent.c */
 /** Keeps both slices: in memory, and on their way to the file where memory has no room. */
 extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes);
+/** One that is empty, to be gathered in. */
+extent *sc_extent_gather(sc_store *s);
+/** Copies a table and bytes behind what is there. @return where the table lies now, to be
+ * corrected; NULL without memory */
+uint8_t *sc_extent_append(extent *r, sc_slice table, sc_slice bytes);
+/** It is whole: to the file where memory has no room. */
+void sc_extent_close(extent *r);
 void sc_extent_free(extent *r);
 /** Read one that lies in the file alone. on_done calls sc_extent_loaded, which keeps its place
  * until then. @return 0, SC_ENOMEM (then on_done never runs) */
@@ -140,7 +159,7 @@ void sc_extent_probe(sc_store *s);
 /** SC_ACTION_PUT_RESULTS. @return false without memory */
 bool sc_kept_results(sc_store *s, kept_job *j, const sc_action *action);
 /** SC_ACTION_PUT_RANGE. @return false without memory */
-bool sc_kept_range(kept_job *j, const sc_action *action);
+bool sc_kept_range(sc_store *s, kept_job *j, const sc_action *action);
 /** Forget all results of a job. */
 void sc_kept_drop(sc_store *s, kept_job *j);
 

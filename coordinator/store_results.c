@@ -4,7 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "coordinator/store_int.h"
+
+enum {
+    // Smaller messages are copied together: below this, what it takes to find one is dear beside
+    // it.
+    GATHER_BELOW = 16 * 1024,
+    // Together they are this long: what is loaded for one result of them, and still one write.
+    GATHER_MAX = 64 * 1024,
+    // What all jobs gather at a time: 64 that are busy. Beyond it the one whose last result is the
+    // oldest has gathered enough.
+    GATHERING_MAX = 64 * GATHER_MAX,
+    // Up to this many tasks an outcome for each takes less than a range.
+    SMALL_RANGE = 2,
+};
 
 // Room for one more item in an array that doubles.
 static bool
@@ -37,10 +51,18 @@ name_number(kept_job *j, sc_text name, uint32_t *number)
         return false;
     }
     memcpy(copy, name.len ? name.data : "", name.len);
+    j->text_bytes += name.len + 1u + MALLOC_BYTES;
     *number = j->n_names;
     j->names[j->n_names++] = (sc_text){copy, name.len};
     return true;
 }
+
+/* Results with the number of their worker's name. */
+typedef struct results {
+    uint64_t base;
+    sc_slice table, bytes;
+    uint32_t worker;
+} results;
 
 static segment *
 new_segment(kept_job *j, uint64_t base, uint64_t count)
@@ -50,8 +72,6 @@ new_segment(kept_job *j, uint64_t base, uint64_t count)
     segment *g = &j->segments[j->n_segments++];
     *g = (segment){.position = j->n_ended, .base = base, .count = count};
     j->n_ended += count;
-    if (base < j->lowest)
-        j->lowest = base;
     return g;
 }
 
@@ -66,6 +86,8 @@ add_to_index(kept_job *j, uint64_t base, sc_slice table)
         lowest = offset < lowest ? offset : lowest;
         highest = offset > highest ? offset : highest;
     }
+    if (base + lowest < j->lowest)
+        j->lowest = base + lowest;
     if (highest - lowest == n - 1)
         return sc_index_add(&j->index, base + lowest, n, j->n_segments - 1);
     for (uint32_t i = 0; i < n; i++)
@@ -74,19 +96,108 @@ add_to_index(kept_job *j, uint64_t base, sc_slice table)
     return true;
 }
 
-bool
-sc_kept_results(sc_store *s, kept_job *j, const sc_action *action)
+// The arrays of a job and what hangs on them, counted as memory.
+static void
+count_memory(sc_store *s, kept_job *j)
 {
-    uint32_t worker = 0, n = sc_records_count(action->results.table);
-    if (!name_number(j, action->results.worker, &worker))
+    uint64_t bytes = j->segments_max * sizeof *j->segments + j->names_max * sizeof *j->names +
+                     j->index.bytes + j->text_bytes;
+    s->memory_bytes += bytes - j->memory;
+    j->memory = bytes;
+}
+
+/* ---- gathering small results ---- */
+
+static void
+stop_gathering(sc_store *s, kept_job *j)
+{
+    extent *r = j->gathering;
+    if (!r)
+        return;
+    DL_DELETE2(s->gathering, j, gathering_prev, gathering_next);
+    j->gathering = NULL;
+    sc_extent_close(r);
+}
+
+// The segment that a small message is appended to, with room for it; it moves to the end of the
+// list.
+static segment *
+gather_in(sc_store *s, kept_job *j, uint64_t index, size_t len)
+{
+    extent *r = j->gathering;
+    if (r && r->table_len + r->bytes_len + len > GATHER_MAX)
+        stop_gathering(s, j);
+    if (j->gathering) {
+        DL_DELETE2(s->gathering, j, gathering_prev, gathering_next);
+    } else {
+        // 32 bits hold every index of the job from here
+        uint64_t base = index > SC_JOB_MAX_TASKS ? index - SC_JOB_MAX_TASKS : 0;
+        segment *g = (r = sc_extent_gather(s)) ? new_segment(j, base, 0) : NULL;
+        if (!g)
+            return NULL;
+        g->records = j->gathering = r;
+        g->is_gathered = true;
+    }
+    DL_APPEND2(s->gathering, j, gathering_prev, gathering_next);
+    return &j->segments[j->n_segments - 1];
+}
+
+static bool
+gather(sc_store *s, kept_job *j, const results *m)
+{
+    uint64_t index = m->base + sc_records_get(m->table, 0).offset;
+    segment *g = gather_in(s, j, index, m->table.len + m->bytes.len);
+    uint8_t *at = g ? sc_extent_append(g->records, m->table, m->bytes) : NULL;
+    uint32_t n = sc_records_count(m->table);
+    if (!at)
         return false;
-    extent *r = sc_extent_new(s, action->results.table, action->results.bytes);
-    segment *g = r ? new_segment(j, action->results.base, n) : NULL;
+    for (uint32_t i = 0; i < n; i++, at += sizeof(sc_record)) {
+        sc_record record = sc_records_get(m->table, i);
+        record.offset = (uint32_t)(m->base + record.offset - g->base);
+        record.worker = (uint16_t)m->worker;
+        memcpy(at, &record, sizeof record);
+    }
+    g->count += n;
+    j->n_ended += n;
+    bool is_added = add_to_index(j, m->base, m->table);
+    while (s->gathering_bytes > GATHERING_MAX && s->gathering != j)
+        stop_gathering(s, s->gathering);
+    return is_added;
+}
+
+/* ---- putting ---- */
+
+static bool
+keep(sc_store *s, kept_job *j, const results *m)
+{
+    if (m->table.len + m->bytes.len < GATHER_BELOW && m->worker <= UINT16_MAX)
+        return gather(s, j, m);
+    stop_gathering(s, j); // or the positions of what follows would not be in order
+    extent *r = sc_extent_new(s, m->table, m->bytes);
+    segment *g = r ? new_segment(j, m->base, sc_records_count(m->table)) : NULL;
     if (!g)
         return false;
     g->records = r;
-    g->worker = worker;
-    return add_to_index(j, action->results.base, action->results.table);
+    g->worker = m->worker;
+    return add_to_index(j, m->base, m->table);
+}
+
+bool
+sc_kept_results(sc_store *s, kept_job *j, const sc_action *action)
+{
+    results m = {action->results.base, action->results.table, action->results.bytes, 0};
+    bool is_kept = name_number(j, action->results.worker, &m.worker) && keep(s, j, &m);
+    count_memory(s, j);
+    return is_kept;
+}
+
+static sc_record
+range_record(const sc_action *action)
+{
+    uint32_t attempt = action->range.attempt;
+    return (sc_record){.len = action->range.error.len,
+                       .attempt = (uint16_t)(attempt < UINT16_MAX ? attempt : UINT16_MAX),
+                       .outcome = (uint8_t)action->range.outcome};
 }
 
 // Does this range go on where the newest segment ends, with the same outcome? Tasks of a job that
@@ -94,37 +205,75 @@ sc_kept_results(sc_store *s, kept_job *j, const sc_action *action)
 static bool
 goes_on(const segment *g, const sc_action *action, uint32_t worker)
 {
+    sc_record record = range_record(action);
     return !g->records && g->base + g->count == action->range.first &&
-           g->outcome == action->range.outcome && g->attempt == action->range.attempt &&
-           g->worker == worker && sc_text_equal(action->range.error, g->error);
+           memcmp(&g->record, &record, sizeof record) == 0 && g->worker == worker &&
+           sc_text_equal(action->range.error, g->error);
+}
+
+// An outcome for each of a few tasks.
+static bool
+keep_each(sc_store *s, kept_job *j, const sc_action *action, uint32_t worker)
+{
+    sc_record records[SMALL_RANGE] = {{0}};
+    uint32_t n = (uint32_t)action->range.count, len = action->range.error.len;
+    sc_blob *errors = sc_blob_new((size_t)n * len);
+    if (!errors)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        records[i] = range_record(action);
+        records[i].offset = i;
+        memcpy(errors->data + (size_t)i * len, action->range.error.data, len);
+    }
+    bool is_kept =
+        keep(s, j,
+             &(results){action->range.first, sc_slice_borrow(records, n * sizeof *records),
+                        sc_slice_of(errors), worker});
+    sc_blob_unref(errors);
+    return is_kept;
+}
+
+static bool
+keep_range(sc_store *s, kept_job *j, const sc_action *action, uint32_t worker)
+{
+    uint64_t first = action->range.first, count = action->range.count;
+    segment *g = j->n_segments > 0 ? &j->segments[j->n_segments - 1] : NULL;
+    if (g && goes_on(g, action, worker)) {
+        g->count += count;
+        j->n_ended += count;
+        return sc_index_add(&j->index, first, count, j->n_segments - 1);
+    }
+    if (count <= SMALL_RANGE)
+        return keep_each(s, j, action, worker);
+    stop_gathering(s, j);
+    if (first < j->lowest)
+        j->lowest = first;
+    if (!(g = new_segment(j, first, count)))
+        return false;
+    g->worker = worker;
+    g->record = range_record(action);
+    g->error = strndup(action->range.error.data, action->range.error.len);
+    j->text_bytes += action->range.error.len + 1 + MALLOC_BYTES;
+    return g->error && sc_index_add(&j->index, first, count, j->n_segments - 1);
 }
 
 bool
-sc_kept_range(kept_job *j, const sc_action *action)
+sc_kept_range(sc_store *s, kept_job *j, const sc_action *action)
 {
     uint32_t worker = 0;
-    uint64_t count = action->range.count;
-    if (!name_number(j, action->range.worker, &worker))
-        return false;
-    segment *last = j->n_segments > 0 ? &j->segments[j->n_segments - 1] : NULL;
-    if (last && goes_on(last, action, worker)) {
-        last->count += count;
-        j->n_ended += count;
-        return sc_index_add(&j->index, action->range.first, count, j->n_segments - 1);
-    }
-    segment *g = new_segment(j, action->range.first, action->range.count);
-    if (!g)
-        return false;
-    g->worker = worker;
-    g->outcome = action->range.outcome;
-    g->attempt = action->range.attempt;
-    g->error = strndup(action->range.error.data, action->range.error.len);
-    return g->error && sc_index_add(&j->index, g->base, g->count, j->n_segments - 1);
+    bool is_kept =
+        name_number(j, action->range.worker, &worker) && keep_range(s, j, action, worker);
+    count_memory(s, j);
+    return is_kept;
 }
 
 void
 sc_kept_drop(sc_store *s, kept_job *j)
 {
+    if (j->gathering) {
+        DL_DELETE2(s->gathering, j, gathering_prev, gathering_next);
+        j->gathering = NULL;
+    }
     j->generation = ++s->n_numbers;
     for (uint32_t i = 0; i < j->n_segments; i++) {
         if (j->segments[i].records)
@@ -139,5 +288,6 @@ sc_kept_drop(sc_store *s, kept_job *j)
     j->segments = NULL;
     j->names = NULL;
     j->n_segments = j->segments_max = j->n_names = j->names_max = 0;
-    j->n_ended = 0;
+    j->n_ended = j->text_bytes = 0;
+    count_memory(s, j);
 }

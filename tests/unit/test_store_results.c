@@ -51,17 +51,16 @@ Test(store_results, reads_load_what_they_give)
     static const struct {
         const char *name;
         uint32_t max_bytes, n_loads_max, n_rows_min;
-    } rows[] = {
-        {"the least", 1, 1, 1}, {"ten", 10 * 100 * 20, 10, 900}, {"all", 1 << 20, 40, 4000}};
+    } rows[] = {{"the least", 1, 1, 1}, {"two", 2 * 22000, 2, 1000}, {"all", 1 << 20, 5, 4000}};
     struct world *w = malloc(sizeof *w);
     begin(w, 0);
-    for (uint64_t i = 40; i-- > 0;)
-        put_results(w, 1, "w-1", i * 100, 100, 1);
+    for (uint64_t i = 10; i-- > 0;)
+        put_results(w, 1, "w-1", i * 1000, 1000, 1);
     settle(w);
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         sc_action a = {.type = SC_ACTION_GET_RESULTS};
         a.read = (sc_store_read){.job = job_id(1),
-                                 .until = 4000,
+                                 .until = 10000,
                                  .order = SC_READ_INDEX,
                                  .max_bytes = rows[r].max_bytes};
         sc_fault_set("spill.read", 0);
@@ -237,6 +236,93 @@ Test(store_results, many_ranges)
         for (uint32_t i = 0; i < N; i++)
             cr_assert(w->rows[i].index == i * rows[r].step && w->rows[i].outcome == SC_DEAD,
                       "%s: row %u", rows[r].name, i);
+        end(w);
+        free(w);
+    }
+}
+
+// Results that come one by one are gathered: in the file there are few pieces, in memory little is
+// left, what is left is counted, and all of it goes with the job.
+Test(store_results, results_one_by_one)
+{
+    enum { N = 15000, JOBS = 3 };
+    static const struct {
+        const char *name;
+        uint64_t memory, step; // indexes between one result and the next
+        uint64_t memory_max;   // counted afterwards, for JOBS * N results
+        uint64_t spill_min;
+    } rows[] = {
+        {"all in memory", 1 << 30, 1, 3 << 20, 0},
+        {"none", 0, 1, 600 << 10, 600 << 10},
+        {"none, far apart", 0, 977, 2 << 20, 600 << 10},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *w = malloc(sizeof *w);
+        uint64_t memory, spill;
+        begin(w, rows[r].memory);
+        for (uint64_t i = 0; i < N; i++)
+            for (uint8_t job = 1; job <= JOBS; job++)
+                put_results(w, job, i % 3 ? "w-1" : "w-2", i * rows[r].step % N, 1, 1);
+        settle(w);
+        sc_store_bytes(w->store, &memory, &spill);
+        cr_assert_leq(memory, rows[r].memory_max, "%s: memory %llu", rows[r].name,
+                      (unsigned long long)memory);
+        cr_assert_geq(spill, rows[r].spill_min, "%s: in the file %llu", rows[r].name,
+                      (unsigned long long)spill);
+        for (uint8_t job = 1; job <= JOBS; job++) {
+            unsigned n_pages = read_all(w, job, SC_READ_INDEX, 0, N, 1 << 20);
+            cr_assert(w->n_rows == N && n_pages < 20, "%s: %u pages", rows[r].name, n_pages);
+            read_all(w, job, SC_READ_ENDED, 0, N, 1 << 20);
+            cr_assert_eq(w->n_rows, N, "%s", rows[r].name);
+            for (uint64_t i = 0; i < N; i++) {
+                char value[32];
+                sprintf(value, "v%llu", (unsigned long long)(i * rows[r].step % N));
+                cr_assert_str_eq(w->rows[i].value, value, "%s: %llu", rows[r].name,
+                                 (unsigned long long)i);
+                cr_assert_str_eq(w->rows[i].worker, i % 3 ? "w-1" : "w-2", "%s", rows[r].name);
+            }
+            sc_store_act(w->store, &(sc_action){.type = SC_ACTION_DROP_JOB, .job = job_id(job)});
+        }
+        settle(w);
+        sc_store_bytes(w->store, &memory, &spill);
+        cr_assert(memory == 0 && spill == 0, "%s: memory %llu, in the file %llu", rows[r].name,
+                  (unsigned long long)memory, (unsigned long long)spill);
+        end(w);
+        free(w);
+    }
+}
+
+// Small results, large ones and ranges of one job in turn: each order still holds.
+Test(store_results, small_and_large_in_turn)
+{
+    enum { ROUNDS = 10 };
+    for (int m = 0; m < 2; m++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, memories[m]);
+        uint64_t n = 0;
+        for (int i = 0; i < ROUNDS; i++) {
+            put_results(w, 1, "w-1", n, 3, 1);
+            put_results(w, 1, "w-2", n + 3, 900, 1);
+            put_range(w, 1, n + 903, 20);
+            put_range(w, 1, n + 923, 1); // goes on
+            put_results(w, 1, "w-3", n + 924, 1, 1);
+            put_range(w, 1, n + 925, 2);
+            n += 927;
+        }
+        for (uint32_t order = 0; order < 3; order++) {
+            read_all(w, 1, order, 0, n, 5000);
+            cr_assert_eq(w->n_rows, n, "order %u", order);
+            for (uint64_t i = 0; i < n; i++) {
+                uint64_t at = i % 927;
+                cr_assert_eq(w->rows[i].index, i, "order %u", order);
+                cr_assert_eq(w->rows[i].outcome,
+                             (at >= 903 && at < 924) || at >= 925 ? SC_DEAD : SC_DONE);
+                cr_assert_str_eq(w->rows[i].worker, at < 3      ? "w-1"
+                                                    : at < 903  ? "w-2"
+                                                    : at == 924 ? "w-3"
+                                                                : "");
+            }
+        }
         end(w);
         free(w);
     }

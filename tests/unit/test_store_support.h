@@ -140,13 +140,17 @@ end(struct world *w)
     cr_assert_eq(rmdir(w->dir), 0, "something was left in %s", w->dir);
 }
 
+// In memory, beside `want_memory`, lies what is needed to find things: a little, and nothing where
+// nothing is kept.
 static inline void
 expect_bytes(const struct world *w, const char *name, uint64_t want_memory, uint64_t want_spill)
 {
     uint64_t memory, spill;
     sc_store_bytes(w->store, &memory, &spill);
-    cr_expect(memory == want_memory && spill == want_spill, "%s: memory %llu spill %llu", name,
-              (unsigned long long)memory, (unsigned long long)spill);
+    uint64_t max = want_memory + want_spill > 0 ? want_memory + 2000 : 0;
+    cr_expect(memory >= want_memory && memory <= max && spill == want_spill,
+              "%s: memory %llu spill %llu", name, (unsigned long long)memory,
+              (unsigned long long)spill);
 }
 
 static inline sc_uuid
