@@ -8,6 +8,10 @@
 #include <string.h>
 
 enum {
+    // Bytes on their way to the disk beyond which an upload waits: two windows of one, and what a
+    // slow
+    // disk writes in a tenth of a second.
+    WRITING_MAX = 8 << 20,
     // What a chunk takes beside its payload: its entry and its share of the hash.
     CHUNK_BYTES = sizeof(kept_chunk) + MALLOC_BYTES + sizeof(UT_hash_bucket),
 };
@@ -91,6 +95,26 @@ sc_store_loaded(sc_store *s, answer *a)
     }
     sc_store_answer(s, a);
     s->events.on_ready(s->events.arg);
+}
+
+// Something has been written or could not be: uploads that waited for it go on.
+void
+sc_store_written(sc_store *s)
+{
+    if (!s->held || s->is_closing || sc_spill_writing(s->spill) > WRITING_MAX)
+        return;
+    DL_CONCAT(s->answers, s->held);
+    s->held = NULL;
+    s->events.on_ready(s->events.arg);
+}
+
+static void
+free_answers(answer **list)
+{
+    for (answer *a; (a = *list);) {
+        DL_DELETE(*list, a);
+        free_answer(a);
+    }
 }
 
 static answer *
@@ -213,9 +237,23 @@ drop_chunk(sc_store *s, kept_job *j, uint32_t number)
 
 /* ---- results ---- */
 
+// Nobody waits for them any more; a job that gets the id must not get them.
+static void
+forget_held(sc_store *s, const sc_uuid *job)
+{
+    for (answer *a = s->held, *next; a; a = next) {
+        next = a->next;
+        if (memcmp(&a->ticket.job, job, sizeof *job) != 0)
+            continue;
+        DL_DELETE(s->held, a);
+        free_answer(a);
+    }
+}
+
 static void
 drop_job(sc_store *s, kept_job *j)
 {
+    forget_held(s, &j->id);
     while (j->chunks)
         drop_chunk(s, j, j->chunks->number);
     sc_kept_drop(s, j);
@@ -240,13 +278,17 @@ get_results(sc_store *s, const sc_store_read *read)
 
 /* ---- every action ---- */
 
+// The answer to a chunk is what lets an upload go on; a COMMIT keeps its place behind it.
 static void
 put(sc_store *s, const sc_action *action)
 {
     answer *a = new_answer(s, ANSWER_STORED);
     a->ticket = action->put.ticket;
     a->status = action->type == SC_ACTION_PUT_CHUNK ? put_chunk(s, action) : 0;
-    sc_store_answer(s, a);
+    if (action->type != SC_ACTION_PUT_OPEN && sc_spill_writing(s->spill) > WRITING_MAX)
+        DL_APPEND(s->held, a);
+    else
+        sc_store_answer(s, a);
 }
 
 void
@@ -317,9 +359,7 @@ sc_store_close(sc_store **at, void (*on_closed)(void *arg), void *arg)
     s->closed_arg = arg;
     while (s->jobs)
         drop_job(s, s->jobs);
-    for (answer *a; (a = s->answers);) {
-        DL_DELETE(s->answers, a);
-        free_answer(a);
-    }
+    free_answers(&s->answers);
+    free_answers(&s->held);
     sc_spill_close(&s->spill, on_spill_closed, s);
 }

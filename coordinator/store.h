@@ -30,7 +30,9 @@ SC_MUST_USE int sc_store_new(uv_loop_t *loop, const char *dir, uint64_t memory_b
                              const sc_store_events *events, sc_store **out, sc_error *err);
 
 /** Carry out an action of the core that is the store's (PUT_..., GET_..., DROP_...). Answers come
- * from sc_store_deliver; one for GET_CHUNK does not where the job was dropped meanwhile. */
+ * from sc_store_deliver; those for GET_CHUNK and PUT_... do
+ * not where the job was dropped meanwhile. Where the disk is slower than uploads, those for PUT_...
+ * wait for it. */
 void sc_store_act(sc_store *store, const sc_action *action);
 
 /** Called each turn of the loop: give the answers that are ready, in order. @return how many; more

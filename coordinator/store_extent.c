@@ -148,6 +148,7 @@ on_written(void *arg, int status)
         sc_slice_drop(&r->bytes);
     }
     maybe_release(r);
+    sc_store_written(s);
     if (!s->is_closing)
         note_disk(s, status); // last: the core may drop anything
 }

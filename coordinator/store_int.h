@@ -104,7 +104,7 @@ struct answer {
     uint64_t generation;   // RESULTS
     load *loads;           // RESULTS: the segments it needs
     uint32_t n_loads, n_waiting;
-    answer *prev, *next; // store.answers once it is complete
+    answer *prev, *next; // store.answers once it is complete, or store.held
 };
 
 struct sc_store {
@@ -119,6 +119,7 @@ struct sc_store {
     uint64_t limit; // what the core was told last; UINT64_MAX while the disk takes all
     kept_job *jobs;
     answer *answers;    // ready, in order
+    answer *held;       // STORED, in order, until fewer bytes are on their way to the disk
     uint32_t n_loading; // answers that wait for the file
     sc_log_limit full_log, room_log;
     int64_t probe_ms, probe_offset; // of the next trial of a full disk; of the one on its way
@@ -134,6 +135,7 @@ struct sc_store {
 kept_job *sc_store_find(sc_store *store, const sc_uuid *id);
 void sc_store_answer(sc_store *store, answer *a);
 void sc_store_loaded(sc_store *store, answer *a);
+void sc_store_written(sc_store *store);
 
 /* store_extent.c */
 /** Keeps both slices: in memory, and on their way to the file where memory has no room. */

@@ -209,3 +209,48 @@ Test(store, folder_that_cannot_be_written)
     cr_assert(strstr(err.text, "/nowhere/at/all"), "%s", err.text);
     cr_assert_eq(uv_loop_close(&loop), 0);
 }
+
+// A disk slower than an upload: beyond so many bytes on their way a chunk counts as stored when
+// they have become fewer, so the upload waits instead of the memory growing. What follows keeps its
+// place.
+Test(store, upload_faster_than_the_disk)
+{
+    enum { N = 60, LEN = 256 * 1024 };
+    static const struct {
+        const char *name;
+        uint64_t memory;
+        unsigned at_once_min, at_once_max, n_stored;
+        bool is_dropped, is_closed;
+    } rows[] = {
+        {"room in memory", 1 << 30, N + 1, N + 1, N + 1, false, false},
+        {"to the disk", 0, 16, N / 2 + 10, N + 1, false, false},
+        {"dropped meanwhile", 0, 16, N / 2 + 10, N / 2 + 10, true, false},
+        {"closed meanwhile", 0, 16, N / 2 + 10, N / 2 + 10, false, true},
+    };
+    char *text = malloc(LEN);
+    memset(text, 'x', LEN);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, rows[r].memory);
+        for (uint32_t i = 0; i < N; i++)
+            put_chunk(w, 1, i, text, LEN);
+        sc_store_act(w->store, &(sc_action){.type = SC_ACTION_PUT_COMMIT,
+                                            .put.ticket = {.job = job_id(1), .of = SC_MSG_COMMIT}});
+        while (sc_store_deliver(w->store) > 0)
+            ;
+        cr_assert(w->n_stored >= rows[r].at_once_min && w->n_stored <= rows[r].at_once_max,
+                  "%s: %u at once", rows[r].name, w->n_stored);
+        cr_assert_eq(w->stored_of == SC_MSG_COMMIT, rows[r].memory > 0, "%s", rows[r].name);
+        if (rows[r].is_dropped)
+            sc_store_act(w->store, &(sc_action){.type = SC_ACTION_DROP_JOB, .job = job_id(1)});
+        if (!rows[r].is_closed)
+            settle(w);
+        cr_assert(w->n_stored <= rows[r].n_stored, "%s: %u", rows[r].name, w->n_stored);
+        if (!rows[r].is_dropped && !rows[r].is_closed)
+            cr_assert(w->n_stored == N + 1 && w->stored_of == SC_MSG_COMMIT, "%s: %u", rows[r].name,
+                      w->n_stored);
+        end(w);
+        free(w);
+    }
+    free(text);
+}

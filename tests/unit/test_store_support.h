@@ -23,6 +23,7 @@ struct world {
     char dir[64];
     bool must_deliver;
     // the last answers
+    uint32_t stored_of;
     int stored_status, chunk_status, page_status;
     unsigned n_stored, n_chunks, n_pages, n_limits;
     sc_slice table, bytes; // of the chunk; kept
@@ -40,7 +41,7 @@ static void
 on_stored(void *arg, const sc_ticket *ticket, int status)
 {
     struct world *w = arg;
-    (void)ticket;
+    w->stored_of = ticket->of;
     w->n_stored++;
     w->stored_status = status;
 }
