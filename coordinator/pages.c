@@ -29,7 +29,8 @@ typedef struct page {
     const answer *answer;
     sc_blob *table, *bytes;
     size_t n_records, max_records, n_bytes, max_bytes; // in the blobs
-    uint32_t workers[SC_CHUNK_MAX_TASKS];              // the job's number of each name in the page
+    uint64_t number;                                   // of the page, for names
+    sc_worker_name workers[SC_CHUNK_MAX_TASKS]; // its names, in the order of their numbers in it
     uint32_t n_workers;
     uint64_t next;
 } page;
@@ -213,12 +214,14 @@ sc_pages_prepare(sc_store *s, kept_job *j, answer *a)
 static int
 page_worker(page *p, uint32_t job_number)
 {
-    for (uint32_t i = p->n_workers; i-- > 0;)
-        if (p->workers[i] == job_number)
-            return (int)i;
+    kept_name *name = p->job->names[job_number];
+    if (name->page == p->number)
+        return (int)name->in_page;
     if (p->n_workers == SC_CHUNK_MAX_TASKS)
         return -1;
-    p->workers[p->n_workers] = job_number;
+    name->page = p->number;
+    name->in_page = p->n_workers;
+    p->workers[p->n_workers].name = (sc_text){name->text, name->len};
     return (int)p->n_workers++;
 }
 
@@ -358,14 +361,11 @@ give_empty(sc_store *s, const answer *a, int status, uint64_t next)
 static void
 give_page(sc_store *s, page *p)
 {
-    sc_worker_name names[SC_CHUNK_MAX_TASKS];
-    for (uint32_t i = 0; i < p->n_workers; i++)
-        names[i].name = p->job->names[p->workers[i]];
     sc_message m = {.type = SC_MSG_PAGE};
     m.page.job = p->job->id;
     m.page.base = p->job->lowest;
     m.page.next = p->next;
-    m.page.workers = (sc_list){names, p->n_workers};
+    m.page.workers = (sc_list){p->workers, p->n_workers};
     p->table->len = p->n_records * sizeof(sc_record);
     p->bytes->len = p->n_bytes;
     if (p->n_records) {
@@ -389,7 +389,11 @@ sc_pages_give(sc_store *s, answer *a)
         return;
     }
     uint32_t max = a->read.max_bytes;
-    page p = {.job = j, .answer = a, .max_records = max / sizeof(sc_record) + 1, .max_bytes = max};
+    page p = {.job = j,
+              .answer = a,
+              .number = ++s->n_pages,
+              .max_records = max / sizeof(sc_record) + 1,
+              .max_bytes = max};
     if (p.max_records > PAGE_TASKS)
         p.max_records = PAGE_TASKS;
     p.table = sc_blob_new(p.max_records * sizeof(sc_record));

@@ -55,6 +55,16 @@ typedef struct segment {
     uint64_t last_read; // number of the last read by index that needs it
 } segment;
 
+/* A worker's name in a job. */
+typedef struct kept_name {
+    uint32_t number;
+    uint32_t in_page;  // its number in the page that was made last
+    uint64_t page;     // number of that page
+    UT_hash_handle hh; // kept_job.names_by_text
+    uint32_t len;
+    char text[];
+} kept_name;
+
 typedef struct kept_chunk {
     uint32_t number;
     extent *payload;
@@ -72,9 +82,10 @@ typedef struct kept_job {
     uint32_t n_segments, segments_max;
     sc_index index; // in which segment an index is
     uint64_t n_ended;
-    uint64_t lowest; // base of pages: no index is below it
-    sc_text *names;  // of workers; owned
+    uint64_t lowest;   // base of pages: no index is below it
+    kept_name **names; // by number; owned
     uint32_t n_names, names_max;
+    kept_name *names_by_text, *last_name; // results of one worker follow each other
     uint64_t memory;     // of what lies in arrays here, counted in store.memory_bytes
     uint64_t text_bytes; // of names and errors; part of it
     extent *gathering;   // records of the newest segment while small results are appended to it
@@ -125,6 +136,7 @@ struct sc_store {
     int64_t probe_ms, probe_offset; // of the next trial of a full disk; of the one on its way
     bool is_probing;
     uint64_t n_reads;   // by index, so far
+    uint64_t n_pages;   // made so far
     uint64_t n_numbers; // of jobs and of generations
     bool is_closing;
     void (*on_closed)(void *arg);

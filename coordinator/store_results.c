@@ -35,25 +35,40 @@ grow(void *array_at, uint32_t *max, uint32_t n, size_t item_bytes)
     return true;
 }
 
-static bool
-name_number(kept_job *j, sc_text name, uint32_t *number)
+static kept_name *
+new_name(kept_job *j, sc_text text)
 {
-    for (uint32_t i = j->n_names;
-         i-- > 0;) // the newest first: runs of one worker follow each other
-        if (j->names[i].len == name.len &&
-            (name.len == 0 || memcmp(j->names[i].data, name.data, name.len) == 0)) {
-            *number = i;
-            return true;
-        }
-    char *copy = malloc(name.len + 1u);
-    if (!copy || !grow(&j->names, &j->names_max, j->n_names, sizeof *j->names)) {
-        free(copy);
-        return false;
+    size_t bytes = sizeof(kept_name) + text.len;
+    kept_name *name = malloc(bytes);
+    if (!name || !grow(&j->names, &j->names_max, j->n_names, sizeof *j->names)) {
+        free(name);
+        return NULL;
     }
-    memcpy(copy, name.len ? name.data : "", name.len);
-    j->text_bytes += name.len + 1u + MALLOC_BYTES;
-    *number = j->n_names;
-    j->names[j->n_names++] = (sc_text){copy, name.len};
+    name->number = j->n_names;
+    name->len = text.len;
+    name->page = 0;
+    memcpy(name->text, text.data, text.len);
+    HASH_ADD(hh, j->names_by_text, text, text.len, name);
+    if (!name->hh.tbl) {
+        free(name);
+        return NULL;
+    }
+    j->text_bytes += bytes + MALLOC_BYTES + sizeof(UT_hash_bucket);
+    return j->names[j->n_names++] = name;
+}
+
+static bool
+name_number(kept_job *j, sc_text text, uint32_t *number)
+{
+    text.data = text.len ? text.data : ""; // what ended without a worker
+    kept_name *name = j->last_name;
+    if (!name || name->len != text.len || memcmp(name->text, text.data, text.len) != 0) {
+        HASH_FIND(hh, j->names_by_text, text.data, text.len, name);
+        if (!name && !(name = new_name(j, text)))
+            return false;
+        j->last_name = name;
+    }
+    *number = name->number;
     return true;
 }
 
@@ -281,12 +296,14 @@ sc_kept_drop(sc_store *s, kept_job *j)
         free(j->segments[i].error);
     }
     sc_index_fini(&j->index);
+    HASH_CLEAR(hh, j->names_by_text);
     for (uint32_t i = 0; i < j->n_names; i++)
-        free((char *)(uintptr_t)j->names[i].data);
+        free(j->names[i]);
     free(j->segments);
     free(j->names);
     j->segments = NULL;
     j->names = NULL;
+    j->last_name = NULL;
     j->n_segments = j->segments_max = j->n_names = j->names_max = 0;
     j->n_ended = j->text_bytes = 0;
     count_memory(s, j);

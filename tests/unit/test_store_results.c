@@ -327,3 +327,29 @@ Test(store_results, small_and_large_in_turn)
         free(w);
     }
 }
+
+// A page names at most 1,000 workers; a job may have had any number of them.
+Test(store_results, many_workers)
+{
+    enum { N = 12000, WORKERS = 2500 };
+    for (int m = 0; m < 2; m++) {
+        struct world *w = malloc(sizeof *w);
+        char name[16];
+        begin(w, memories[m]);
+        for (uint32_t i = 0; i < N; i++) {
+            sprintf(name, "w-%u", i % WORKERS);
+            put_results(w, 1, i % WORKERS ? name : "", i, 1, 1);
+        }
+        for (uint32_t order = 0; order < 3; order++) {
+            unsigned n_pages = read_all(w, 1, order, 0, N, 1 << 20);
+            cr_assert(n_pages >= N / 1000 && n_pages <= 2 * N / 1000, "%u pages", n_pages);
+            cr_assert_eq(w->n_rows, N, "order %u: %u rows", order, w->n_rows);
+            for (uint32_t i = 0; i < N; i++) {
+                sprintf(name, "w-%u", i % WORKERS);
+                cr_assert_str_eq(w->rows[i].worker, i % WORKERS ? name : "", "row %u", i);
+            }
+        }
+        end(w);
+        free(w);
+    }
+}
