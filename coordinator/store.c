@@ -163,7 +163,7 @@ put_chunk(sc_store *s, const sc_action *action)
     const sc_ticket *t = &action->put.ticket;
     kept_job *j = get_job(s, &t->job);
     kept_chunk *c = j ? calloc(1, sizeof *c) : NULL;
-    extent *r = c ? sc_extent_new(s, action->put.table, action->put.bytes) : NULL;
+    extent *r = c ? sc_extent_new(s, action->put.table, action->put.bytes, false) : NULL;
     if (!r) {
         free(c);
         return SC_ENOMEM;

@@ -32,11 +32,21 @@ len_of(const extent *r)
 }
 
 static void
+stop_waiting(extent *r)
+{
+    if (!r->is_waiting)
+        return;
+    DL_DELETE(r->store->waiting, r);
+    r->is_waiting = false;
+}
+
+static void
 maybe_release(extent *r)
 {
     sc_store *s = r->store;
     if (!r->is_dropped || r->is_writing || r->n_reads > 0)
         return;
+    stop_waiting(r);
     set_memory(r, 0);
     if (r->offset != NO_PLACE && s->spill)
         sc_spill_free(s->spill, r->offset, len_of(r));
@@ -142,6 +152,10 @@ on_written(void *arg, int status)
         if (s->spill)
             sc_spill_free(s->spill, r->offset, len_of(r));
         r->offset = NO_PLACE;
+        if (r->is_result && !r->is_dropped) { // it is the oldest again
+            DL_PREPEND(s->waiting, r);
+            r->is_waiting = true;
+        }
     } else if (!r->is_dropped) {
         set_memory(r, EXTENT_BYTES);
         sc_slice_drop(&r->table);
@@ -164,25 +178,52 @@ new_extent(sc_store *s)
     return r;
 }
 
-static void
-spill_if_full(extent *r)
+static bool
+start_writing(extent *r)
 {
-    sc_store *s = r->store;
-    if (len_of(r) < SPILL_FROM || s->memory_bytes - sc_spill_writing(s->spill) <= s->memory_max)
-        return;
-    int64_t offset = sc_spill_write(s->spill, r->table, r->bytes, on_written, r);
-    if (offset >= 0) {
-        r->offset = offset;
-        r->is_writing = true;
+    int64_t offset = sc_spill_write(r->store->spill, r->table, r->bytes, on_written, r);
+    if (offset < 0)
+        return false;
+    stop_waiting(r);
+    r->offset = offset;
+    r->is_writing = true;
+    return true;
+}
+
+// Memory holds too much: the oldest results go, since a reader that follows its job has read them,
+// and then the newest chunk, since it is the last one needed. A full disk is tried with one piece
+// at a time.
+static void
+make_room(sc_store *s, extent *newest)
+{
+    while (s->memory_bytes - sc_spill_writing(s->spill) > s->memory_max &&
+           (s->limit == UINT64_MAX || sc_spill_writing(s->spill) == 0)) {
+        extent *r = s->waiting ? s->waiting : newest;
+        if (!r || r->is_writing || !start_writing(r))
+            return;
     }
 }
 
+// It is whole. A small piece stays in memory.
+static void
+settle(extent *r)
+{
+    sc_store *s = r->store;
+    bool is_worth_it = len_of(r) >= SPILL_FROM;
+    if (is_worth_it && r->is_result) {
+        DL_APPEND(s->waiting, r);
+        r->is_waiting = true;
+    }
+    make_room(s, is_worth_it ? r : NULL);
+}
+
 extent *
-sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
+sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes, bool is_result)
 {
     extent *r = new_extent(s);
     if (!r)
         return NULL;
+    r->is_result = is_result;
     r->table = sc_slice_keep(table);
     r->bytes = sc_slice_keep(bytes);
     if (!r->table.data || !r->bytes.data) {
@@ -195,7 +236,7 @@ sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes)
     r->bytes_len = bytes.len;
     set_memory(r, EXTENT_BYTES + 2 * BLOB_BYTES + len_of(r));
     s->kept_bytes += len_of(r);
-    spill_if_full(r);
+    settle(r);
     return r;
 }
 
@@ -207,14 +248,14 @@ sc_extent_gather(sc_store *s)
     extent *r = new_extent(s);
     if (!r)
         return NULL;
-    r->is_gathering = true;
+    r->is_gathering = r->is_result = true;
     set_memory(r, EXTENT_BYTES);
     return r;
 }
 
 // Room for `more` bytes behind a slice, in a blob that no reader looks at beyond the slice.
 static bool
-make_room(sc_slice *slice, size_t more)
+lengthen(sc_slice *slice, size_t more)
 {
     size_t max = slice->owner ? slice->owner->len : GATHER_FIRST;
     if (slice->owner && max - slice->len >= more)
@@ -235,7 +276,7 @@ make_room(sc_slice *slice, size_t more)
 uint8_t *
 sc_extent_append(extent *r, sc_slice table, sc_slice bytes)
 {
-    if (!make_room(&r->table, table.len) || !make_room(&r->bytes, bytes.len))
+    if (!lengthen(&r->table, table.len) || !lengthen(&r->bytes, bytes.len))
         return NULL;
     uint8_t *at = r->table.owner->data + r->table.len;
     memcpy(at, table.data, table.len);
@@ -253,5 +294,5 @@ sc_extent_close(extent *r)
 {
     r->is_gathering = false;
     r->store->gathering_bytes -= r->memory;
-    spill_if_full(r);
+    settle(r);
 }

@@ -39,6 +39,9 @@ struct extent {
     bool is_gathering; // more may be appended: stays in memory
     bool is_writing;   // on its way: in memory too
     bool is_dropped;   // nobody wants it; freed when nothing of it is on its way
+    bool is_result;    // may be written to make room for what comes later
+    bool is_waiting;   // for that: in store.waiting
+    extent *prev, *next;
 };
 
 /* Results in the order in which they came: of one large message, of many small ones, or of tasks
@@ -127,7 +130,8 @@ struct sc_store {
     uint64_t gathering_bytes;          // of memory: of what is gathered
     kept_job *gathering;               // jobs that gather, the least recently used first
     uint64_t kept_bytes;               // payloads and results, as the core counts them
-    uint64_t limit; // what the core was told last; UINT64_MAX while the disk takes all
+    uint64_t limit;  // what the core was told last; UINT64_MAX while the disk takes all
+    extent *waiting; // results in memory that may be written, the oldest first
     kept_job *jobs;
     answer *answers;    // ready, in order
     answer *held;       // STORED, in order, until fewer bytes are on their way to the disk
@@ -150,14 +154,15 @@ void sc_store_loaded(sc_store *store, answer *a);
 void sc_store_written(sc_store *store);
 
 /* store_extent.c */
-/** Keeps both slices: in memory, and on their way to the file where memory has no room. */
-extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes);
+/** Keeps both slices. Where memory has no room the oldest results go to the file; with none left, a
+ * chunk itself. */
+extent *sc_extent_new(sc_store *s, sc_slice table, sc_slice bytes, bool is_result);
 /** One that is empty, to be gathered in. */
 extent *sc_extent_gather(sc_store *s);
 /** Copies a table and bytes behind what is there. @return where the table lies now, to be
  * corrected; NULL without memory */
 uint8_t *sc_extent_append(extent *r, sc_slice table, sc_slice bytes);
-/** It is whole: to the file where memory has no room. */
+/** It is whole, and may go to the file. */
 void sc_extent_close(extent *r);
 void sc_extent_free(extent *r);
 /** Read one that lies in the file alone. on_done calls sc_extent_loaded, which keeps its place

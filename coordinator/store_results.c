@@ -188,7 +188,7 @@ keep(sc_store *s, kept_job *j, const results *m)
     if (m->table.len + m->bytes.len < GATHER_BELOW && m->worker <= UINT16_MAX)
         return gather(s, j, m);
     stop_gathering(s, j); // or the positions of what follows would not be in order
-    extent *r = sc_extent_new(s, m->table, m->bytes);
+    extent *r = sc_extent_new(s, m->table, m->bytes, true);
     segment *g = r ? new_segment(j, m->base, sc_records_count(m->table)) : NULL;
     if (!g)
         return false;

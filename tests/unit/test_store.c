@@ -254,3 +254,70 @@ Test(store, upload_faster_than_the_disk)
     }
     free(text);
 }
+
+// Where memory is full the oldest results go to the file; chunks come after all results.
+Test(store, the_oldest_results_go_first)
+{
+    static const struct {
+        const char *name;
+        uint32_t n_results, n_chunks;
+        uint32_t in_file[6]; // of the results, then the chunks, in the order in which they came
+    } rows[] = {
+        {"two fit", 2, 0, {0, 0}},
+        {"the oldest", 4, 0, {1, 1, 0, 0}},
+        {"results before chunks", 2, 2, {1, 1, 0, 0}},
+        {"the newest chunk", 2, 3, {1, 1, 0, 0, 1}},
+    };
+    enum { RECORDS = 1000 };
+    char *text = malloc(1 << 20);
+    memset(text, 'x', 1 << 20);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *w = malloc(sizeof *w);
+        begin(w, 50000);
+        uint32_t n = rows[r].n_results + rows[r].n_chunks;
+        for (uint32_t i = 0; i < n; i++) {
+            if (i < rows[r].n_results)
+                put_results(w, (uint8_t)i, "w-1", 10000, RECORDS, 1); // 16,000 + 6,000 bytes
+            else
+                put_chunk(w, 9, i, text, 22000);
+            settle(w);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            sc_fault_set("spill.read", 0);
+            if (i < rows[r].n_results)
+                read_all(w, (uint8_t)i, SC_READ_INDEX, 10000, 10000 + RECORDS, 1 << 20);
+            else
+                act_chunk(w, SC_ACTION_GET_CHUNK, 9, i);
+            settle(w);
+            cr_assert_eq(sc_fault_count("spill.read"), rows[r].in_file[i], "%s: piece %u",
+                         rows[r].name, i);
+        }
+        sc_fault_reset();
+        end(w);
+        free(w);
+    }
+    free(text);
+}
+
+// What could not be written is the first to be written when the disk has room again.
+Test(store, results_that_a_full_disk_refused)
+{
+    struct world *w = malloc(sizeof *w);
+    uint64_t memory, spill;
+    begin(w, 0);
+    for (int i = 0; i < 5; i++) {
+        limit_files(i < 3 ? 1 : RLIM_INFINITY);
+        put_results(w, 1, "w-1", (uint64_t)i * 1000, 1000, 1);
+        settle(w);
+    }
+    cr_assert_eq(w->limit, UINT64_MAX);
+    put_results(w, 1, "w-1", 5000, 1000, 1); // the disk takes all again, and so all goes there
+    settle(w);
+    sc_store_bytes(w->store, &memory, &spill);
+    cr_assert(memory < 20000 && spill > 6 * 16000, "memory %llu, in the file %llu",
+              (unsigned long long)memory, (unsigned long long)spill);
+    read_all(w, 1, SC_READ_INDEX, 0, 6000, 1 << 20);
+    cr_assert_eq(w->n_rows, 6000);
+    end(w);
+    free(w);
+}
