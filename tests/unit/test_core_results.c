@@ -17,6 +17,8 @@ start(void)
     sc_fake_worker w = {.slots_async = 5};
     sc_message m;
     memset(&f, 0, sizeof f);
+    sc_fake_init(&f);
+    f.options.store_max_bytes = 1 << 24;
     sc_fake_start(&f);
     sc_fake_client(&f, 1);
     sc_fake_worker_ready(&f, 2, &w);
@@ -231,7 +233,6 @@ Test(results, pages_are_bounded)
     static char values[5 * VALUE_BYTES];
     sc_record records[5] = {{0}};
     sc_message m = {.type = SC_MSG_RESULTS};
-    sc_core_store_limit(f.core, 1 << 24, f.now_ms);
     for (uint32_t i = 0; i < 5; i++)
         records[i] = (sc_record){.offset = i, .len = VALUE_BYTES, .attempt = 1};
     m.results = (sc_results){
