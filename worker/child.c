@@ -40,12 +40,14 @@ sc_child_has_stalled(sc_child *c, int64_t elapsed_ms, int64_t lease_ms)
 {
     unsigned long long n_ticks = atomic_load(&c->page.head->n_ticks);
 
-    if (n_ticks != c->n_ticks || n_ticks == 0) { // it turns, or has not begun to
+    if (n_ticks != c->n_ticks) { // it turns
         c->n_ticks = n_ticks;
         c->still_ms = 0;
         return false;
     }
     c->still_ms += elapsed_ms;
+    if (n_ticks == 0 && lease_ms < SC_CHILD_START_MS)
+        lease_ms = SC_CHILD_START_MS;
     return c->still_ms > lease_ms;
 }
 

@@ -29,6 +29,9 @@ typedef struct sc_child {
 
 /* Starts of the last second, of all children together. */
 enum { SC_STARTS_A_SECOND = 10 };
+/* Until its loop turns for the first time a process may take this long, or its lease where that is
+ * longer: plugins load what they need, and a model of some gigabytes takes a while. */
+enum { SC_CHILD_START_MS = 60 * 1000 };
 typedef struct sc_starts {
     int64_t at_ms[SC_STARTS_A_SECOND]; /* a ring; 0 = none yet */
     unsigned next;
@@ -39,7 +42,8 @@ int64_t sc_starts_next(sc_starts *s, int64_t now_ms);
 /** It has ended: WAITING, and for how long. */
 void sc_child_wait(sc_child *c, sc_starts *starts, int64_t now_ms);
 /** A tick of the supervisor. @param elapsed_ms  since its last one, as far as it ran itself
- *  @return true where the child's loop has stood still for lease_ms: kill it */
+ *  @return true where the child's loop has stood still for lease_ms, or has not begun to turn since
+ * the process was started, for SC_CHILD_START_MS: kill it */
 bool sc_child_has_stalled(sc_child *c, int64_t elapsed_ms, int64_t lease_ms);
 /** What its death was: sc_death; `detail` gets the signal or the exit status. */
 sc_death sc_child_death(const sc_child *c, int64_t status, int signal, uint32_t *detail);

@@ -31,7 +31,7 @@ typedef struct sc_page_head {
     uint32_t magic;
     uint32_t n_threads, n_async; /* slots: the loop, then n_threads, then n_async */
     uint64_t instance;           /* of the worker, for HELLO and DIED */
-    atomic_ullong n_ticks;       /* grows while the loop turns */
+    atomic_ullong n_ticks;       /* grows while the loop turns; 0 until it can */
     atomic_bool is_ready;        /* the coordinator has welcomed it */
     atomic_bool is_leaving;      /* it was asked to end, or refused, and ends by its own will */
 } sc_page_head;

@@ -267,6 +267,8 @@ start_ticks(sc_runtime *r)
     uv_idle_init(r->loop, &r->turn);
     r->tick.data = r->turn.data = r;
     uv_timer_start(&r->tick, on_tick, (uint64_t)r->tick_ms, (uint64_t)r->tick_ms);
+    // The first task comes sooner than the first tick of the timer, and may never let it come.
+    sc_page_tick(&r->page);
 }
 
 int

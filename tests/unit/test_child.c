@@ -55,11 +55,15 @@ Test(child, stalls)
 {
     static const struct {
         const char *name;
-        const char *ticks; // of the supervisor, 100 ms each; t: the loop has turned since the last
+        const char *ticks; // of the supervisor, 100 ms each; t: the loop has turned since the last;
+                           // b: this one of 60 s, as long as a start may take
         bool want;
     } rows[] = {
         {"turning", "tttttttt", false},
-        {"not begun", "........", false},
+        {"starting", "........", false},
+        {"starting as long as it may", "b", false},
+        {"never begins", "b.", true},
+        {"a long start, then it turns", "bt....", false},
         {"stands still", "t.....", true},
         {"for the lease, no longer", "t.....t", false},
         {"turns now and then", "t....t....t....t", false},
@@ -73,7 +77,7 @@ Test(child, stalls)
         for (const char *t = rows[i].ticks; *t; t++) {
             if (*t == 't')
                 sc_page_tick(&c.page);
-            got = sc_child_has_stalled(&c, 100, 450);
+            got = sc_child_has_stalled(&c, *t == 'b' ? SC_CHILD_START_MS : 100, 450);
         }
         cr_expect_eq(got, rows[i].want, "%s", rows[i].name);
         sc_page_close(&c.page);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers that stall, crash or return too much, and what becomes of them, of their neighbours and of their worker."""
+import pytest
+
+from cluster import BIN
+
+PLUGIN = BIN.parent / "plugins/plugin_faults.so"
+
+
+@pytest.fixture
+def faulty(cluster):
+    """A cluster with the handlers of plugin_faults.c, and what they have noted."""
+    def start(workers=1, env=None, args=()):
+        c = cluster(workers=workers, args=["--plugin", str(PLUGIN), *args], env={"FAULTS_LOG": "faults.log", **(env or {})},
+                    crashes=True)
+        c.noted = lambda: [line.split() for line in (c.folder / "faults.log").read_text().splitlines()]
+        return c
+    return start
+
+
+def submit(c, *args):
+    return c.ok("submit", *args, "--json").json["job"]
+
+
+def codes(c, job):
+    """How the tasks of a job ended: the codes of their errors, None where there is none."""
+    c.run("wait", job, timeout=60)
+    return [row.get("error", {}).get("code") for row in c.ok("results", job).rows]
+
+
+def test_task_that_blocks_its_worker_from_the_start(faulty):
+    """After its first death it runs alone in a new process, where it comes before the loop has turned once."""
+    c = faulty(env={"SEEDCORE_TASK_LEASE": "1s"})
+    assert codes(c, submit(c, "t.block")) == ["poison"]
+    assert c.noted() == [["block", "0"]] * 3

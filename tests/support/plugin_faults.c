@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers for the cluster tests that go wrong in ways that the built-in ones do not: on the loop,
+ * in callbacks, with large results. What starts is noted in the file of FAULTS_LOG, a line a task:
+ * its handler and its index. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "worker/handler.h"
+
+const unsigned sc_plugin_abi = SC_PLUGIN_ABI;
+
+int sc_plugin_init(sc_registry *registry);
+
+static void
+note(const char *handler, const sc_task *task)
+{
+    int fd = open(getenv("FAULTS_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        abort();
+    dprintf(fd, "%s %d\n", handler, (int)sc_task_index(task));
+    close(fd);
+}
+
+/* Never lets the loop go on. */
+static void
+block(sc_task *task, void *state)
+{
+    (void)state;
+    note("block", task);
+    for (;;)
+        pause();
+}
+
+int
+sc_plugin_init(sc_registry *registry)
+{
+    static const sc_handler handlers[] = {
+        {.name = "t.block", .run = block},
+    };
+
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        int rc = sc_registry_add(registry, &handlers[i]);
+
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
