@@ -31,6 +31,14 @@ struct sc_started {
     sc_slice args; /* borrowed from the assignment; empty for an array, see sc_started_args */
 };
 
+/* How a task ended. */
+typedef struct sc_ending {
+    sc_outcome outcome;
+    bool is_retryable; /* dead, but worth another attempt */
+    const void *data;  /* the value; of the others {"code","message"}; copied */
+    size_t len;
+} sc_ending;
+
 enum { SC_ASSIGNMENT_WORDS = (SC_CHUNK_MAX_TASKS + 63) / 64 };
 
 struct sc_assignment {

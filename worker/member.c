@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 
 static const char *const state_names[] = {"joining", "joined", "ended"};
@@ -66,7 +67,7 @@ on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
         m->config.heartbeat_ms = (int64_t)welcome->heartbeat_ms;
         m->config.lease_ms = (int64_t)welcome->lease_ms;
     }
-    if (welcome->task_max_bytes > 0)
+    if (welcome->task_max_bytes > 0 && welcome->task_max_bytes <= SC_TASK_MAX_BYTES)
         m->config.task_max_bytes = welcome->task_max_bytes;
     sc_liveness_init(&m->liveness, m->config.heartbeat_ms, m->config.lease_ms, now_ms);
     sc_log_info("joined epoch=%" PRIu64, m->epoch);

@@ -57,26 +57,68 @@ sc_outbox_fini(sc_outbox *o)
         remove_parcel(o, TAILQ_FIRST(&o->parcels));
 }
 
+/* Gives a parcel its payload, in place of what it had. */
+static int
+fill(sc_outbox *o, sc_parcel *p, sc_buffer *table, sc_buffer *bytes)
+{
+    sc_blob *records = sc_blob_copy(table->data, table->len);
+    sc_slice values;
+
+    if (!records || take(bytes, &values) != 0) {
+        sc_blob_unref(records);
+        return SC_ENOMEM;
+    }
+    sc_slice_drop(&p->table);
+    sc_slice_drop(&p->bytes);
+    p->table = sc_slice_of(records);
+    p->bytes = values;
+    sc_buffer_clear(table);
+    o->n_bytes -= p->n_bytes;
+    p->n_bytes = p->table.len + p->bytes.len + PARCEL_BYTES;
+    o->n_bytes += p->n_bytes;
+    return 0;
+}
+
 int
 sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table, sc_buffer *bytes)
 {
     sc_parcel *p = calloc(1, sizeof *p);
-    sc_blob *records = sc_blob_copy(table->data, table->len);
 
-    if (!p || !records || take(bytes, &p->bytes) != 0) {
+    if (!p || fill(o, p, table, bytes) != 0) {
         free(p);
-        sc_blob_unref(records);
         return SC_ENOMEM;
     }
-    p->table = sc_slice_of(records);
-    sc_buffer_clear(table);
     p->results = *results;
-    p->n_bytes = p->table.len + p->bytes.len + PARCEL_BYTES;
-    o->n_bytes += p->n_bytes;
     TAILQ_INSERT_TAIL(&o->parcels, p, node);
     if (!o->unsent)
         o->unsent = p;
     return 0;
+}
+
+int
+sc_outbox_replace(sc_outbox *o, const char *value, size_t len)
+{
+    sc_parcel *p = o->unsent;
+    sc_buffer values, records;
+    int rc = 0;
+
+    SC_ASSERT(!p->is_replaced);
+    sc_buffer_init(&values, 0);
+    sc_buffer_init(&records, 0);
+    for (uint32_t i = 0; i < sc_records_count(p->table) && rc == 0; i++) {
+        sc_record old = sc_records_get(p->table, i);
+        sc_record record = {old.offset, (uint32_t)len, old.attempt, .outcome = SC_DEAD};
+
+        rc = sc_buffer_add(&values, value, len);
+        if (rc == 0)
+            rc = sc_buffer_add(&records, &record, sizeof record);
+    }
+    if (rc == 0)
+        rc = fill(o, p, &records, &values);
+    sc_buffer_fini(&records);
+    sc_buffer_fini(&values);
+    p->is_replaced = rc == 0;
+    return rc;
 }
 
 void

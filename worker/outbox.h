@@ -20,6 +20,7 @@ struct sc_parcel {
     sc_results results;    /* its number is valid once it was sent */
     sc_slice table, bytes; /* kept */
     size_t n_bytes;        /* what it counts for */
+    bool is_replaced;      /* its values are errors of ours */
 };
 
 typedef struct sc_outbox {
@@ -41,6 +42,9 @@ SC_MUST_USE int sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer
 void sc_outbox_restart(sc_outbox *o);
 /** The next message to send, with the next number, or false. It borrows from the outbox. */
 bool sc_outbox_next(const sc_outbox *o, sc_message *out);
+/** That message cannot be sent as it is: each of its tasks is dead with this value instead. Once a
+ * message: errors can be sent.  @return 0, or SC_ENOMEM (it stays as it is) */
+SC_MUST_USE int sc_outbox_replace(sc_outbox *o, const char *value, size_t len);
 /** That message is sent: the number is its own. */
 void sc_outbox_sent(sc_outbox *o);
 /** Forget all that were sent, up to a number. */

@@ -14,7 +14,7 @@
 #include "proto/run.h"
 #include "worker/backlog.h"
 #include "worker/cost.h"
-#include "worker/outbox.h"
+#include "worker/delivery.h"
 
 enum {
     HELD_ITEMS = 800, // about 60 bytes each: below SC_HELD_MAX_BYTES and SC_HEADER_MAX_OBJECTS
@@ -28,9 +28,7 @@ struct sc_session {
     sc_session_config config;
     sc_member member;
     sc_backlog backlog;
-    struct sc_assignments dirty; // those with results not yet in the outbox,
-    size_t dirty_bytes;          // and the bytes of these
-    sc_outbox outbox;
+    sc_delivery delivery;
     bool is_draining;
     sc_cost *costs; // a handler each
     // Scratch.
@@ -67,8 +65,7 @@ sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out
     }
     s->config = *config;
     sc_backlog_init(&s->backlog);
-    TAILQ_INIT(&s->dirty);
-    sc_outbox_init(&s->outbox);
+    sc_delivery_init(&s->delivery, &(sc_delivery_config){&s->backlog, &s->member, s->costs});
     sc_buffer_init(&s->text, 0);
     sc_member_init(&s->member, &member, now_ms);
     *out = s;
@@ -83,7 +80,7 @@ sc_session_free(sc_session **session)
     if (!s)
         return;
     sc_backlog_fini(&s->backlog);
-    sc_outbox_fini(&s->outbox);
+    sc_delivery_fini(&s->delivery);
     sc_buffer_fini(&s->text);
     free(s->costs);
     free(s);
@@ -91,71 +88,6 @@ sc_session_free(sc_session **session)
 }
 
 /* ---- results ---- */
-
-static void
-send_results(sc_session *s, int64_t now_ms)
-{
-    sc_message message;
-
-    while (sc_outbox_next(&s->outbox, &message)) {
-        if (sc_member_send(&s->member, &message, now_ms) != 0)
-            return; // not joined, or no room: the next turn tries again
-        sc_outbox_sent(&s->outbox);
-    }
-}
-
-/* What was collected of one run becomes a message. */
-static void
-flush_assignment(sc_session *s, sc_assignment *a)
-{
-    size_t n_bytes = a->records.len + a->values.len;
-    sc_results results = {.job = a->job,
-                          .token = a->token,
-                          .base = a->first,
-                          .cost_ns = sc_session_cost_ns(s, a->handler)};
-
-    if (sc_outbox_add(&s->outbox, &results, &a->records, &a->values) != 0)
-        return; // without memory: it stays collected
-    s->dirty_bytes -= n_bytes;
-    TAILQ_REMOVE(&s->dirty, a, dirty_node);
-    a->is_dirty = false;
-    sc_backlog_settle(&s->backlog, a);
-}
-
-static void
-flush_all(sc_session *s)
-{
-    sc_assignment *next;
-
-    for (sc_assignment *a = TAILQ_FIRST(&s->dirty); a; a = next) {
-        next = TAILQ_NEXT(a, dirty_node);
-        flush_assignment(s, a);
-    }
-}
-
-static int
-collect(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending)
-{
-    sc_record record = {.offset = offset,
-                        .len = (uint32_t)ending->len,
-                        .attempt = (uint16_t)a->attempt,
-                        .outcome = (uint8_t)ending->outcome,
-                        .flags = ending->is_retryable ? SC_RECORD_RETRY : 0};
-    int rc = sc_buffer_reserve(&a->records, sizeof record);
-
-    if (rc == 0)
-        rc = sc_buffer_add(&a->values, ending->data, ending->len);
-    if (rc == 0)
-        rc = sc_buffer_add(&a->records, &record, sizeof record);
-    if (rc != 0)
-        return rc;
-    s->dirty_bytes += sizeof record + ending->len;
-    if (!a->is_dirty) {
-        TAILQ_INSERT_TAIL(&s->dirty, a, dirty_node);
-        a->is_dirty = true;
-    }
-    return 0;
-}
 
 /* An ending that says what went wrong; lives in s->text. */
 static sc_ending
@@ -187,15 +119,18 @@ static void
 answer(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending, int64_t now_ms)
 {
     sc_ending last = *ending;
+    int rc;
 
     if (last.len > s->member.config.task_max_bytes)
         last = error_ending(s, SC_DEAD, SC_ETOOLARGE, "the result is larger than allowed");
+    rc = sc_delivery_collect(&s->delivery, a, offset, &last);
+    if (rc != 0) {
+        last = error_ending(s, SC_DEAD, SC_ENOMEM, "the worker has no memory for the result");
+        last.is_retryable = true;
+        rc = sc_delivery_collect(&s->delivery, a, offset, &last);
+    }
     sc_backlog_answer(&s->backlog, a, offset);
-    if (collect(s, a, offset, &last) == 0)
-        return;
-    last = error_ending(s, SC_DEAD, SC_ENOMEM, "the worker has no memory for the result");
-    last.is_retryable = true;
-    if (collect(s, a, offset, &last) == 0)
+    if (rc == 0)
         return;
     s->ranges[0] = (sc_range){a->first + offset, 1};
     send_recalled(s, a, 1, now_ms);
@@ -211,8 +146,8 @@ sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t
     if (!sc_assignment_is_answered(a, task->offset))
         answer(s, a, task->offset, ending, now_ms);
     if (a->is_dirty && (a->n_open == 0 || a->values.len >= SC_CHUNK_MAX_BYTES)) {
-        flush_assignment(s, a);
-        send_results(s, now_ms);
+        sc_delivery_flush(&s->delivery, a);
+        sc_delivery_send(&s->delivery, now_ms);
     } else {
         sc_backlog_settle(&s->backlog, a);
     }
@@ -241,10 +176,10 @@ sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind)
 void
 sc_session_flush(sc_session *s, int64_t now_ms)
 {
-    flush_all(s);
-    send_results(s, now_ms);
+    sc_delivery_flush_all(&s->delivery);
+    sc_delivery_send(&s->delivery, now_ms);
     if (s->is_draining && s->backlog.n_running == 0 && s->backlog.n_waiting == 0 &&
-        sc_outbox_is_empty(&s->outbox) && s->member.state != SC_MEMBER_ENDED)
+        sc_outbox_is_empty(&s->delivery.outbox) && s->member.state != SC_MEMBER_ENDED)
         sc_member_leave(&s->member, "drained", now_ms);
 }
 
@@ -309,10 +244,10 @@ refuse_run(sc_session *s, sc_assignment *a, int code, const char *text, int64_t 
     for (uint32_t offset = 0; offset < a->count; offset++)
         answer(s, a, offset, &ending, now_ms);
     if (a->is_dirty)
-        flush_assignment(s, a);
+        sc_delivery_flush(&s->delivery, a);
     else
         sc_backlog_settle(&s->backlog, a);
-    send_results(s, now_ms);
+    sc_delivery_send(&s->delivery, now_ms);
 }
 
 static void
@@ -343,7 +278,7 @@ on_run(sc_session *s, const sc_message *m, int64_t now_ms)
 bool
 sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out)
 {
-    return s->outbox.n_bytes + s->dirty_bytes < s->config.result_max_bytes &&
+    return sc_delivery_n_bytes(&s->delivery) < s->config.result_max_bytes &&
            sc_backlog_take(&s->backlog, kind, out);
 }
 
@@ -391,9 +326,9 @@ on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
     bool is_found = false;
     sc_assignment *a, *next;
 
-    flush_all(s); // so that what has ended already is in the outbox
+    sc_delivery_flush_all(&s->delivery); // so that what has ended already is in the outbox
     if (recall->mode == SC_RECALL_FORGET)
-        sc_outbox_forget(&s->outbox, recall);
+        sc_outbox_forget(&s->delivery.outbox, recall);
     if (recall->token.run != 0) {
         if ((a = sc_backlog_find(&s->backlog, recall->token))) {
             recall_assignment(s, a, recall, now_ms);
@@ -413,7 +348,7 @@ on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
 
         send_recalled(s, &none, 0, now_ms);
     }
-    send_results(s, now_ms);
+    sc_delivery_send(&s->delivery, now_ms);
 }
 
 /* ---- what is held ---- */
@@ -447,11 +382,11 @@ list_all(sc_session *s, int64_t now_ms)
     sc_assignment *a;
     sc_parcel *p;
 
-    flush_all(s);
+    sc_delivery_flush_all(&s->delivery);
     for (a = TAILQ_FIRST(&s->backlog.all); a; a = TAILQ_NEXT(a, node))
         for (uint32_t at = 0; sc_assignment_list(a, &at, &item);)
             list_item(s, &item, &n, now_ms);
-    for (p = TAILQ_FIRST(&s->outbox.parcels); p; p = TAILQ_NEXT(p, node))
+    for (p = TAILQ_FIRST(&s->delivery.outbox.parcels); p; p = TAILQ_NEXT(p, node))
         for (uint32_t at = 0; sc_parcel_list(p, &at, &item);)
             list_item(s, &item, &n, now_ms);
     send_held(s, &n, now_ms);
@@ -459,8 +394,8 @@ list_all(sc_session *s, int64_t now_ms)
         sc_member_rejoin(&s->member, now_ms);
         return;
     }
-    sc_outbox_restart(&s->outbox);
-    send_results(s, now_ms);
+    sc_outbox_restart(&s->delivery.outbox);
+    sc_delivery_send(&s->delivery, now_ms);
 }
 
 /* ---- events ---- */
@@ -479,7 +414,7 @@ sc_session_message(sc_session *s, const sc_message *m, int64_t now_ms)
         on_run(s, m, now_ms);
         break;
     case SC_MSG_RESULTS_ACK:
-        sc_outbox_ack(&s->outbox, m->results_ack.number);
+        sc_outbox_ack(&s->delivery.outbox, m->results_ack.number);
         break;
     case SC_MSG_RECALL:
         on_recall(s, &m->recall, now_ms);
@@ -569,13 +504,5 @@ sc_session_n_running(const sc_session *s)
 bool
 sc_session_check(const sc_session *s)
 {
-    size_t n_dirty = 0;
-    const sc_assignment *a;
-
-    for (a = TAILQ_FIRST(&s->dirty); a; a = TAILQ_NEXT(a, dirty_node)) {
-        if (!a->is_dirty || a->records.len == 0)
-            return false;
-        n_dirty += a->records.len + a->values.len;
-    }
-    return n_dirty == s->dirty_bytes && sc_backlog_check(&s->backlog);
+    return sc_delivery_check(&s->delivery) && sc_backlog_check(&s->backlog);
 }

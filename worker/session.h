@@ -19,8 +19,9 @@
 typedef struct sc_session sc_session;
 
 typedef struct sc_session_actions {
-    int (*send)(void *arg,
-                const sc_message *message); /* 0, or a code: it was not sent and is tried again */
+    /* 0, or a code: it was not sent and is tried again, but for SC_ETOOLARGE and SC_EBADARG, after
+     * which results become errors */
+    int (*send)(void *arg, const sc_message *message);
     void (*cancel)(void *arg, sc_started *task); /* may end the task before it returns */
     void *arg;
 } sc_session_actions;
@@ -32,14 +33,6 @@ typedef struct sc_session_config {
     size_t result_max_bytes;        /* kept until acknowledged; beyond it nothing new starts */
     sc_session_actions actions;
 } sc_session_config;
-
-/* How a task ended. */
-typedef struct sc_ending {
-    sc_outcome outcome;
-    bool is_retryable; /* dead, but worth another attempt */
-    const void *data;  /* the value; of the others {"code","message"}; copied */
-    size_t len;
-} sc_ending;
 
 /** A session that says HELLO. @return 0, SC_ENOMEM */
 int sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out);

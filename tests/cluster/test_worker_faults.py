@@ -33,3 +33,12 @@ def test_task_that_blocks_its_worker_from_the_start(faulty):
     c = faulty(env={"SEEDCORE_TASK_LEASE": "1s"})
     assert codes(c, submit(c, "t.block")) == ["poison"]
     assert c.noted() == [["block", "0"]] * 3
+
+
+def test_results_that_are_too_large_together(faulty):
+    """Each may be sent, both in one message may not; what comes after them is not held up."""
+    c = faulty()
+    job = submit(c, "t.large", "--array", "0-1")
+    c.ok("wait", job)
+    assert c.ok("call", "echo", "--args", "1").stdout == "1\n"
+    assert [len(row["value"]) for row in c.ok("results", job).rows] == [(256 << 10) - 3, (16 << 20) - 2]

@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "worker/handler.h"
 
 const unsigned sc_plugin_abi = SC_PLUGIN_ABI;
@@ -36,11 +38,28 @@ block(sc_task *task, void *state)
         pause();
 }
 
+/* The largest value that is not sent at once, then the largest there is. */
+static void
+large(sc_task *task, void *state)
+{
+    size_t len = sc_task_index(task) == 0 ? SC_CHUNK_MAX_BYTES - 1 : SC_TASK_MAX_BYTES;
+    char *text = malloc(len);
+
+    (void)state;
+    if (!text)
+        abort();
+    memset(text, 'x', len);
+    text[0] = text[len - 1] = '"';
+    sc_task_done(task, text, len);
+    free(text);
+}
+
 int
 sc_plugin_init(sc_registry *registry)
 {
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
+        {.name = "t.large", .run = large},
     };
 
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {

@@ -6,12 +6,13 @@
  *   r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown handler,
  *         B a broken table, N of the next epoch
  *   tN    take N tasks
- *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB
+ *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB;
+ *         V: with 16 MiB; Z: with 4 bytes less than what is sent at once
  *   mN    a task of the first handler took N ns
  *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
  *         F: forget
  *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain
- *   s     sending fails from now on; S: it works again
+ *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
  *   .     nothing
  */
 #include <inttypes.h>
@@ -34,6 +35,7 @@ struct world {
     bool is_used[MAX_STARTED];
     int64_t now_ms;
     bool is_mute;
+    size_t max_bytes; // of values in a message
     char got[2000];
 };
 
@@ -85,6 +87,8 @@ on_send(void *arg, const sc_message *m)
 
     if (w->is_mute)
         return -EAGAIN;
+    if (m->bytes.len >= w->max_bytes || m->table.len + m->bytes.len > SC_MESSAGE_MAX_BYTES)
+        return SC_ETOOLARGE;
     switch (m->type) {
     case SC_MSG_RESULTS:
         say_results(w, m);
@@ -207,12 +211,14 @@ step_take(struct world *w, int n)
 static void
 step_end(struct world *w, char kind, uint64_t index)
 {
-    static char large[300 * 1024];
+    static char large[SC_TASK_MAX_BYTES];
     sc_ending ending = {.outcome = kind == 'E' ? SC_DEAD : SC_DONE,
                         .is_retryable = kind == 'E',
                         .data = large,
-                        .len = kind == 'X'   ? sizeof large
+                        .len = kind == 'X'   ? 300 * 1024
                                : kind == 'Y' ? 2048
+                               : kind == 'V' ? sizeof large
+                               : kind == 'Z' ? SC_CHUNK_MAX_BYTES - 4
                                              : 4};
 
     for (int i = 0; i < MAX_STARTED; i++)
@@ -265,7 +271,7 @@ step(struct world *w, char *word)
         step_run(w, word + 1);
     else if (*word == 't')
         step_take(w, n);
-    else if (strchr("eEXY", *word))
+    else if (strchr("eEXYVZ", *word))
         step_end(w, *word, (uint64_t)n);
     else if (strchr("qQF", *word))
         step_recall(w, *word, word + 1);
@@ -281,6 +287,8 @@ step(struct world *w, char *word)
         sc_session_drain(w->session, w->now_ms);
     else if (*word == 's' || *word == 'S')
         w->is_mute = *word == 's';
+    else if (*word == 'L')
+        w->max_bytes = 1000;
 }
 
 static void
@@ -298,7 +306,7 @@ finish(struct world *w)
 static void
 run_script(const char *name, const char *script, const char *want)
 {
-    struct world w = {.name = name, .now_ms = 1000};
+    struct world w = {.name = name, .now_ms = 1000, .max_bytes = SIZE_MAX};
     sc_session_config config = {.hello = &hello,
                                 .heartbeat_ms = HEARTBEAT,
                                 .lease_ms = LEASE,
@@ -365,6 +373,12 @@ Test(session, runs)
         {"errors", "W r1:0+1a3 t1 E0", "HELLO READY 1/0 RESULTS#1:1=0-r "},
         {"large results go at once", "W r1:0+2 t2 X0 e1 ",
          "HELLO READY 1/0 1/1 RESULTS#1:1=0+ RESULTS#2:1=1+ "},
+        {"no message is larger than the link takes", "W r1:0+3 t3 Z0 V1 e2",
+         "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=0+ RESULTS#2:1=1+ RESULTS#3:1=2+ "},
+        {"small ones, then the largest", "W r1:0+9 t3 e0 e1 V2 f",
+         "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=0+1+ RESULTS#2:1=2+ "},
+        {"what the link will never take becomes errors", "W L r1:0+4 t4 e2 X0 e1 e3 a2 r2:5+1 t1",
+         "HELLO READY 1/0 1/1 1/2 1/3 RESULTS#1:1=2-0- RESULTS#2:1=1+3+ 2/5 "},
         {"unknown handler", "W r1:3+2U t1", "HELLO READY RESULTS#1:1=3-4- none "},
         {"broken table", "W r1:0+2B t1", "HELLO READY RESULTS#1:1=0-1- none "},
         {"too much",
@@ -487,7 +501,7 @@ Test(session, refused_for_good)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct world w = {.name = rows[i].name};
+        struct world w = {.name = rows[i].name, .max_bytes = SIZE_MAX};
         sc_session_config config = {.hello = &hello,
                                     .heartbeat_ms = HEARTBEAT,
                                     .lease_ms = LEASE,
@@ -509,7 +523,7 @@ Test(session, refused_for_good)
 Test(session, array)
 {
     static const uint32_t lengths[] = {5, 1};
-    struct world w = {.name = "array"};
+    struct world w = {.name = "array", .max_bytes = SIZE_MAX};
     sc_session_config config = {.hello = &hello,
                                 .heartbeat_ms = HEARTBEAT,
                                 .lease_ms = LEASE,
