@@ -41,6 +41,11 @@ enum {
     /* Poison: a task whose worker process died this often while it was executing is dead. */
     SC_POISON_COUNT = 3,
 
+    /* Tasks of a worker process that may not be repeated, from their start until their results are
+     * acknowledged. If it dies they must all be named in one DIED, beside those that execute: about
+     * 54 bytes each, and a header has room for some 2,400. */
+    SC_ONCE_MAX = 1024,
+
     /* One turn of a loop handles at most this many messages of a socket, then gives others
      * their turn. */
     SC_LINK_TURN_MESSAGES = 256,

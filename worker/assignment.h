@@ -28,6 +28,7 @@ struct sc_started {
     LIST_ENTRY(sc_started) node;
     sc_assignment *assignment;
     uint32_t offset;
+    uint32_t once; /* where the assignment is_once: its slot, see once.h */
     sc_slice args; /* borrowed from the assignment; empty for an array, see sc_started_args */
 };
 
@@ -54,6 +55,7 @@ struct sc_assignment {
     uint32_t handler; /* its place in HELLO */
     uint32_t kind;    /* sc_slot_kind */
     bool is_array, is_queued, is_dirty;
+    bool is_once;          /* its tasks may not be repeated */
     sc_slice table, bytes; /* kept */
     uint32_t next;         /* the first that has not started */
     size_t next_byte;      /* where its arguments begin */

@@ -76,16 +76,26 @@ sc_backlog_find(sc_backlog *b, sc_token token)
 }
 
 sc_assignment *
-sc_backlog_first(const sc_backlog *b, sc_slot_kind kind)
+sc_backlog_first(const sc_backlog *b, sc_slot_kind kind, bool may_once)
 {
-    return b->classes[kind] ? TAILQ_FIRST(&b->queues[kind][31 - __builtin_clz(b->classes[kind])])
-                            : NULL;
+    uint32_t classes = b->classes[kind];
+    sc_assignment *a;
+
+    while (classes) {
+        int class = 31 - __builtin_clz(classes);
+
+        TAILQ_FOREACH(a, &b->queues[kind][class], queue_node)
+            if (may_once || !a->is_once)
+                return a;
+        classes &= ~(1u << class);
+    }
+    return NULL;
 }
 
 bool
-sc_backlog_take(sc_backlog *b, sc_slot_kind kind, sc_started *out)
+sc_backlog_take(sc_backlog *b, sc_slot_kind kind, bool may_once, sc_started *out)
 {
-    sc_assignment *a = sc_backlog_first(b, kind);
+    sc_assignment *a = sc_backlog_first(b, kind, may_once);
 
     if (!a)
         return false;

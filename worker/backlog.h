@@ -34,14 +34,15 @@ void sc_backlog_init(sc_backlog *b);
 void sc_backlog_fini(sc_backlog *b);
 /** Add the run of a RUN message; all its tasks wait, none can be taken yet. NULL without memory. */
 sc_assignment *sc_backlog_add(sc_backlog *b, const sc_message *run);
-/** From now on its tasks can be taken. `kind` and `handler` are set. */
+/** From now on its tasks can be taken. `kind`, `handler` and `is_once` are set. */
 void sc_backlog_enqueue(sc_backlog *b, sc_assignment *a);
 sc_assignment *sc_backlog_find(sc_backlog *b, sc_token token);
-/** The one whose task would be taken next, or NULL. */
-sc_assignment *sc_backlog_first(const sc_backlog *b, sc_slot_kind kind);
+/** The one whose task would be taken next, or NULL. @param may_once  also one whose tasks may not
+ * be repeated */
+sc_assignment *sc_backlog_first(const sc_backlog *b, sc_slot_kind kind, bool may_once);
 /** Start the next task of a kind: highest class, then first to arrive. @return false where none
  * waits */
-bool sc_backlog_take(sc_backlog *b, sc_slot_kind kind, sc_started *out);
+bool sc_backlog_take(sc_backlog *b, sc_slot_kind kind, bool may_once, sc_started *out);
 /** Answer waiting tasks without a result: see sc_assignment_give_back. */
 uint32_t sc_backlog_give_back(sc_backlog *b, sc_assignment *a, const sc_range *range,
                               sc_range *ranges);

@@ -13,7 +13,7 @@ sc_delivery_init(sc_delivery *d, const sc_delivery_config *config)
 {
     *d = (sc_delivery){.config = *config};
     TAILQ_INIT(&d->dirty);
-    sc_outbox_init(&d->outbox);
+    sc_outbox_init(&d->outbox, config->once);
 }
 
 void

@@ -14,6 +14,7 @@ typedef struct sc_delivery_config {
     sc_backlog *backlog;
     sc_member *member;
     const sc_cost *costs; /* a handler each */
+    sc_once *once;
 } sc_delivery_config;
 
 typedef struct sc_delivery {

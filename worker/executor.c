@@ -138,6 +138,19 @@ reference(const sc_task *task, bool is_executing)
                          .is_executing = is_executing};
 }
 
+/* Its code is about to run. */
+static void
+begin(sc_task *task, uint32_t slot)
+{
+    sc_shared_page *page = task->executor->config.page;
+    sc_task_ref ref = reference(task, false);
+
+    if (task->started.assignment->is_once) // until the session releases it
+        sc_page_begin(page, sc_page_once(page, task->started.once), &ref);
+    ref.is_executing = true;
+    sc_page_begin(page, slot, &ref);
+}
+
 static const char cancelled_text[] = "{\"code\":\"cancelled\",\"message\":\"cancelled\"}";
 static const char too_large_text[] =
     "{\"code\":\"too_large\",\"message\":\"the arguments are larger than allowed\"}";
@@ -228,11 +241,9 @@ keep_waiting(sc_executor *e, sc_task *task)
 static bool
 call(sc_executor *e, sc_task *task, int64_t now_ns)
 {
-    sc_task_ref ref = reference(task, true);
-
     task->state = SC_TASK_CALLED;
     task->started_ns = now_ns;
-    sc_page_begin(e->config.page, SC_PAGE_LOOP, &ref);
+    begin(task, SC_PAGE_LOOP);
     task->handler->run(task, task->handler->state);
     if (!task->is_ended) {
         keep_waiting(e, task);
@@ -279,17 +290,14 @@ turn_async(sc_executor *e)
 static void
 run_in_thread(sc_task *task, uint32_t thread)
 {
-    sc_shared_page *page = task->executor->config.page;
-    sc_task_ref ref = reference(task, true);
-
     task->started_ns = sc_clock_ns();
-    sc_page_begin(page, 1 + thread, &ref);
     if (!sc_task_is_cancelled(task)) {
+        begin(task, 1 + thread);
         task->handler->run(task, task->handler->state);
         if (!task->is_ended)
             sc_task_fail(task, "internal", false, "the handler returned without ending its task");
     }
-    sc_page_end(page, 1 + thread);
+    sc_page_end(task->executor->config.page, 1 + thread);
     task->took_ns = sc_clock_ns() - task->started_ns;
 }
 

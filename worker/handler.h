@@ -42,7 +42,9 @@ typedef enum sc_handler_kind {
 } sc_handler_kind;
 
 enum sc_handler_flags {
-    SC_HANDLER_ONCE = 1, /* a task that had started when its worker was lost is not run again */
+    /* A task that had started when its worker was lost, and whose result is not safe, is not run
+     * again: it is dead with unknown_outcome. */
+    SC_HANDLER_ONCE = 1,
 };
 
 typedef struct sc_handler {

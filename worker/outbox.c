@@ -32,10 +32,24 @@ take(sc_buffer *buffer, sc_slice *out)
 }
 
 void
-sc_outbox_init(sc_outbox *o)
+sc_outbox_init(sc_outbox *o, sc_once *once)
 {
-    *o = (sc_outbox){.next_number = 1};
+    *o = (sc_outbox){.next_number = 1, .once = once};
     TAILQ_INIT(&o->parcels);
+}
+
+static uint64_t
+index_of(const sc_parcel *p, uint32_t i)
+{
+    return p->results.base + sc_records_get(p->table, i).offset;
+}
+
+/* Nobody will ask for its results any more. */
+static void
+release_once(const sc_outbox *o, const sc_parcel *p)
+{
+    for (uint32_t i = 0; o->once->n_used > 0 && i < sc_records_count(p->table); i++)
+        sc_once_remove(o->once, p->results.token, index_of(p, i));
 }
 
 static void
@@ -153,14 +167,10 @@ sc_outbox_ack(sc_outbox *o, uint64_t number)
 {
     sc_parcel *p;
 
-    while ((p = TAILQ_FIRST(&o->parcels)) && p != o->unsent && p->results.number <= number)
+    while ((p = TAILQ_FIRST(&o->parcels)) && p != o->unsent && p->results.number <= number) {
+        release_once(o, p);
         remove_parcel(o, p);
-}
-
-static uint64_t
-index_of(const sc_parcel *p, uint32_t i)
-{
-    return p->results.base + sc_records_get(p->table, i).offset;
+    }
 }
 
 static bool
@@ -187,8 +197,10 @@ sc_outbox_forget(sc_outbox *o, const sc_recall *recall)
 
     for (sc_parcel *p = TAILQ_FIRST(&o->parcels); p; p = next) {
         next = TAILQ_NEXT(p, node);
-        if (lies_within(p, recall))
-            remove_parcel(o, p);
+        if (!lies_within(p, recall))
+            continue;
+        release_once(o, p);
+        remove_parcel(o, p);
     }
 }
 

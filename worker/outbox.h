@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "proto/message.h"
+#include "worker/once.h"
 
 typedef struct sc_parcel sc_parcel; /* one message of results */
 struct sc_parcel {
@@ -28,10 +29,12 @@ typedef struct sc_outbox {
     sc_parcel *unsent; /* the first that was not sent since HELLO; NULL = all were */
     uint64_t next_number;
     size_t n_bytes; /* of all parcels */
+    sc_once *once;  /* told of each task whose result is acknowledged or forgotten */
 } sc_outbox;
 
-void sc_outbox_init(sc_outbox *o);
-/** Releases what is left. */
+/** @param once  borrowed */
+void sc_outbox_init(sc_outbox *o, sc_once *once);
+/** Releases what is left; it is not acknowledged by that. */
 void sc_outbox_fini(sc_outbox *o);
 /** Add a message. Copies the table, takes the memory of the bytes, empties
  * both buffers.

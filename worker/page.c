@@ -13,7 +13,8 @@ enum { MAGIC = 0x5c9a6e01, MAX_SLOTS = 65536 };
 static size_t
 bytes_of(uint32_t n_threads, uint32_t n_async)
 {
-    return sizeof(sc_page_head) + (1 + (size_t)n_threads + n_async) * sizeof(sc_activity);
+    return sizeof(sc_page_head) +
+           (1 + (size_t)n_threads + n_async + SC_ONCE_MAX) * sizeof(sc_activity);
 }
 
 static int
@@ -127,30 +128,58 @@ sc_page_end(sc_shared_page *page, uint32_t slot)
     atomic_store_explicit(&page->slots[slot].state, SC_ACTIVITY_NONE, memory_order_release);
 }
 
-static uint32_t
-read_slots(const sc_shared_page *page, unsigned state, sc_task_ref *out, uint32_t max)
+uint32_t
+sc_page_once(const sc_shared_page *page, uint32_t once)
 {
-    uint32_t n_slots = 1 + page->head->n_threads + page->head->n_async;
-    uint32_t n = 0;
+    return 1 + page->head->n_threads + page->head->n_async + once;
+}
 
-    for (uint32_t i = 0; i < n_slots && n < max; i++) {
+/* What is read, and how far. */
+struct reading {
+    sc_task_ref *out;
+    uint32_t n, max;
+};
+
+static bool
+is_read(const struct reading *r, const sc_task_ref *ref)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->out[i].index == ref->index && r->out[i].token.run == ref->token.run &&
+            r->out[i].token.epoch == ref->token.epoch)
+            return true;
+    return false;
+}
+
+/* Slots from..to-1 of one state. A task that may not be repeated has a slot beside the one in which
+ * it executes or waits. */
+static void
+read_slots(const sc_shared_page *page, unsigned state, uint32_t from, uint32_t to,
+           struct reading *r)
+{
+    for (uint32_t i = from; i < to && r->n < r->max; i++) {
         const sc_activity *a = &page->slots[i];
+        sc_task_ref ref;
 
         if (atomic_load_explicit(&a->state, memory_order_acquire) != state)
             continue;
-        out[n++] = (sc_task_ref){.job = a->job,
-                                 .token = a->token,
-                                 .index = atomic_load_explicit(&a->index, memory_order_relaxed),
-                                 .is_executing = state == SC_ACTIVITY_EXECUTING,
-                                 .is_on_loop = i == SC_PAGE_LOOP};
+        ref = (sc_task_ref){.job = a->job,
+                            .token = a->token,
+                            .index = atomic_load_explicit(&a->index, memory_order_relaxed),
+                            .is_executing = state == SC_ACTIVITY_EXECUTING,
+                            .is_on_loop = i == SC_PAGE_LOOP};
+        if (!is_read(r, &ref))
+            r->out[r->n++] = ref;
     }
-    return n;
 }
 
 uint32_t
 sc_page_read(const sc_shared_page *page, sc_task_ref *out, uint32_t max)
 {
-    uint32_t n = read_slots(page, SC_ACTIVITY_EXECUTING, out, max);
+    struct reading r = {.out = out, .max = max};
+    uint32_t once = sc_page_once(page, 0);
 
-    return n + read_slots(page, SC_ACTIVITY_STARTED, out + n, max - n);
+    read_slots(page, SC_ACTIVITY_EXECUTING, 0, once, &r);
+    read_slots(page, SC_ACTIVITY_STARTED, once, once + SC_ONCE_MAX, &r);
+    read_slots(page, SC_ACTIVITY_STARTED, 0, once, &r);
+    return r.n;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that a worker process shares with its supervisor, so that its death can be explained: is
  * its loop turning, was it ready, which tasks have started, which of them execute code now. One
- * slot for the loop, one for each thread, one for each asynchronous task that waits. Each slot has
- * one writer; writing is a few stores. The supervisor reads slots only once the process has ended,
- * ticks and readiness at any time. */
+ * slot for the loop, one for each thread, one for each asynchronous task that waits, and for tasks
+ * that may not be repeated SC_ONCE_MAX, which they keep until their results are acknowledged, ended
+ * or not. Each slot has one writer at a time; writing is a few stores. The supervisor reads slots
+ * only once the process has ended, ticks and readiness at any time. */
 #ifndef SC_PAGE_H
 #define SC_PAGE_H
 
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "proto/message.h"
 
 typedef enum sc_activity_state {
@@ -29,7 +31,7 @@ typedef struct sc_activity {
 
 typedef struct sc_page_head {
     uint32_t magic;
-    uint32_t n_threads, n_async; /* slots: the loop, then n_threads, then n_async */
+    uint32_t n_threads, n_async; /* slots: the loop, n_threads, n_async, SC_ONCE_MAX */
     uint64_t instance;           /* of the worker, for HELLO and DIED */
     atomic_ullong n_ticks;       /* grows while the loop turns; 0 until it can */
     atomic_bool is_ready;        /* the coordinator has welcomed it */
@@ -61,8 +63,10 @@ void sc_page_set_leaving(sc_shared_page *page);
 void sc_page_begin(sc_shared_page *page, uint32_t slot, const sc_task_ref *task);
 /** Slot `slot` is about no task. */
 void sc_page_end(sc_shared_page *page, uint32_t slot);
-/** The tasks that had started when the process ended, executing ones first. @return how many, at
- * most `max` */
+/** The slot of the page for a task that may not be repeated. @param once  below SC_ONCE_MAX */
+uint32_t sc_page_once(const sc_shared_page *page, uint32_t once);
+/** The tasks that had started when the process ended, each once: executing ones first, then those
+ * that may not be repeated. @return how many, at most `max` */
 uint32_t sc_page_read(const sc_shared_page *page, sc_task_ref *out, uint32_t max);
 
 #endif

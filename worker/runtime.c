@@ -178,6 +178,14 @@ on_cancel(void *arg, sc_started *task)
     sc_executor_cancel(r->executor, task);
 }
 
+static void
+on_release(void *arg, uint32_t slot)
+{
+    sc_runtime *r = arg;
+
+    sc_page_end(&r->page, sc_page_once(&r->page, slot));
+}
+
 /* ---- start ---- */
 
 static void
@@ -219,12 +227,12 @@ start_session(sc_runtime *r, sc_error *err)
     const sc_settings *s = r->config.settings;
     sc_link_events events = {
         .on_message = on_message, .on_malformed = on_malformed, .on_turn = on_link_turn, .arg = r};
-    sc_session_config config = {.hello = &r->hello,
-                                .heartbeat_ms = sc_settings_int(s, SC_SET_HEARTBEAT),
-                                .lease_ms = sc_settings_int(s, SC_SET_PEER_LEASE),
-                                .result_max_bytes =
-                                    (size_t)sc_settings_int(s, SC_SET_WORKER_RESULT_BYTES),
-                                .actions = {.send = on_send, .cancel = on_cancel, .arg = r}};
+    sc_session_config config = {
+        .hello = &r->hello,
+        .heartbeat_ms = sc_settings_int(s, SC_SET_HEARTBEAT),
+        .lease_ms = sc_settings_int(s, SC_SET_PEER_LEASE),
+        .result_max_bytes = (size_t)sc_settings_int(s, SC_SET_WORKER_RESULT_BYTES),
+        .actions = {.send = on_send, .cancel = on_cancel, .release = on_release, .arg = r}};
     int rc = sc_link_connect(r->loop, sc_settings_text(s, SC_SET_ENDPOINT), &events, &r->link, err);
 
     if (rc != 0)

@@ -29,6 +29,7 @@ struct sc_session {
     sc_member member;
     sc_backlog backlog;
     sc_delivery delivery;
+    sc_once once;
     bool is_draining;
     sc_cost *costs; // a handler each
     // Scratch.
@@ -65,7 +66,9 @@ sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out
     }
     s->config = *config;
     sc_backlog_init(&s->backlog);
-    sc_delivery_init(&s->delivery, &(sc_delivery_config){&s->backlog, &s->member, s->costs});
+    sc_once_init(&s->once, config->actions.release, config->actions.arg);
+    sc_delivery_init(&s->delivery,
+                     &(sc_delivery_config){&s->backlog, &s->member, s->costs, &s->once});
     sc_buffer_init(&s->text, 0);
     sc_member_init(&s->member, &member, now_ms);
     *out = s;
@@ -132,6 +135,7 @@ answer(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending
     sc_backlog_answer(&s->backlog, a, offset);
     if (rc == 0)
         return;
+    sc_once_remove(&s->once, a->token, a->first + offset);
     s->ranges[0] = (sc_range){a->first + offset, 1};
     send_recalled(s, a, 1, now_ms);
 }
@@ -145,6 +149,8 @@ sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t
     a->n_executing--;
     if (!sc_assignment_is_answered(a, task->offset))
         answer(s, a, task->offset, ending, now_ms);
+    else
+        sc_once_remove(&s->once, a->token, a->first + task->offset);
     if (a->is_dirty && (a->n_open == 0 || a->values.len >= SC_CHUNK_MAX_BYTES)) {
         sc_delivery_flush(&s->delivery, a);
         sc_delivery_send(&s->delivery, now_ms);
@@ -168,7 +174,7 @@ sc_session_cost_ns(const sc_session *s, uint32_t handler)
 uint64_t
 sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind)
 {
-    const sc_assignment *a = sc_backlog_first(&s->backlog, kind);
+    const sc_assignment *a = sc_backlog_first(&s->backlog, kind, sc_once_has_room(&s->once));
 
     return a ? sc_session_cost_ns(s, a->handler) : 0;
 }
@@ -271,6 +277,7 @@ on_run(sc_session *s, const sc_message *m, int64_t now_ms)
         refuse_run(s, a, SC_EMALFORMED, "the table of the run does not fit its bytes", now_ms);
     } else {
         a->kind = handler_at(s, a->handler)->kind;
+        a->is_once = handler_at(s, a->handler)->is_once;
         sc_backlog_enqueue(&s->backlog, a);
     }
 }
@@ -278,8 +285,12 @@ on_run(sc_session *s, const sc_message *m, int64_t now_ms)
 bool
 sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out)
 {
-    return sc_delivery_n_bytes(&s->delivery) < s->config.result_max_bytes &&
-           sc_backlog_take(&s->backlog, kind, out);
+    if (sc_delivery_n_bytes(&s->delivery) >= s->config.result_max_bytes ||
+        !sc_backlog_take(&s->backlog, kind, sc_once_has_room(&s->once), out))
+        return false;
+    if (out->assignment->is_once)
+        out->once = sc_once_add(&s->once, out->assignment->token, sc_started_index(out));
+    return true;
 }
 
 /* ---- recall ---- */

@@ -23,6 +23,9 @@ typedef struct sc_session_actions {
      * which results become errors */
     int (*send)(void *arg, const sc_message *message);
     void (*cancel)(void *arg, sc_started *task); /* may end the task before it returns */
+    /* The result of a task with this slot (sc_started.once) is safe or unwanted: what names it as
+     * started may go. NULL where no handler is_once */
+    void (*release)(void *arg, uint32_t slot);
     void *arg;
 } sc_session_actions;
 
@@ -51,8 +54,8 @@ void sc_session_drain(sc_session *s, int64_t now_ms);
 const sc_member *sc_session_member(const sc_session *s);
 
 /** Start the next waiting task of a kind: by class, then arrival.
- *  @return false where none waits, or too many results are not acknowledged. `out` is the
- * executor's, until it ends */
+ *  @return false where none waits, or too many results are not acknowledged; one that may not be
+ * repeated also needs a free slot. `out` is the executor's, until it ends */
 bool sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out);
 /** A started task has ended; `task` is free again. Results of one turn travel together, a call's at
  * once. */

@@ -22,10 +22,12 @@
 enum {
     TICK_MAX_MS = 100,
     TICK_MIN_MS = 5,
-    MAX_REPORTS = 64,   // deaths that could not be told yet; the oldest go
-    MAX_STARTED = 1000, // tasks in one DIED: below SC_HEADER_MAX_OBJECTS; executing ones come first
-    PAGE_FD = 3,        // in the worker process
-    MORE_ARGS = 7,      // what the words of a worker have beyond ours
+    MAX_REPORTS = 64, // deaths that could not be told yet; the oldest go
+    // Tasks in one DIED: below SC_HEADER_MAX_BYTES; those that execute and those that may not be
+    // repeated come first, and all of them find room.
+    MAX_STARTED = 2000,
+    PAGE_FD = 3,   // in the worker process
+    MORE_ARGS = 7, // what the words of a worker have beyond ours
 };
 
 /* A death that the coordinator does not know of yet. */

@@ -42,3 +42,11 @@ def test_results_that_are_too_large_together(faulty):
     c.ok("wait", job)
     assert c.ok("call", "echo", "--args", "1").stdout == "1\n"
     assert [len(row["value"]) for row in c.ok("results", job).rows] == [(256 << 10) - 3, (16 << 20) - 2]
+
+
+def test_tasks_that_may_not_be_repeated(faulty):
+    """Those that ended in the same turn in which their worker died have started too, although none executes any more."""
+    c = faulty()
+    ended = codes(c, submit(c, "t.once", "--array", "0-9"))
+    assert sorted(c.noted()) == [["once", str(i)] for i in range(10)]
+    assert ended[9] == "unknown_outcome" and set(ended) <= {None, "unknown_outcome"}, ended

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's session and a coordinator that says what the bytes want, while tasks are taken, ended
  * and cancelled, sends fail and time passes: its counts agree after each event, what it says can be
- * sent, and everything is released. */
+ * sent, each task that may not be repeated has a slot of its own, and everything is released. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +21,7 @@ typedef struct world {
     bool ends_cancelled;                 // a cancelled task ends at once
     sc_started executing[MAX_EXECUTING]; // assignment NULL: free
     uint32_t n_executing;
+    bool is_named[SC_ONCE_MAX]; // a task that may not be repeated has this slot
 } world;
 
 /* ---- what the session wants ---- */
@@ -62,6 +63,14 @@ cancel(void *arg, sc_started *task)
     world *w = arg;
     if (w->ends_cancelled)
         end(w, task, SC_CANCELLED);
+}
+
+static void
+release(void *arg, uint32_t slot)
+{
+    world *w = arg;
+    SC_ASSERT(slot < SC_ONCE_MAX && w->is_named[slot]);
+    w->is_named[slot] = false;
 }
 
 /* ---- what would be right to say ---- */
@@ -162,6 +171,10 @@ take(world *w, sc_slot_kind kind)
         return;
     w->n_executing++;
     check_args(task);
+    if (!task->assignment->is_once)
+        return;
+    SC_ASSERT(task->once < SC_ONCE_MAX && !w->is_named[task->once]);
+    w->is_named[task->once] = true;
 }
 
 static void
@@ -236,7 +249,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 .heartbeat_ms = 200,
                                 .lease_ms = 800,
                                 .result_max_bytes = 2000,
-                                .actions = {send_message, cancel, w}};
+                                .actions = {send_message, cancel, release, w}};
     w->now_ms = 1000;
     w->epoch = 1;
     sc_speech_init(&w->speech, data, size);

@@ -12,7 +12,7 @@
 enum {
     TICK_MS = 50,
     TASK_LEASE_MS = 5000,
-    MAX_REFS = 1000,
+    MAX_REFS = 2000,
 };
 
 static void step(process *p);
@@ -116,6 +116,8 @@ start_task(process *p, sc_slot_kind kind, running *t)
     t->handler = a->handler;
     t->started_us = w->now_us;
     t->ref = (sc_task_ref){a->job, a->token, t->index, kind == SC_SLOT_THREAD, false};
+    if (a->is_once)
+        p->once[t->started.once] = t;
     p->busy[kind]++;
     w->n_started++;
     LIST_INSERT_HEAD(&p->running, t, node);
@@ -167,6 +169,13 @@ cancel(void *arg, sc_started *task)
     // Some handlers look whether they are wanted, most do not.
     if (sc_sim_random(p->world, 2))
         end_task(t, sc_sim_ms(p->world));
+}
+
+static void
+release(void *arg, uint32_t slot)
+{
+    process *p = arg;
+    p->once[slot] = NULL;
 }
 
 // The session wants no task executing; nothing of this is said any more.
@@ -270,7 +279,7 @@ sc_worker_start(world *w, uint32_t place)
         .heartbeat_ms = 200,
         .lease_ms = 800,
         .result_max_bytes = 2000 + sc_sim_random(w, 1 << 20),
-        .actions = {say, cancel, p},
+        .actions = {say, cancel, release, p},
     };
     LIST_INIT(&p->running);
     STAILQ_INIT(&p->finished);
@@ -287,8 +296,8 @@ start_again(world *w, event *e)
         sc_worker_start(w, (uint32_t)e->number);
 }
 
-// What the supervisor finds in the page: tasks that had started. A task that may not be repeated
-// counts as started until its result is safe.
+// What the supervisor finds in the page: tasks that had started, and of those that may not be
+// repeated also the ones that have ended, as far as the session has not released them.
 static uint32_t
 read_page(process *p, sc_task_ref *refs)
 {
@@ -297,12 +306,10 @@ read_page(process *p, sc_task_ref *refs)
     LIST_FOREACH(t, &p->running, node)
         if (n < MAX_REFS)
             refs[n++] = t->ref;
-    STAILQ_FOREACH(t, &p->finished, ended) {
-        bool is_once = t->handler < p->hello.handlers.n && p->handlers[t->handler].is_once;
-        if (!is_once || !t->plan || n == MAX_REFS ||
-            sc_history_has_ended(p->world->history, &t->plan->id, t->index))
+    for (uint32_t i = 0; i < SC_ONCE_MAX && n < MAX_REFS; i++) {
+        if (!p->once[i] || !p->once[i]->has_ended)
             continue;
-        refs[n] = t->ref;
+        refs[n] = p->once[i]->ref;
         refs[n].is_executing = refs[n].is_on_loop = false;
         n++;
     }

@@ -146,7 +146,7 @@ struct running {
     int64_t started_us;
     bool has_ended;
     LIST_ENTRY(running) node;    // process.running
-    STAILQ_ENTRY(running) ended; // process.finished: once-tasks whose results may be unacknowledged
+    STAILQ_ENTRY(running) ended; // process.finished, which only keeps the memory
 };
 
 typedef struct report report; // a death to be told
@@ -179,7 +179,8 @@ struct process {
     uint32_t busy[SC_N_SLOT_KINDS];
     LIST_HEAD(, running) running;
     STAILQ_HEAD(, running) finished;
-    report report; // of its death
+    running *once[SC_ONCE_MAX]; // its page: tasks that may not be repeated, by their slot
+    report report;              // of its death
     // supervisor
     sc_member member;
     STAILQ_HEAD(, report) reports;

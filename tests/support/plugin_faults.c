@@ -38,6 +38,28 @@ block(sc_task *task, void *state)
         pause();
 }
 
+static _Noreturn void
+crash(void)
+{
+    struct rlimit none = {0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+    abort();
+}
+
+/* The last of ten kills its process, in the same turn in which the others end. */
+static void
+once(sc_task *task, void *state)
+{
+    (void)state;
+    note("once", task);
+    if (sc_task_index(task) == 9)
+        crash();
+    sc_task_done(task, "1", 1);
+}
+
 /* The largest value that is not sent at once, then the largest there is. */
 static void
 large(sc_task *task, void *state)
@@ -60,6 +82,7 @@ sc_plugin_init(sc_registry *registry)
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
         {.name = "t.large", .run = large},
+        {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
     };
 
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {

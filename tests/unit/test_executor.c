@@ -111,7 +111,15 @@ static const sc_handler handlers[] = {
     {.name = "t.fail", .kind = SC_HANDLER_THREAD, .run = fail},
     {.name = "t.forgetful", .kind = SC_HANDLER_THREAD, .run = forgetful},
     {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
+    {.name = "once", .run = echo, .state = mine, .flags = SC_HANDLER_ONCE},
+    {.name = "once.later", .run = later, .flags = SC_HANDLER_ONCE},
+    {.name = "once.t",
+     .kind = SC_HANDLER_THREAD,
+     .run = echo,
+     .state = mine,
+     .flags = SC_HANDLER_ONCE},
     {.name = "t.query", .kind = SC_HANDLER_THREAD, .run = query},
+    {.name = "once.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn, .flags = SC_HANDLER_ONCE},
 };
 enum { N_HANDLERS = sizeof handlers / sizeof *handlers };
 
@@ -229,4 +237,58 @@ Test(executor, slots)
         tear_down(w);
         free(w);
     }
+}
+
+/* Tasks that may not be repeated stay in the page until their results are acknowledged. */
+Test(executor, once)
+{
+    static const struct {
+        const char *handler, *args;
+    } rows[] = {{"once", "1"}, {"once.later", "1"}, {"once.t", "1"}};
+    static const sc_message ack = {.type = SC_MSG_RESULTS_ACK, .results_ack.number = UINT64_MAX};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+        bool is_there[4] = {false};
+        sc_task_ref refs[8];
+
+        begin(w);
+        add_run(w, rows[i].handler, rows[i].args, 4);
+        uv_run(&w->loop, UV_RUN_DEFAULT);
+        cr_expect_eq(w->n_ended, 4, "%s", rows[i].handler);
+        cr_expect_eq(sc_page_read(&w->page, refs, 8), 4, "%s", rows[i].handler);
+        for (int k = 0; k < 4; k++) {
+            cr_expect(!refs[k].is_executing && refs[k].job.bytes[0] == 77, "%s", rows[i].handler);
+            is_there[refs[k].index % 4] = true;
+        }
+        cr_expect(is_there[0] && is_there[1] && is_there[2] && is_there[3], "%s", rows[i].handler);
+        sc_session_message(w->session, &ack, 0);
+        tear_down(w);
+        free(w);
+    }
+}
+
+/* What waits in front of the threads has not started. */
+Test(executor, once_in_the_queue_of_threads)
+{
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {.job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_FORGET}};
+    struct world *w = malloc(sizeof *w);
+    sc_task_ref refs[8];
+
+    begin(w);
+    sc_session_measure(w->session, N_HANDLERS - 1, 1); // quick, so that some are queued
+    add_run(w, "once.stubborn", "null", 20);
+    turn_until_running(w, 20);
+    while (sc_page_read(&w->page, refs, 8) < N_THREADS)
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+    cr_expect_eq(sc_page_read(&w->page, refs, 8), N_THREADS);
+    cr_expect(refs[0].is_executing && refs[1].is_executing);
+    w->n_want = 1000; // forgotten: none comes
+    sc_session_message(w->session, &cancel, 0);
+    while (sc_executor_n_running(w->executor) > 0)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    tear_down(w);
+    free(w);
 }

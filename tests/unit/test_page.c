@@ -11,7 +11,7 @@
 
 #include "worker/page.h"
 
-enum { N_THREADS = 2, N_ASYNC = 3, N_SLOTS = 1 + N_THREADS + N_ASYNC };
+enum { N_THREADS = 2, N_ASYNC = 3, N_SLOTS = 1 + N_THREADS + N_ASYNC, ONCE = N_SLOTS };
 
 static sc_task_ref
 task(uint64_t run, uint64_t index, bool is_executing)
@@ -31,7 +31,7 @@ Test(page, slots)
             uint32_t slot;
             uint64_t index;
             enum { END, START, EXECUTE } act;
-        } steps[4];
+        } steps[5];
         const char *want; // "run/index" with x: executing, l: on the loop
     } rows[] = {
         {"nothing", {{0}}, ""},
@@ -45,6 +45,16 @@ Test(page, slots)
         {"executing first",
          {{1, 3, 1, START}, {1, 5, 2, START}, {2, 2, 4, EXECUTE}},
          "2/4x 1/1 1/2 "},
+        {"not to be repeated, before those that wait",
+         {{1, 3, 1, START}, {2, ONCE + 7, 5, START}, {3, 1, 6, EXECUTE}},
+         "3/6x 2/5 1/1 "},
+        {"not to be repeated, executing and waiting: named once",
+         {{1, ONCE, 1, START},
+          {1, 0, 1, EXECUTE},
+          {2, ONCE + 1, 9, START},
+          {2, 4, 9, START},
+          {3, ONCE + SC_ONCE_MAX - 1, 2, START}},
+         "1/1xl 2/9 3/2 "},
         {"started, then executing", {{1, 3, 1, START}, {1, 3, 1, EXECUTE}}, "1/1x "},
     };
 
@@ -55,7 +65,8 @@ Test(page, slots)
         uint32_t n;
 
         cr_assert_eq(sc_page_create(N_THREADS, N_ASYNC, 99, &page), 0);
-        for (int k = 0; k < 4 && rows[i].steps[k].run; k++) {
+        cr_assert_eq(sc_page_once(&page, 0), ONCE);
+        for (int k = 0; k < 5 && rows[i].steps[k].run; k++) {
             sc_task_ref ref = task((uint64_t)rows[i].steps[k].run, rows[i].steps[k].index,
                                    rows[i].steps[k].act == EXECUTE);
 

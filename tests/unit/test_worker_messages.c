@@ -66,7 +66,7 @@ start(struct world *w)
                                 .heartbeat_ms = 100,
                                 .lease_ms = 400,
                                 .result_max_bytes = 1000,
-                                .actions = {on_send, NULL, w}};
+                                .actions = {on_send, NULL, NULL, w}};
 
     *w = (struct world){0};
     sc_log_init(SC_LOG_ERROR, "test");

@@ -4,7 +4,7 @@
  *
  *   W     WELCOME; w: WHO; vN: REFUSED with code N; aN: RESULTS_ACK
  *   r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown handler,
- *         B a broken table, N of the next epoch
+ *         O tasks that may not be repeated, B a broken table, N of the next epoch
  *   tN    take N tasks
  *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB;
  *         V: with 16 MiB; Z: with 4 bytes less than what is sent at once
@@ -42,12 +42,13 @@ struct world {
 static const sc_hello_handler handlers[] = {
     {.name = {"quick", 5}, .kind = SC_SLOT_ASYNC},
     {.name = {"heavy", 5}, .kind = SC_SLOT_THREAD},
+    {.name = {"single", 6}, .kind = SC_SLOT_ASYNC, .is_once = true},
 };
 static const sc_hello hello = {.role = SC_ROLE_WORKER,
                                .name = {"w-1", 3},
                                .credit_tasks = 100,
                                .credit_bytes = 1 << 20,
-                               .handlers = {handlers, 2}};
+                               .handlers = {handlers, 3}};
 
 static void say(struct world *w, const char *format, ...) SC_PRINTF(2, 3);
 
@@ -144,6 +145,12 @@ on_cancel(void *arg, sc_started *task)
         end_task(w, task, &ending);
 }
 
+static void
+on_release(void *arg, uint32_t slot)
+{
+    say(arg, "free=%u ", slot);
+}
+
 static sc_token
 token(uint64_t run, const char *words)
 {
@@ -164,7 +171,10 @@ static void
 step_run(struct world *w, char *words)
 {
     unsigned run, first, count, attempt = 1, class = 4;
-    const char *handler = strchr(words, 'T') ? "heavy" : strchr(words, 'U') ? "nope" : "quick";
+    const char *handler = strchr(words, 'T')   ? "heavy"
+                          : strchr(words, 'U') ? "nope"
+                          : strchr(words, 'O') ? "single"
+                                               : "quick";
     uint32_t lengths[100];
     sc_message m = {.type = SC_MSG_RUN};
     char *more;
@@ -311,7 +321,7 @@ run_script(const char *name, const char *script, const char *want)
                                 .heartbeat_ms = HEARTBEAT,
                                 .lease_ms = LEASE,
                                 .result_max_bytes = 1000,
-                                .actions = {on_send, on_cancel, &w}};
+                                .actions = {on_send, on_cancel, on_release, &w}};
     char copy[500], *rest = copy, *word;
 
     snprintf(copy, sizeof copy, "%s", script);
@@ -464,6 +474,63 @@ Test(session, held)
     RUN_ROWS(rows);
 }
 
+/* A task that may not be repeated is named as started until nobody will ask for its result. */
+Test(session, once)
+{
+    static const struct row rows[] = {
+        {"until it is acknowledged", "W r1:0+3O t3 e1 f e0 f a1 a1 a2",
+         "HELLO READY 1/0 1/1 1/2 RESULTS#1:1=1+ RESULTS#2:1=0+ free=1 free=0 "},
+        {"not by an acknowledgement of others", "W r1:0+1 r2:5+1O t2 e5 e0 a1 a2",
+         "HELLO READY 1/0 2/5 RESULTS#1:2=5+ RESULTS#2:1=0+ free=0 "},
+        {"not by a new session", "W r1:0+1O t1 e0 w W a1",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HELLO HELD=1:0+1s, READY RESULTS#1:1=0+ free=0 "},
+        {"forgotten while it runs: when it ends", "W r1:0+2O t2 F1:0+2 e1",
+         "HELLO READY 1/0 1/1 cancel=1 cancel=0 free=0 free=1 "},
+        {"forgotten after its end", "W r1:0+2O t2 e0 e1 F1:0+2",
+         "HELLO READY 1/0 1/1 RESULTS#1:1=0+1+ free=0 free=1 "},
+        {"what never started has no slot", "W r1:0+2O q1:0+2 r2:5+1O t1 e5 a1",
+         "HELLO READY RECALLED:1=0+2, 2/5 RESULTS#1:2=5+ free=0 "},
+    };
+
+    RUN_ROWS(rows);
+}
+
+/* Without a free slot none of them starts; others do. */
+Test(session, once_is_bounded)
+{
+    struct world w = {.name = "bound", .now_ms = 1000, .max_bytes = SIZE_MAX};
+    sc_session_config config = {.hello = &hello,
+                                .heartbeat_ms = HEARTBEAT,
+                                .lease_ms = LEASE,
+                                .result_max_bytes = 1 << 24,
+                                .actions = {on_send, on_cancel, NULL, &w}};
+    static const sc_ending ending = {.data = "1", .len = 1};
+    char runs[][20] = {"1:0+50O", "2:0+1", "3:0+1Tc0", "4:0+2Oc10"};
+    sc_started task;
+
+    cr_assert_eq(sc_session_new(&config, 0, &w.session), 0);
+    step_session(&w, 'W', 0);
+    for (uint64_t n = 0; n < SC_ONCE_MAX; n++) {
+        if (n % 50 == 0) {
+            snprintf(runs[0], sizeof runs[0], "%d:0+50O", 10 + (int)(n / 50));
+            step_run(&w, runs[0]);
+        }
+        cr_assert(sc_session_take(w.session, SC_SLOT_ASYNC, &task), "%d", (int)n);
+        cr_assert(task.once < SC_ONCE_MAX);
+        sc_session_end(w.session, &task, &ending, 0);
+    }
+    cr_expect(!sc_session_take(w.session, SC_SLOT_ASYNC, &task));
+    for (int i = 1; i < 4; i++)
+        step_run(&w, runs[i]);
+    w.got[0] = '\0';
+    step_take(&w, 3);
+    cr_expect_str_eq(w.got, "2/0 3/0 none ", "%s", w.got);
+    step_session(&w, 'a', 1);
+    step_take(&w, 1);
+    cr_expect_str_eq(w.got, "2/0 3/0 none 4/0 ", "%s", w.got);
+    finish(&w);
+}
+
 Test(session, drain)
 {
     static const struct row rows[] = {
@@ -505,7 +572,7 @@ Test(session, refused_for_good)
         sc_session_config config = {.hello = &hello,
                                     .heartbeat_ms = HEARTBEAT,
                                     .lease_ms = LEASE,
-                                    .actions = {on_send, on_cancel, &w}};
+                                    .actions = {on_send, on_cancel, on_release, &w}};
         sc_message m = {.type = SC_MSG_REFUSED, .refused = rows[i].refused};
 
         cr_assert_eq(sc_session_new(&config, 0, &w.session), 0);
@@ -528,7 +595,7 @@ Test(session, array)
                                 .heartbeat_ms = HEARTBEAT,
                                 .lease_ms = LEASE,
                                 .result_max_bytes = 1000,
-                                .actions = {on_send, on_cancel, &w}};
+                                .actions = {on_send, on_cancel, on_release, &w}};
     sc_message m = {.type = SC_MSG_RUN,
                     .run = {.handler = {"quick", 5},
                             .token = {9, 1},

@@ -58,6 +58,14 @@ on_cancel(void *arg, sc_started *task)
 }
 
 static void
+on_release(void *arg, uint32_t slot)
+{
+    struct world *w = arg;
+
+    sc_page_end(&w->page, sc_page_once(&w->page, slot));
+}
+
+static void
 on_turn(uv_idle_t *turn)
 {
     struct world *w = turn->data;
@@ -102,7 +110,7 @@ start(struct world *w)
                                  .heartbeat_ms = 100,
                                  .lease_ms = 400,
                                  .result_max_bytes = 1 << 24,
-                                 .actions = {on_send, on_cancel, w}};
+                                 .actions = {on_send, on_cancel, on_release, w}};
     sc_executor_config executor = {.loop = &w->loop,
                                    .registry = w->registry,
                                    .database = w->database,
@@ -115,8 +123,9 @@ start(struct world *w)
     for (uint32_t i = 0; i < sc_registry_count(w->registry); i++) {
         const sc_handler *handler = sc_registry_get(w->registry, i);
 
-        w->handlers[i] =
-            (sc_hello_handler){.name = sc_text_of(handler->name), .kind = (uint32_t)handler->kind};
+        w->handlers[i] = (sc_hello_handler){.name = sc_text_of(handler->name),
+                                            .kind = (uint32_t)handler->kind,
+                                            .is_once = handler->flags & SC_HANDLER_ONCE};
     }
     w->hello = (sc_hello){.credit_tasks = MAX_RESULTS,
                           .credit_bytes = 1 << 24,
