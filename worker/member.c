@@ -146,6 +146,12 @@ sc_member_must_say(const sc_member *m, int64_t now_ms)
     return m->state == SC_MEMBER_JOINED && sc_liveness_must_say(&m->liveness, now_ms);
 }
 
+bool
+sc_member_is_alone(const sc_member *m, int64_t now_ms)
+{
+    return m->state == SC_MEMBER_JOINING && sc_liveness_is_gone(&m->liveness, now_ms);
+}
+
 int
 sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms)
 {

@@ -52,6 +52,9 @@ bool sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms);
 void sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms);
 /** True where nothing was said for a heartbeat: the owner sends its HEARTBEAT. */
 bool sc_member_must_say(const sc_member *m, int64_t now_ms);
+/** True where nobody has welcomed us for a lease and nothing was heard meanwhile; to be asked after
+ * a tick, which knows what of that is our own lateness. */
+bool sc_member_is_alone(const sc_member *m, int64_t now_ms);
 /** Send while JOINED. @return 0; SC_ECLOSED in another state; what `send` returned */
 int sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms);
 /** Say HELLO again: we were out of touch. */

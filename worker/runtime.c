@@ -104,16 +104,24 @@ wake(void *arg)
         uv_idle_start(&r->turn, on_turn);
 }
 
+/* Whoever comes first after the process stood still says for how long. */
+static void
+tick_session(sc_runtime *r)
+{
+    int64_t late_ms = now_ms(r) - r->tick_due_ms;
+
+    r->tick_due_ms = now_ms(r) + r->tick_ms;
+    sc_session_tick(r->session, now_ms(r), late_ms > 0 ? late_ms : 0);
+}
+
 static void
 on_tick(uv_timer_t *tick)
 {
     sc_runtime *r = tick->data;
-    int64_t late_ms = now_ms(r) - r->tick_due_ms;
 
-    r->tick_due_ms = now_ms(r) + r->tick_ms;
     sc_page_tick(&r->page);
     sc_link_drain(r->link); // silence is judged on what was really sent
-    sc_session_tick(r->session, now_ms(r), late_ms);
+    tick_session(r);
     if (r->drain_until_ms > 0 && now_ms(r) >= r->drain_until_ms && !r->is_closing) {
         sc_log_warn("drain timeout: leaving without an end of all tasks");
         close_all(r);
@@ -155,7 +163,7 @@ on_link_turn(void *arg)
     if (r->is_closing)
         return;
     if (sc_session_member(r->session)->state == SC_MEMBER_JOINING)
-        sc_session_tick(r->session, now_ms(r), 0);
+        tick_session(r);
     wake(r);
     look(r);
 }

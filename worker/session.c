@@ -179,13 +179,20 @@ sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind)
     return a ? sc_session_cost_ns(s, a->handler) : 0;
 }
 
+/* Drained, but perhaps for results that are not acknowledged. */
+static bool
+has_ended_all(const sc_session *s)
+{
+    return s->is_draining && s->backlog.n_running == 0 && s->backlog.n_waiting == 0 &&
+           s->member.state != SC_MEMBER_ENDED;
+}
+
 void
 sc_session_flush(sc_session *s, int64_t now_ms)
 {
     sc_delivery_flush_all(&s->delivery);
     sc_delivery_send(&s->delivery, now_ms);
-    if (s->is_draining && s->backlog.n_running == 0 && s->backlog.n_waiting == 0 &&
-        sc_outbox_is_empty(&s->delivery.outbox) && s->member.state != SC_MEMBER_ENDED)
+    if (has_ended_all(s) && sc_outbox_is_empty(&s->delivery.outbox))
         sc_member_leave(&s->member, "drained", now_ms);
 }
 
@@ -477,6 +484,10 @@ sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms)
     }
     sc_member_tick(&s->member, now_ms, late_ms > LATE_MS ? late_ms : 0);
     sc_session_flush(s, now_ms);
+    if (has_ended_all(s) && sc_member_is_alone(&s->member, now_ms)) {
+        sc_log_warn("nobody acknowledges the last results: leaving with them");
+        sc_member_leave(&s->member, "drained", now_ms);
+    }
     if (sc_member_must_say(&s->member, now_ms))
         send_heartbeat(s, now_ms);
 }

@@ -48,7 +48,8 @@ void sc_session_message(sc_session *s, const sc_message *message, int64_t now_ms
  * than the lease: what waits is thrown away (the coordinator has given it to others) and HELLO said
  * again. Later than 100 ms: the peer is given that much longer. */
 void sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms);
-/** Give back what waits, take nothing new, let end what runs; then BYE and SC_MEMBER_ENDED. */
+/** Give back what waits, take nothing new, let end what runs and be acknowledged, or the
+ * coordinator be silent for its lease; then BYE and SC_MEMBER_ENDED. */
 void sc_session_drain(sc_session *s, int64_t now_ms);
 /** Where it stands: `state`; after a refusal `code` and `text`. */
 const sc_member *sc_session_member(const sc_session *s);

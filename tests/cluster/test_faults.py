@@ -168,3 +168,17 @@ def test_client_killed_during_its_upload(cluster):
         client.popen.wait()
     wait_for(lambda: c.ok("status", "--json").json["memory_bytes"] == 0, what="it is dropped")
     assert c.ok("jobs", "--json").stdout == ""
+
+
+def test_drain_without_a_coordinator(sandbox):
+    """What runs is finished; nobody will acknowledge its result, and nobody waits for that until DRAIN_TIMEOUT."""
+    coordinator = sandbox.start("seedcore-coordinator")
+    worker = sandbox.start("seedcore-worker", "--processes", 1, "--drain-timeout", "1h")
+    wait_for(lambda: sandbox.run("workers", "--json").stdout, what="a worker")
+    job = submit(sandbox, "sleep", "--args", '{"ms": 1000}')
+    wait_for(lambda: status(sandbox, job)["running"] == 1, what="it runs")
+    coordinator.signal(signal.SIGKILL)
+    coordinator.popen.wait()
+    worker.signal(signal.SIGTERM)
+    result = worker.result()
+    assert result.status == 0 and "has ended" in result.stderr, repr(result)

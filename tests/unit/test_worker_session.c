@@ -547,6 +547,19 @@ Test(session, drain)
         {"joins as draining", "W r1:0+1 t1 d w W",
          "HELLO READY 1/0 HEARTBEAT=1/0d HELLO HELD=1:0+1s, READYd "},
         {"twice", "W r1:0+1 t1 d d", "HELLO READY 1/0 HEARTBEAT=1/0d "},
+        {"nobody is there to acknowledge", "W r1:0+1 t1 e0 d k300 k101 k100 k100",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HEARTBEAT=0/0d HEARTBEAT=0/0d HELLO "},
+        {"nobody is there when the last one ends", "W r1:0+1 t1 d k401 k100 e0 f k1 k100 k100",
+         "HELLO READY 1/0 HEARTBEAT=1/0d HELLO HELLO "},
+        {"a new coordinator is there", "W r1:0+1 t1 e0 d k300 w k300 W k200 a1 k1",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HEARTBEAT=0/0d HEARTBEAT=0/0d HELLO HELLO "
+         "HELD=1:0+1s, READYd RESULTS#1:1=0+ HEARTBEAT=0/0d BYE "},
+        {"late itself, which is no silence", "W r1:0+1 t1 e0 d l350 k100 l350 k100 a1 k1",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HEARTBEAT=0/0d HEARTBEAT=0/0d HEARTBEAT=0/0d "
+         "HEARTBEAT=0/0d HEARTBEAT=0/0d BYE "},
+        {"late for longer than its lease", "W r1:0+1 t1 e0 d l500 k100 W a1 k1",
+         "HELLO READY 1/0 RESULTS#1:1=0+ HEARTBEAT=0/0d HELLO HELLO HELD=1:0+1s, READYd "
+         "RESULTS#1:1=0+ BYE "},
     };
 
     RUN_ROWS(rows);
