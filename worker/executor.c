@@ -32,6 +32,7 @@ struct sc_executor {
     STAILQ_HEAD(, sc_task) free_tasks;
     uint32_t n_waiting; // asynchronous tasks that wait,
     uint32_t n_queued;  // and tasks in threads or in front of them
+    sc_task *entered;   // the one that waited and whose callback is running, as far as it said so
     uint32_t slots[];   // free slots of the page for waiting tasks: n_async - n_waiting of them
 };
 
@@ -199,6 +200,24 @@ take(sc_executor *e, sc_slot_kind kind)
 }
 
 void
+sc_executor_enter(sc_executor *e, sc_task *task)
+{
+    if (task->state != SC_TASK_WAITING)
+        return; // inside run() it is known
+    e->entered = task;
+    begin(task, SC_PAGE_LOOP);
+}
+
+void
+sc_executor_leave(sc_executor *e, sc_task *task)
+{
+    if (e->entered != task)
+        return;
+    e->entered = NULL;
+    sc_page_end(e->config.page, SC_PAGE_LOOP);
+}
+
+void
 sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending)
 {
     SC_ASSERT(!task->is_ended);
@@ -216,6 +235,7 @@ sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending)
     if (task->state == SC_TASK_CALLED)
         return; // run_async does the rest
     sc_session_measure(e->session, task->handler_number, sc_clock_ns() - task->started_ns);
+    sc_executor_leave(e, task);
     sc_page_end(e->config.page, task->slot);
     e->n_waiting--;
     e->slots[e->config.n_async - e->n_waiting - 1] = task->slot;
@@ -349,11 +369,13 @@ sc_executor_cancel(sc_executor *e, sc_started *started)
 {
     sc_task *task = SC_CONTAINER(started, sc_task, started);
 
-    (void)e;
     if (atomic_exchange(&task->is_cancelled, true))
         return;
-    if (task->state == SC_TASK_WAITING && task->handler->cancel)
-        task->handler->cancel(task, task->handler->state);
+    if (task->state != SC_TASK_WAITING || !task->handler->cancel)
+        return;
+    sc_executor_enter(e, task);
+    task->handler->cancel(task, task->handler->state);
+    sc_executor_leave(e, task); // does nothing where it has ended
 }
 
 uint32_t

@@ -92,6 +92,14 @@ int sc_task_query(sc_task *task, const struct sc_statement *statements, size_t n
 /** Would the same statements perhaps succeed if they were run again? */
 bool sc_task_may_retry(sc_task *task, const struct sc_error *err);
 
+/** For async handlers that wait: a callback of this task's begins; until the task is ended, or
+ * sc_task_leave(). If the process dies or stalls in it, this task alone is known to have been at
+ * work on the loop; in a callback that does not say so, each task that waits is suspected. Costs a
+ * few stores. run() and cancel() need not say it. */
+void sc_task_enter(sc_task *task);
+/** The callback ends and the task waits on. */
+void sc_task_leave(sc_task *task);
+
 /** End a task with its value, JSON text, which is copied. Nothing may use the task afterwards. */
 void sc_task_done(sc_task *task, const char *json, size_t len);
 /** End a task with an error. @param code  1 to 32 bytes of [a-z0-9_]  @param is_retryable  another

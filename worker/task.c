@@ -62,6 +62,18 @@ sc_task_loop(const sc_task *task)
 }
 
 void
+sc_task_enter(sc_task *task)
+{
+    sc_executor_enter(task->executor, task);
+}
+
+void
+sc_task_leave(sc_task *task)
+{
+    sc_executor_leave(task->executor, task);
+}
+
+void
 sc_task_done(sc_task *task, const char *json, size_t len)
 {
     sc_ending ending = {.outcome = SC_DONE, .data = json, .len = len};

@@ -47,6 +47,9 @@ struct sc_task {
 /** What every end of a task comes to. In a thread the ending is kept, on the loop it goes to the
  * session at once. */
 void sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending);
+/** Code of a task that waits is running on the loop, until sc_executor_leave or its end. */
+void sc_executor_enter(sc_executor *e, sc_task *task);
+void sc_executor_leave(sc_executor *e, sc_task *task);
 uv_loop_t *sc_executor_loop(const sc_executor *e);
 /** Where the statements of tasks go; NULL where there is no database. */
 sc_database *sc_executor_database(const sc_executor *e);

@@ -50,3 +50,12 @@ def test_tasks_that_may_not_be_repeated(faulty):
     ended = codes(c, submit(c, "t.once", "--array", "0-9"))
     assert sorted(c.noted()) == [["once", str(i)] for i in range(10)]
     assert ended[9] == "unknown_outcome" and set(ended) <= {None, "unknown_outcome"}, ended
+
+
+def test_task_that_blocks_in_a_callback(faulty):
+    """It says whose callback it is, so its neighbours, which wait too, are not blamed with it."""
+    c = faulty(env={"SEEDCORE_TASK_LEASE": "1s"})
+    innocent = submit(c, "sleep", "--array", "0-9", "--args", '{"ms": 2000}')
+    assert codes(c, submit(c, "t.stall")) == ["poison"]
+    assert codes(c, innocent) == [None] * 10
+    assert c.noted() == [["stall", "0"]] * 3

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <uv.h>
+
 #include "base/limits.h"
 #include "worker/handler.h"
 
@@ -36,6 +38,32 @@ block(sc_task *task, void *state)
     note("block", task);
     for (;;)
         pause();
+}
+
+/* Waits, and then blocks the loop in a callback, for ever; with a state, it says whose that is. */
+static void
+on_timer(uv_timer_t *timer)
+{
+    sc_task *task = timer->data;
+
+    if (sc_task_data(task))
+        sc_task_enter(task);
+    for (;;)
+        pause();
+}
+
+static void
+stall(sc_task *task, void *state)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+
+    if (!timer)
+        abort();
+    note("stall", task);
+    sc_task_set_data(task, state);
+    uv_timer_init(sc_task_loop(task), timer);
+    timer->data = task;
+    uv_timer_start(timer, on_timer, 1, 0);
 }
 
 static _Noreturn void
@@ -79,9 +107,12 @@ large(sc_task *task, void *state)
 int
 sc_plugin_init(sc_registry *registry)
 {
+    static char says[] = "whose callback it is";
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
         {.name = "t.large", .run = large},
+        {.name = "t.stall", .run = stall, .state = says},
+        {.name = "t.stall.silent", .run = stall},
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
     };
 

@@ -72,6 +72,69 @@ cancel_later(sc_task *task, void *state)
     on_timer(sc_task_data(task));
 }
 
+/* What the page says of tasks that wait while their callbacks run. */
+static struct {
+    const sc_shared_page *page;
+    char text[100];
+} seen;
+
+static void
+look(const char *where)
+{
+    size_t at = strlen(seen.text);
+    sc_task_ref refs[8];
+    uint32_t n = sc_page_read(seen.page, refs, 8);
+
+    at += (size_t)snprintf(seen.text + at, sizeof seen.text - at, "%s=", where);
+    for (uint32_t i = 0; i < n; i++)
+        at += (size_t)snprintf(seen.text + at, sizeof seen.text - at, "%d%s%s", (int)refs[i].index,
+                               refs[i].is_executing ? "x" : "", refs[i].is_on_loop ? "l" : "");
+    snprintf(seen.text + at, sizeof seen.text - at, " ");
+}
+
+static void
+on_watched_closed(uv_handle_t *handle)
+{
+    sc_task *task = handle->data;
+
+    look("silent");
+    sc_task_enter(task);
+    look("entered");
+    sc_task_leave(task);
+    look("left");
+    sc_task_enter(task);
+    free(handle);
+    sc_task_done(task, "1", 1);
+    look("ended");
+}
+
+static void
+on_watched_timer(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, on_watched_closed);
+}
+
+static void
+watched(sc_task *task, void *state)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+
+    (void)state;
+    sc_task_enter(task); // is known
+    uv_timer_init(sc_task_loop(task), timer);
+    timer->data = task;
+    sc_task_set_data(task, timer);
+    uv_timer_start(timer, on_watched_timer, sc_task_index(task) == 0 ? 1 : 600000, 0);
+}
+
+static void
+cancel_watched(sc_task *task, void *state)
+{
+    (void)state;
+    look("cancel");
+    on_watched_timer(sc_task_data(task));
+}
+
 static void
 forgetful(sc_task *task, void *state)
 {
@@ -106,6 +169,7 @@ static const sc_handler handlers[] = {
     {.name = "describe", .run = describe},
     {.name = "fail", .run = fail},
     {.name = "later", .run = later, .cancel = cancel_later},
+    {.name = "watched", .run = watched, .cancel = cancel_watched},
     {.name = "t.echo", .kind = SC_HANDLER_THREAD, .run = echo, .state = mine},
     {.name = "t.describe", .kind = SC_HANDLER_THREAD, .run = describe},
     {.name = "t.fail", .kind = SC_HANDLER_THREAD, .run = fail},
@@ -289,6 +353,30 @@ Test(executor, once_in_the_queue_of_threads)
     sc_session_message(w->session, &cancel, 0);
     while (sc_executor_n_running(w->executor) > 0)
         uv_run(&w->loop, UV_RUN_ONCE);
+    tear_down(w);
+    free(w);
+}
+
+Test(executor, callbacks)
+{
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {.job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_CANCEL}};
+    struct world *w = malloc(sizeof *w);
+
+    begin(w);
+    seen.page = &w->page;
+    add_run(w, "watched", "null", 2);
+    turn_until_running(w, 2);
+    while (w->n_ended < 1)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    cr_expect_str_eq(seen.text, "silent=10 entered=0xl1 left=10 ended=1 ", "%s", seen.text);
+    seen.text[0] = '\0';
+    sc_session_message(w->session, &cancel, 0);
+    look("cancelled");
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    cr_expect_str_eq(seen.text, "cancel=1xl cancelled=1 silent=1 entered=1xl left=1 ended= ", "%s",
+                     seen.text);
     tear_down(w);
     free(w);
 }

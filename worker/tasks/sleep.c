@@ -25,6 +25,7 @@ on_closed(uv_handle_t *handle)
     char value[48];
     int len = snprintf(value, sizeof value, "{\"ms\":%lld}", (long long)sleep->ms);
 
+    sc_task_enter(sleep->task);
     sc_task_done(sleep->task, value, (size_t)len);
     free(sleep);
 }
