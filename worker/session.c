@@ -371,44 +371,51 @@ on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
 
 /* ---- what is held ---- */
 
-static void
+static int
 send_held(sc_session *s, uint32_t *n, int64_t now_ms)
 {
     sc_message message = {.type = SC_MSG_HELD, .held.runs = {s->held, *n}};
+    int rc = *n > 0 ? sc_member_send(&s->member, &message, now_ms) : 0;
 
-    if (*n > 0)
-        (void)sc_member_send(&s->member, &message, now_ms);
     *n = 0;
+    return rc;
 }
 
-static void
+static int
 list_item(sc_session *s, const sc_held_run *item, uint32_t *n, int64_t now_ms)
 {
     s->held[(*n)++] = *item;
-    if (*n == HELD_ITEMS)
-        send_held(s, n, now_ms);
+    return *n == HELD_ITEMS ? send_held(s, n, now_ms) : 0;
 }
 
-/* After WELCOME: all that waits, runs or is not acknowledged, then READY, then the results again.
- */
-static void
-list_all(sc_session *s, int64_t now_ms)
+/* All that waits, runs or is not acknowledged. */
+static int
+send_list(sc_session *s, int64_t now_ms)
 {
-    sc_message ready = {.type = SC_MSG_READY, .ready.is_draining = s->is_draining};
+    int rc = 0;
     uint32_t n = 0;
     sc_held_run item;
     sc_assignment *a;
     sc_parcel *p;
 
-    sc_delivery_flush_all(&s->delivery);
     for (a = TAILQ_FIRST(&s->backlog.all); a; a = TAILQ_NEXT(a, node))
-        for (uint32_t at = 0; sc_assignment_list(a, &at, &item);)
-            list_item(s, &item, &n, now_ms);
+        for (uint32_t at = 0; rc == 0 && sc_assignment_list(a, &at, &item);)
+            rc = list_item(s, &item, &n, now_ms);
     for (p = TAILQ_FIRST(&s->delivery.outbox.parcels); p; p = TAILQ_NEXT(p, node))
-        for (uint32_t at = 0; sc_parcel_list(p, &at, &item);)
-            list_item(s, &item, &n, now_ms);
-    send_held(s, &n, now_ms);
-    if (sc_member_send(&s->member, &ready, now_ms) != 0) {
+        for (uint32_t at = 0; rc == 0 && sc_parcel_list(p, &at, &item);)
+            rc = list_item(s, &item, &n, now_ms);
+    return rc == 0 ? send_held(s, &n, now_ms) : rc;
+}
+
+/* After WELCOME: the list, READY, then the results again. What is not listed counts as lost, so a
+ * list with a hole is worse than none. */
+static void
+list_all(sc_session *s, int64_t now_ms)
+{
+    sc_message ready = {.type = SC_MSG_READY, .ready.is_draining = s->is_draining};
+
+    sc_delivery_flush_all(&s->delivery);
+    if (send_list(s, now_ms) != 0 || sc_member_send(&s->member, &ready, now_ms) != 0) {
         sc_member_rejoin(&s->member, now_ms);
         return;
     }

@@ -12,6 +12,7 @@
  *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
  *         F: forget
  *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain
+ *   MN    the Nth message from now on cannot be sent
  *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
  *   .     nothing
  */
@@ -35,6 +36,7 @@ struct world {
     bool is_used[MAX_STARTED];
     int64_t now_ms;
     bool is_mute;
+    int mute_in;      // messages from now: that one cannot be sent
     size_t max_bytes; // of values in a message
     char got[2000];
 };
@@ -86,7 +88,7 @@ on_send(void *arg, const sc_message *m)
 {
     struct world *w = arg;
 
-    if (w->is_mute)
+    if (w->is_mute || (w->mute_in > 0 && --w->mute_in == 0))
         return -EAGAIN;
     if (m->bytes.len >= w->max_bytes || m->table.len + m->bytes.len > SC_MESSAGE_MAX_BYTES)
         return SC_ETOOLARGE;
@@ -297,6 +299,8 @@ step(struct world *w, char *word)
         sc_session_drain(w->session, w->now_ms);
     else if (*word == 's' || *word == 'S')
         w->is_mute = *word == 's';
+    else if (*word == 'M')
+        w->mute_in = n;
     else if (*word == 'L')
         w->max_bytes = 1000;
 }
@@ -467,6 +471,10 @@ Test(session, held)
         {"results while out of touch", "W r1:0+1 t1 w e0 f W",
          "HELLO READY 1/0 HELLO HELD=1:0+1s, READY RESULTS#1:1=0+ "},
         {"acknowledged", "W r1:0+1 t1 e0 a1 w W", "HELLO READY 1/0 RESULTS#1:1=0+ HELLO READY "},
+        {"a list with a hole is none", "W r1:0+2 t1 w M1 W e0 f W",
+         "HELLO READY 1/0 HELLO HELLO HELD=1:1+1,1:0+1s, READY RESULTS#1:1=0+ "},
+        {"a list without its end is none", "W r1:0+2 t1 w M2 W W",
+         "HELLO READY 1/0 HELLO HELD=1:0+1s,1:1+1, HELLO HELD=1:0+1s,1:1+1, READY "},
         {"a stall throws away what waits", "W r1:0+5 t1 l500 t1 W e0",
          "HELLO READY 1/0 HELLO none HELD=1:0+1s, READY RESULTS#1:1=0+ "},
     };
