@@ -61,6 +61,7 @@ on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
     if (m->state != SC_MEMBER_JOINING || !m->is_hello_sent)
         return false;
     move(m, SC_MEMBER_JOINED);
+    m->was_joined = true;
     m->epoch = welcome->epoch;
     m->refused_ms = -1;
     if (welcome->heartbeat_ms > 0 && welcome->lease_ms >= 2 * welcome->heartbeat_ms) {
@@ -92,8 +93,15 @@ end_refused(sc_member *m, const sc_refused *refused)
     move(m, SC_MEMBER_ENDED);
 }
 
+/* One that may pass, but not if it lasts. */
+static bool
+is_given_a_lease(const sc_member *m, int64_t code)
+{
+    return code == SC_ENAMETAKEN || (code == SC_ELIMIT && !m->was_joined);
+}
+
 /* A refusal of the whole session. Some never pass, some are given a lease, after the others we
- * simply try again. */
+ * simply try again. A cluster that is full for a while is no reason to end what runs. */
 static void
 on_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
 {
@@ -105,7 +113,7 @@ on_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
     }
     if (refused->code == SC_EVERSION || refused->code == SC_EBADARG) {
         end_refused(m, refused);
-    } else if (refused->code == SC_ENAMETAKEN || refused->code == SC_ELIMIT) {
+    } else if (is_given_a_lease(m, refused->code)) {
         if (m->refused_ms < 0)
             m->refused_ms = now_ms;
         else if (now_ms - m->refused_ms > m->config.lease_ms)

@@ -6,6 +6,9 @@
  *     JOINING --WELCOME--> JOINED        JOINED --WHO, REFUSED, silence for a lease--> JOINING
  *     JOINING --REFUSED for good--> ENDED             any --sc_member_leave--> ENDED
  *
+ * For good: another version, bad arguments; a taken name, or no room for one more peer while we
+ * have never been welcomed, for a lease.
+ *
  * JOINING: HELLO is said every heartbeat, nothing else. JOINED: the coordinator knows us. ENDED:
  * nothing is said. */
 #ifndef SC_MEMBER_H
@@ -38,6 +41,7 @@ typedef struct sc_member {
     int64_t hello_ms;   /* last HELLO */
     bool is_hello_sent; /* it went out; while nothing is connected it does not */
     int64_t refused_ms; /* first refusal in a row that may pass, -1 = none */
+    bool was_joined;    /* once at least */
     uint64_t epoch;     /* of the coordinator that welcomed us last */
     int code;           /* ENDED by a refusal: why, else 0 */
     char text[512];     /* what the coordinator said, for a person */

@@ -139,8 +139,13 @@ on_message(void *arg, uint64_t peer, const sc_message *message)
     sc_runtime *r = arg;
 
     (void)peer;
-    if (!r->is_closing)
-        sc_session_message(r->session, message, now_ms(r));
+    if (r->is_closing)
+        return;
+    sc_session_message(r->session, message, now_ms(r));
+    if (message->type == SC_MSG_STOP && sc_session_member(r->session)->state == SC_MEMBER_JOINED) {
+        sc_log_info("the coordinator asks to stop");
+        sc_runtime_drain(r);
+    }
 }
 
 static void

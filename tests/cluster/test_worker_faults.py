@@ -2,7 +2,9 @@
 """Handlers that stall, crash or return too much, and what becomes of them, of their neighbours and of their worker."""
 import pytest
 
+import peer
 from cluster import BIN
+from peer import Peer
 
 PLUGIN = BIN.parent / "plugins/plugin_faults.so"
 
@@ -59,3 +61,19 @@ def test_task_that_blocks_in_a_callback(faulty):
     assert codes(c, submit(c, "t.stall")) == ["poison"]
     assert codes(c, innocent) == [None] * 10
     assert c.noted() == [["stall", "0"]] * 3
+
+
+def test_worker_that_is_told_to_stop(sandbox):
+    """By its coordinator, not by a supervisor: it drains and says BYE."""
+    with Peer(sandbox.endpoint, listen=True) as p:
+        sandbox.start("seedcore-worker", "--processes", 1)
+        worker = None
+        while worker is None:
+            _, fields, _ = p.hear(peer.HELLO)
+            p.say(peer.WELCOME, {1: 1, 2: 7, 6: 10000, 7: 60000})
+            worker = p.other if fields[1] == peer.WORKER else None
+        p.hear(peer.READY)
+        p.other = worker
+        p.say(peer.STOP)
+        p.hear(peer.BYE)
+        assert p.other == worker

@@ -19,6 +19,11 @@ Test(session, joining)
         {"refused malformed", "W v-5000 k99 k1 W", "HELLO READY HELLO READY "},
         {"name taken, then free", "v-5008 k100 W", "HELLO HELLO READY "},
         {"name taken for a lease", "v-5008 k401 v-5008 k100", "HELLO HELLO "},
+        {"no room at first, for a lease", "v-5002 k401 v-5002 k100", "HELLO HELLO "},
+        {"no room later", "W w v-5002 k401 v-5002 k100 v-5002 k401 v-5002 k100 W",
+         "HELLO READY HELLO HELLO HELLO HELLO HELLO READY "},
+        {"name taken later, for a lease", "W w v-5008 k401 v-5008 k100",
+         "HELLO READY HELLO HELLO "},
         {"shutting down is not for good", "v-5022 k100 k100", "HELLO HELLO HELLO "},
         {"version is", "v-5001 k100 k100", "HELLO "},
     };
