@@ -48,6 +48,7 @@ sc_member_rejoin(sc_member *m, int64_t now_ms)
 {
     if (m->state == SC_MEMBER_ENDED)
         return;
+    m->was_mute = false;
     if (m->state == SC_MEMBER_JOINED)
         move(m, SC_MEMBER_JOINING);
     say_hello(m, now_ms);
@@ -134,6 +135,15 @@ sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms)
     return false;
 }
 
+/* Asked before each word too, which would hide it. */
+bool
+sc_member_was_mute(sc_member *m, int64_t now_ms)
+{
+    if (m->state == SC_MEMBER_JOINED && now_ms - m->liveness.said_ms > m->config.lease_ms)
+        m->was_mute = true;
+    return m->was_mute;
+}
+
 void
 sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
 {
@@ -167,6 +177,7 @@ sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms)
 
     if (m->state != SC_MEMBER_JOINED)
         return SC_ECLOSED;
+    (void)sc_member_was_mute(m, now_ms);
     rc = m->config.send(m->config.arg, message);
     if (rc == 0)
         sc_liveness_said(&m->liveness, now_ms);

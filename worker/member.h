@@ -42,6 +42,7 @@ typedef struct sc_member {
     bool is_hello_sent; /* it went out; while nothing is connected it does not */
     int64_t refused_ms; /* first refusal in a row that may pass, -1 = none */
     bool was_joined;    /* once at least */
+    bool was_mute;      /* see sc_member_was_mute */
     uint64_t epoch;     /* of the coordinator that welcomed us last */
     int code;           /* ENDED by a refusal: why, else 0 */
     char text[512];     /* what the coordinator said, for a person */
@@ -52,6 +53,9 @@ void sc_member_init(sc_member *m, const sc_member_config *config, int64_t now_ms
 /** Any message of the coordinator. @return true where it made us JOINED: now the owner lists what
  * it holds */
 bool sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms);
+/** True where nothing was said for a lease since WELCOME: the coordinator has perhaps taken us as
+ * gone. */
+bool sc_member_was_mute(sc_member *m, int64_t now_ms);
 /** HELLO and silence. @param late_ms  how much later than wanted this tick comes */
 void sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms);
 /** True where nothing was said for a heartbeat: the owner sends its HEARTBEAT. */

@@ -83,12 +83,27 @@ look(sc_runtime *r)
 
 /* ---- events of the loop ---- */
 
+/* Whoever comes first after the process stood still says for how long. */
+static void
+tick_session(sc_runtime *r)
+{
+    int64_t late_ms = now_ms(r) - r->tick_due_ms;
+
+    r->tick_due_ms = now_ms(r) + r->tick_ms;
+    sc_session_tick(r->session, now_ms(r), late_ms > 0 ? late_ms : 0);
+}
+
 static void
 on_turn(uv_idle_t *turn)
 {
     sc_runtime *r = turn->data;
-    bool has_more = sc_executor_turn(r->executor);
+    bool has_more;
 
+    // Where the process was stopped in this very turn of the loop, what waits must not start.
+    uv_update_time(r->loop);
+    if (now_ms(r) - r->tick_due_ms > r->tick_ms)
+        tick_session(r);
+    has_more = sc_executor_turn(r->executor);
     sc_session_flush(r->session, now_ms(r));
     if (!has_more)
         uv_idle_stop(turn);
@@ -102,16 +117,6 @@ wake(void *arg)
 
     if (!r->is_closing)
         uv_idle_start(&r->turn, on_turn);
-}
-
-/* Whoever comes first after the process stood still says for how long. */
-static void
-tick_session(sc_runtime *r)
-{
-    int64_t late_ms = now_ms(r) - r->tick_due_ms;
-
-    r->tick_due_ms = now_ms(r) + r->tick_ms;
-    sc_session_tick(r->session, now_ms(r), late_ms > 0 ? late_ms : 0);
 }
 
 static void

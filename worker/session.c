@@ -480,15 +480,25 @@ send_heartbeat(sc_session *s, int64_t now_ms)
     (void)sc_member_send(&s->member, &message, now_ms);
 }
 
+/* After more than a lease of silence on our side the coordinator has given to others what waits
+ * here; what runs goes on, and is listed. */
+static void
+come_back(sc_session *s, int64_t late_ms, int64_t now_ms)
+{
+    if (s->member.state == SC_MEMBER_ENDED)
+        return;
+    sc_log_warn("nothing was said for a lease (loop late by %" PRId64
+                " ms): %u waiting tasks thrown away",
+                late_ms, s->backlog.n_waiting);
+    drop_waiting(s, false, now_ms);
+    sc_member_rejoin(&s->member, now_ms);
+}
+
 void
 sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms)
 {
-    if (late_ms > s->member.config.lease_ms && s->member.state != SC_MEMBER_ENDED) {
-        sc_log_warn("loop stood still for %" PRId64 " ms: %u waiting tasks thrown away", late_ms,
-                    s->backlog.n_waiting);
-        drop_waiting(s, false, now_ms);
-        sc_member_rejoin(&s->member, now_ms);
-    }
+    if (late_ms > s->member.config.lease_ms || sc_member_was_mute(&s->member, now_ms))
+        come_back(s, late_ms, now_ms);
     sc_member_tick(&s->member, now_ms, late_ms > LATE_MS ? late_ms : 0);
     sc_session_flush(s, now_ms);
     if (has_ended_all(s) && sc_member_is_alone(&s->member, now_ms)) {

@@ -45,8 +45,9 @@ void sc_session_free(sc_session **s);
 /** A message of the coordinator. */
 void sc_session_message(sc_session *s, const sc_message *message, int64_t now_ms);
 /** Every few milliseconds to 100 ms. @param late_ms  how much later than wanted it comes. Later
- * than the lease: what waits is thrown away (the coordinator has given it to others) and HELLO said
- * again. Later than 100 ms: the peer is given that much longer. */
+ * than the lease, or nothing was said for a lease: what waits is thrown away (the coordinator has
+ * given it to others) and HELLO said again. Later than 100 ms: the peer is given that much longer.
+ */
 void sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms);
 /** Give back what waits, take nothing new, let end what runs and be acknowledged, or the
  * coordinator be silent for its lease; then BYE and SC_MEMBER_ENDED. */

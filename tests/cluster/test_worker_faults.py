@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handlers that stall, crash or return too much, and what becomes of them, of their neighbours and of their worker."""
+import os
+import signal
+import time
+
 import pytest
 
 import peer
-from cluster import BIN
+from cluster import BIN, wait_for
 from peer import Peer
 
 PLUGIN = BIN.parent / "plugins/plugin_faults.so"
@@ -15,7 +19,8 @@ def faulty(cluster):
     def start(workers=1, env=None, args=()):
         c = cluster(workers=workers, args=["--plugin", str(PLUGIN), *args], env={"FAULTS_LOG": "faults.log", **(env or {})},
                     crashes=True)
-        c.noted = lambda: [line.split() for line in (c.folder / "faults.log").read_text().splitlines()]
+        log = c.folder / "faults.log"
+        c.noted = lambda: [line.split() for line in log.read_text().splitlines()] if log.exists() else []
         return c
     return start
 
@@ -61,6 +66,25 @@ def test_task_that_blocks_in_a_callback(faulty):
     assert codes(c, submit(c, "t.stall")) == ["poison"]
     assert codes(c, innocent) == [None] * 10
     assert c.noted() == [["stall", "0"]] * 3
+
+
+def test_stopped_worker_throws_away_what_waits(faulty):
+    """It was stopped for longer than its lease: what ran goes on, what only waited does not start, told so or not."""
+    c = faulty(env={"SEEDCORE_WORKER_ASYNC_SLOTS": "1"})
+    job = submit(c, "t.short", "--array", "0-599")
+    worker, coordinator = c.workers()[0]["pid"], c.coordinator_pid()
+    wait_for(lambda: len(c.noted()) > 100, what="the handler is measured, so that tasks wait in the worker")
+    os.kill(worker, signal.SIGSTOP)
+    wait_for(lambda: not c.workers(), what="silent for its lease")
+    os.kill(coordinator, signal.SIGSTOP)
+    os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: "thrown away" in c.up.peek().stderr, what="it goes on")
+    time.sleep(0.2)  # the fault itself: the time in which ten that waited would run
+    os.kill(coordinator, signal.SIGCONT)
+    assert codes(c, job) == [None] * 600
+    started = [int(index) for _, index in c.noted()]
+    # One ran, and the result of one more may have been on its way out.
+    assert set(started) == set(range(600)) and len(started) <= 602
 
 
 def test_worker_that_is_told_to_stop(sandbox):

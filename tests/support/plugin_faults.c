@@ -66,6 +66,36 @@ stall(sc_task *task, void *state)
     uv_timer_start(timer, on_timer, 1, 0);
 }
 
+static void
+on_short_closed(uv_handle_t *handle)
+{
+    sc_task *task = handle->data;
+
+    free(handle);
+    sc_task_done(task, "1", 1);
+}
+
+static void
+on_short_timer(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, on_short_closed);
+}
+
+/* Waits for 5 ms. */
+static void
+wait_shortly(sc_task *task, void *state)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+
+    (void)state;
+    if (!timer)
+        abort();
+    note("short", task);
+    uv_timer_init(sc_task_loop(task), timer);
+    timer->data = task;
+    uv_timer_start(timer, on_short_timer, 5, 0);
+}
+
 static _Noreturn void
 crash(void)
 {
@@ -111,6 +141,7 @@ sc_plugin_init(sc_registry *registry)
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
         {.name = "t.large", .run = large},
+        {.name = "t.short", .run = wait_shortly},
         {.name = "t.stall", .run = stall, .state = says},
         {.name = "t.stall.silent", .run = stall},
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},

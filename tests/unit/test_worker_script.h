@@ -11,7 +11,8 @@
  *   mN    a task of the first handler took N ns
  *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
  *         F: forget
- *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain
+ *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
+ *         nN: N ms pass without a tick
  *   MN    the Nth message from now on cannot be sent
  *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
  *   .     nothing
@@ -298,6 +299,8 @@ step(struct world *w, char *word)
         sc_session_tick(w->session, w->now_ms += n, 0);
     else if (*word == 'l')
         sc_session_tick(w->session, w->now_ms += n, n);
+    else if (*word == 'n')
+        w->now_ms += n;
     else if (*word == 'd')
         sc_session_drain(w->session, w->now_ms);
     else if (*word == 's' || *word == 'S')
