@@ -146,6 +146,7 @@ def test_killed_coordinator(cluster):
     job = submit(c, "sleep", "--array", "0-3", "--args", '{"ms": 60000}')
     waiting = c.start("wait", job)
     wait_for(lambda: status(c, job)["running"] == 4, what="all run")
+    wait_for(lambda: c.ok("status", "--json").json["clients"] == 2, what="the one that waits, beside the one that looks")
     os.kill(c.coordinator_pid(), signal.SIGKILL)
     result = waiting.result()
     assert result.status == 1 and "lost" in result.stderr, repr(result)
