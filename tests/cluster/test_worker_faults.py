@@ -68,6 +68,15 @@ def test_task_that_blocks_in_a_callback(faulty):
     assert c.noted() == [["stall", "0"]] * 3
 
 
+def test_task_that_blocks_in_a_callback_and_does_not_say_so(faulty):
+    """Then each task that waited is suspected, and the others clear themselves by ending alone."""
+    c = faulty(env={"SEEDCORE_TASK_LEASE": "1s"})
+    innocent = submit(c, "sleep", "--array", "0-2", "--args", '{"ms": 2000}')
+    assert codes(c, submit(c, "t.stall.silent")) == ["poison"]
+    assert codes(c, innocent) == [None] * 3
+    assert c.noted() == [["stall", "0"]] * 3
+
+
 def test_stopped_worker_throws_away_what_waits(faulty):
     """It was stopped for longer than its lease: what ran goes on, what only waited does not start, told so or not."""
     c = faulty(env={"SEEDCORE_WORKER_ASYNC_SLOTS": "1"})
