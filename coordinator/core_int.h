@@ -326,7 +326,8 @@ struct sc_core {
     job *first_kept;  // first of jobs_ended whose results have not been dropped
     uint64_t n_jobs, n_open, next_seq;
     uint64_t queue_bytes, stored_bytes, store_max_bytes;
-    uint64_t ended_bytes; // of stored_bytes, results of ended jobs: can be dropped
+    uint64_t spilled_bytes; // of stored_bytes, as the store says
+    uint64_t ended_bytes;   // of stored_bytes, results of ended jobs: can be dropped
     uint32_t n_staged;
 
     run *runs; // hash: the open runs
@@ -509,6 +510,7 @@ void sc_recall_for_idle(sc_core *core);
 void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
 
 /* poison.c */
+bool sc_poison_is_open(sc_core *core, const sc_task_ref *ref);
 void sc_poison_blame(sc_core *core, const sc_task_ref *ref);
 void sc_poison_schedule(sc_core *core);
 

@@ -22,6 +22,13 @@ end_poisonous(sc_core *core, exception *e)
     sc_tasks_progress(core, c->job);
 }
 
+static bool
+is_call(const sc_task_ref *ref)
+{
+    static const sc_uuid nil;
+    return memcmp(&ref->job, &nil, sizeof nil) == 0;
+}
+
 static void
 blame_call(sc_core *core, const sc_task_ref *ref)
 {
@@ -30,9 +37,9 @@ blame_call(sc_core *core, const sc_task_ref *ref)
         sc_calls_fail(core, r->call, SC_EPOISON, sc_error_text(SC_EPOISON));
 }
 
-// The task of a reference with its history; NULL where it has ended.
-static exception *
-find_blamed(sc_core *core, const sc_task_ref *ref)
+// The chunk of a task that a reference names, and its offset there; NULL where it has ended.
+static chunk *
+find_open(sc_core *core, const sc_task_ref *ref, uint32_t *offset)
 {
     job *j = sc_jobs_find(core, &ref->job);
     if (!j || ref->token.epoch != core->options.epoch || sc_job_has_ended(j->state) ||
@@ -40,10 +47,18 @@ find_blamed(sc_core *core, const sc_task_ref *ref)
         return NULL;
     uint64_t place = ref->index - j->first_index;
     chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
-    uint32_t offset = c ? (uint32_t)(place - c->first) : 0;
-    if (!c || bit_get(&c->ended, offset))
-        return NULL;
-    return sc_tasks_get_exception(core, c, offset);
+    *offset = c ? (uint32_t)(place - c->first) : 0;
+    return c && !bit_get(&c->ended, *offset) ? c : NULL;
+}
+
+// Has the task or call not ended yet?
+bool
+sc_poison_is_open(sc_core *core, const sc_task_ref *ref)
+{
+    uint32_t offset;
+    if (is_call(ref))
+        return sc_runs_find(core, &ref->token) != NULL;
+    return find_open(core, ref, &offset) != NULL;
 }
 
 // A worker process died, and this task is blamed for it. A death counts once, however often it is
@@ -51,12 +66,13 @@ find_blamed(sc_core *core, const sc_task_ref *ref)
 void
 sc_poison_blame(sc_core *core, const sc_task_ref *ref)
 {
-    static const sc_uuid nil;
-    if (memcmp(&ref->job, &nil, sizeof nil) == 0) {
+    uint32_t offset;
+    if (is_call(ref)) {
         blame_call(core, ref);
         return;
     }
-    exception *e = find_blamed(core, ref);
+    chunk *c = find_open(core, ref, &offset);
+    exception *e = c ? sc_tasks_get_exception(core, c, offset) : NULL;
     if (!e || e->blamed_run == ref->token.run)
         return;
     e->blamed_run = ref->token.run;

@@ -66,17 +66,18 @@ sc_workers_died(sc_core *core, const sc_died *m)
     sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
                 m->worker.data, how[m->death], m->detail, m->started.n);
     const sc_task_ref *started = m->started.items;
-    uint32_t n_executing = 0, n_on_loop = 0;
+    uint32_t n_executing = 0, n_on_loop = 0, n_open = 0;
     for (uint32_t i = 0; i < m->started.n; i++) {
         n_executing += started[i].is_executing;
         n_on_loop += started[i].is_on_loop;
+        n_open += sc_poison_is_open(core, &started[i]); // of the others only the result is there
     }
     if (p && p->worker)
         note_started(core, p->worker, m);
     for (uint32_t i = 0; i < m->started.n; i++) {
         bool is_blamed = m->death == SC_DEATH_FAULT ? started[i].is_executing || n_executing == 0
                          : m->death == SC_DEATH_STALLED ? stalled(&started[i], n_on_loop)
-                         : m->death == SC_DEATH_KILLED  ? m->started.n == 1
+                         : m->death == SC_DEATH_KILLED  ? n_open == 1
                                                         : false;
         if (is_blamed)
             sc_poison_blame(core, &started[i]);

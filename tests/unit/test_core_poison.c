@@ -88,6 +88,29 @@ Test(poison, who_is_blamed)
     }
 }
 
+// What a dead worker lists and has ended already is not what was running when it was killed.
+Test(poison, killed_with_one_task_that_had_not_ended)
+{
+    sc_fake_worker w = {.slots_async = 2, .handlers = "a b!"};
+    sc_open once = {.handler = sc_text_of("b")};
+    sc_fake_worker_ready(&f, 10, &w);
+    sc_fake_array(&f, 1, 1, 0, 1, &once);
+    sc_run ended = take_run(10);
+    sc_fake_results(&f, 10, &ended, 0, 1, SC_DONE, 0, 1000);
+    sc_fake_array(&f, 1, 2, 0, 1, NULL);
+    for (uint64_t i = 0; i < SC_POISON_COUNT; i++) {
+        cr_assert_eq(sc_fake_ask(&f, 1, 2).dead, 0, "death %d", (int)i);
+        sc_run run = take_run(10 + i);
+        sc_task_ref refs[] = {{ended.job, ended.token, 0, false, false},
+                              {run.job, run.token, 0, false, false}};
+        sc_message m = {.type = SC_MSG_DIED};
+        m.died = (sc_died){sc_text_of("w"), 110 + i, SC_DEATH_KILLED, 9, {refs, 2}};
+        sc_fake_say(&f, 9, &m);
+        sc_fake_worker_ready(&f, 11 + i, &w);
+    }
+    cr_expect_eq(sc_fake_ask(&f, 1, 2).dead, 1);
+}
+
 // A suspect does not wait for a worker that is busy while another has nothing to do.
 Test(poison, idle_worker_rather_than_busy_one)
 {
