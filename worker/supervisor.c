@@ -26,7 +26,8 @@ enum {
     // Tasks in one DIED: below SC_HEADER_MAX_BYTES; those that execute and those that may not be
     // repeated come first, and all of them find room.
     MAX_STARTED = 2000,
-    PAGE_FD = 3,   // in the worker process
+    PAGE_FD = 3, // in the worker process
+    ALONE_MS = 60000,
     MORE_ARGS = 7, // what the words of a worker have beyond ours
 };
 
@@ -47,6 +48,7 @@ struct sc_supervisor {
     uv_timer_t tick;
     uv_pipe_t parent;
     int64_t tick_ms, tick_due_ms, task_lease_ms;
+    int64_t alone_ms;      // when it is said next that no coordinator answers
     char parent_bytes[64]; // what comes from there is not looked at
     bool has_parent, is_draining, is_closing;
     int status;
@@ -302,6 +304,19 @@ look_after(sc_supervisor *s, sc_child *c, int64_t elapsed_ms)
     }
 }
 
+/* A mistyped endpoint looks like a coordinator that is yet to come: what is tried is said, at once
+ * and then every minute. */
+static void
+say_alone(sc_supervisor *s)
+{
+    if (!sc_member_is_alone(&s->member, now_ms(s))) {
+        s->alone_ms = 0;
+    } else if (now_ms(s) >= s->alone_ms) {
+        s->alone_ms = now_ms(s) + ALONE_MS;
+        sc_log_warn("no coordinator answers at %s; trying on", sc_link_endpoint(s->link));
+    }
+}
+
 /* ---- events ---- */
 
 static void
@@ -314,6 +329,7 @@ on_tick(uv_timer_t *tick)
     s->tick_due_ms = now_ms(s) + s->tick_ms;
     sc_link_drain(s->link);
     sc_member_tick(&s->member, now_ms(s), late_ms > TICK_MAX_MS ? late_ms : 0);
+    say_alone(s);
     send_reports(s);
     if (sc_member_must_say(&s->member, now_ms(s)))
         (void)sc_member_send(&s->member, &heartbeat, now_ms(s));

@@ -96,6 +96,13 @@ def test_stopped_worker_throws_away_what_waits(faulty):
     assert set(started) == set(range(600)) and len(started) <= 602
 
 
+def test_worker_without_a_coordinator_says_so(sandbox):
+    worker = sandbox.start("seedcore-worker", "--connect", sandbox.endpoint, "--processes", "1")
+    wait_for(lambda: f"no coordinator answers at {sandbox.endpoint}" in worker.peek().stderr, what="the warning")
+    worker.signal(signal.SIGTERM)
+    assert worker.result().status == 0
+
+
 def test_worker_that_is_told_to_stop(sandbox):
     """By its coordinator, not by a supervisor: it drains and says BYE."""
     with Peer(sandbox.endpoint, listen=True) as p:
