@@ -267,6 +267,12 @@ sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms)
     sc_jobs_make_room(core);
 }
 
+void
+sc_core_store_spilled(sc_core *core, uint64_t bytes)
+{
+    core->spilled_bytes = bytes;
+}
+
 /* ---- looking ---- */
 
 int64_t
@@ -320,5 +326,7 @@ sc_core_counters(const sc_core *core, sc_cluster *out)
         out->dead += j->dead;
         out->cancelled += j->cancelled;
     }
-    out->memory_bytes = core->stored_bytes; // the shell says how much of it lies in the file
+    out->spill_bytes =
+        core->spilled_bytes < core->stored_bytes ? core->spilled_bytes : core->stored_bytes;
+    out->memory_bytes = core->stored_bytes - out->spill_bytes;
 }

@@ -142,6 +142,8 @@ void sc_core_results(sc_core *core, const sc_store_read *read, int status, const
 /** Asked to end without regard to workers: SC_ACTION_EXIT comes now, or once those who asked for
  * the end with STOP have said BYE (at most a lease later). */
 void sc_core_leave(sc_core *core, int64_t now_ms);
+/** How much of what is stored lies on disk: for CLUSTER. */
+void sc_core_store_spilled(sc_core *core, uint64_t bytes);
 /** The store cannot take more than this (a full disk); it may say another number later. Above what
  * the options allow it means those. */
 void sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms);

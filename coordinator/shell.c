@@ -100,6 +100,9 @@ settle(sc_shell *s)
             break;
         sc_core_turn(s->core, now(s));
     }
+    uint64_t memory, spilled;
+    sc_store_bytes(s->store, &memory, &spilled);
+    sc_core_store_spilled(s->core, spilled);
     set_timer(s);
     if (s->must_spin && !sc_core_is_busy(s->core))
         sc_link_spin(s->link, SPIN_US);
