@@ -239,6 +239,13 @@ def test_output_replaces_a_file_only_when_it_is_whole(c):
     assert [p.name for p in c.folder.glob("results*")] == ["results"]
 
 
+def test_status_says_what_lies_on_disk(cluster):
+    c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "64KiB"})
+    submit(c, "echo", "--array", "1-300", "--args", f'"{"x" * 10000}"', "--wait")
+    wait_for(lambda: c.ok("status", "--json").json["spill_bytes"] > 2_500_000, what="results in the file")
+    assert c.ok("status", "--json").json["memory_bytes"] < 500_000
+
+
 def test_output_without_all_results_does_not_appear(cluster):
     c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "0", "SEEDCORE_SPILL_MAX": "1MiB"})
     file = c.folder / "results"
