@@ -239,16 +239,27 @@ sc_calls_lost(sc_core *core, call *c, bool was_started)
         free_call(core, c, is_over);
 }
 
+// The call that has this run, or had it last when its worker was lost; NULL where it is over.
+call *
+sc_calls_find_run(sc_core *core, const sc_token *token)
+{
+    run *r = sc_runs_find(core, token);
+    if (r || token->epoch != core->options.epoch)
+        return r ? r->call : NULL;
+    call *c = core->calls;
+    while (c && (c->is_over || c->lost_run != token->run))
+        c = c->hh.next;
+    return c;
+}
+
 // A worker that was taken as gone came back with a call that has not ended: it keeps it, whoever
 // has it now. @return false where there is no such call
 bool
 sc_calls_adopt(sc_core *core, worker *w, const sc_token *token)
 {
-    call *c = core->calls;
-    while (c && (c->is_over || c->lost_run != token->run))
-        c = c->hh.next;
-    if (!c || sc_runs_find(core, token) || w->n_out_all >= w->credit_tasks ||
-        w->n_runs >= MAX_RUNS_A_WORKER || !sc_set_has(w->offer->handlers, c->handler->id))
+    call *c = sc_runs_find(core, token) ? NULL : sc_calls_find_run(core, token);
+    if (!c || w->n_out_all >= w->credit_tasks || w->n_runs >= MAX_RUNS_A_WORKER ||
+        !sc_set_has(w->offer->handlers, c->handler->id))
         return false;
     if (c->run) {
         sc_runs_forget(core, c->run, 0, 1);

@@ -275,8 +275,9 @@ struct call {
     bool is_over; // in core->calls_over (prev/next); only the key counts
     handler *handler;
     sc_slice table, bytes;
-    run *run;          // NULL while it waits in handler.calls
-    uint64_t lost_run; // number of the last one whose worker was lost; 0 = none
+    run *run;            // NULL while it waits in handler.calls
+    uint64_t lost_run;   // number of the last one whose worker was lost; 0 = none
+    uint64_t blamed_run; // the last one that it was blamed for
     uint32_t blame;
     timer timer;                 // its time limit
     call *prev, *next;           // handler.calls
@@ -525,6 +526,7 @@ void sc_results_news(sc_core *core);
 void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
 void sc_calls_result(sc_core *core, run *r, const sc_message *message);
 void sc_calls_lost(sc_core *core, call *c, bool was_started);
+call *sc_calls_find_run(sc_core *core, const sc_token *token);
 bool sc_calls_adopt(sc_core *core, worker *w, const sc_token *token);
 void sc_calls_leave(sc_core *core, call *c, bool was_lost);
 void sc_calls_free_all(sc_core *core);

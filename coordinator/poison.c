@@ -32,9 +32,12 @@ is_call(const sc_task_ref *ref)
 static void
 blame_call(sc_core *core, const sc_task_ref *ref)
 {
-    run *r = sc_runs_find(core, &ref->token);
-    if (r && r->call && ++r->call->blame >= SC_POISON_COUNT)
-        sc_calls_fail(core, r->call, SC_EPOISON, sc_error_text(SC_EPOISON));
+    call *c = sc_calls_find_run(core, &ref->token);
+    if (!c || c->blamed_run == ref->token.run)
+        return;
+    c->blamed_run = ref->token.run;
+    if (++c->blame >= SC_POISON_COUNT)
+        sc_calls_fail(core, c, SC_EPOISON, sc_error_text(SC_EPOISON));
 }
 
 // The chunk of a task that a reference names, and its offset there; NULL where it has ended.
@@ -57,7 +60,7 @@ sc_poison_is_open(sc_core *core, const sc_task_ref *ref)
 {
     uint32_t offset;
     if (is_call(ref))
-        return sc_runs_find(core, &ref->token) != NULL;
+        return sc_calls_find_run(core, &ref->token) != NULL;
     return find_open(core, ref, &offset) != NULL;
 }
 

@@ -111,6 +111,26 @@ Test(poison, killed_with_one_task_that_had_not_ended)
     cr_expect_eq(sc_fake_ask(&f, 1, 2).dead, 1);
 }
 
+// The report of a call's worker comes after its silence, as it does where the loop stands still.
+Test(poison, call_whose_worker_was_silent_first)
+{
+    for (uint64_t i = 0; i < SC_POISON_COUNT; i++) {
+        sc_message m;
+        sc_fake_worker_ready(&f, 10 + i, NULL);
+        if (i == 0)
+            sc_fake_call(&f, 1, 5, "a", 0);
+        sc_run run = take_run(10 + i);
+        cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REFUSED), 0, "death %d", (int)i);
+        sc_core_send_failed(f.core, 10 + i, f.now_ms);
+        sc_task_ref ref = {run.job, run.token, 0, true, true};
+        m = (sc_message){.type = SC_MSG_DIED};
+        m.died = (sc_died){sc_text_of("w"), 110 + i, SC_DEATH_STALLED, 9, {&ref, 1}};
+        sc_fake_say(&f, 9, &m);
+        sc_fake_say(&f, 9, &m); // a death counts once
+    }
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_REFUSED), 1);
+}
+
 // A suspect does not wait for a worker that is busy while another has nothing to do.
 Test(poison, idle_worker_rather_than_busy_one)
 {
