@@ -210,6 +210,22 @@ sc_ask_ready(sc_core *core)
     }
 }
 
+static void
+refuse_ending(sc_core *core, peer *p, uint64_t request)
+{
+    sc_core_refuse(core, p, request, SC_ESHUTDOWN, "the cluster is ending");
+}
+
+// The cluster ends: no worker will be ready any more.
+void
+sc_ask_stopping(sc_core *core)
+{
+    while (core->watches) {
+        refuse_ending(core, core->watches->peer, core->watches->request);
+        sc_watch_free(core, core->watches);
+    }
+}
+
 /* ---- every question ---- */
 
 void
@@ -232,7 +248,9 @@ sc_ask_answer(sc_core *core, peer *p, const sc_ask *ask)
         ask_workers(core, p, ask);
         break;
     case SC_ASK_HANDLERS:
-        if (ask->wait && core->n_ready == 0)
+        if (ask->wait && core->n_ready == 0 && core->is_stopping)
+            refuse_ending(core, p, ask->request);
+        else if (ask->wait && core->n_ready == 0)
             sc_watch_new(core, p, NULL, ask->request);
         else
             answer_handlers(core, p, ask->request, ask->offset);

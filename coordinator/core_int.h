@@ -538,6 +538,7 @@ void sc_calls_passed(sc_core *core);
 void sc_ask_answer(sc_core *core, peer *p, const sc_ask *ask);
 void sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j);
 void sc_ask_ready(sc_core *core);
+void sc_ask_stopping(sc_core *core);
 watch *sc_watch_new(sc_core *core, peer *p, job *j, uint64_t request);
 void sc_watch_free(sc_core *core, watch *w);
 

@@ -278,6 +278,7 @@ sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
         sc_core_timer_set(core, &core->stop_timer, TIMER_STOP,
                           core->now_ms + core->options.drain_timeout_ms + core->options.lease_ms);
     core->is_stopping = true;
+    sc_ask_stopping(core);
     sc_message m = {.type = SC_MSG_STOPPING};
     m.stopping = (sc_stopping){request, sc_text_of(core->host), {processes, n}};
     sc_core_send(core, asker, &m);

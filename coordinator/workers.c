@@ -63,8 +63,11 @@ sc_workers_died(sc_core *core, const sc_died *m)
 {
     static const char *const how[] = {"fault or exit", "stalled", "killed", "stopped"};
     peer *p = sc_peers_find_instance(core, m->instance);
-    sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
-                m->worker.data, how[m->death], m->detail, m->started.n);
+    if (m->death == SC_DEATH_STOPPED && m->detail == 0 && m->started.n == 0)
+        sc_log_info("worker %.*s has ended", (int)m->worker.len, m->worker.data);
+    else
+        sc_log_info("worker %.*s died: %s (%u), %u tasks had started", (int)m->worker.len,
+                    m->worker.data, how[m->death], m->detail, m->started.n);
     const sc_task_ref *started = m->started.items;
     uint32_t n_executing = 0, n_on_loop = 0, n_open = 0;
     for (uint32_t i = 0; i < m->started.n; i++) {

@@ -57,6 +57,21 @@ Test(end, stop)
     cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
 }
 
+// No worker will come any more: who waits for the first one, or asks for it now, is told.
+Test(end, who_waits_for_workers_is_told)
+{
+    sc_message m = {.type = SC_MSG_ASK};
+    m.ask = (sc_ask){.request = 3, .what = SC_ASK_HANDLERS, .wait = true};
+    sc_fake_client(&f, 1);
+    sc_fake_client(&f, 2);
+    sc_fake_supervisor(&f, 3);
+    sc_fake_say(&f, 2, &m);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
+    cr_expect_eq(refusal(2), SC_ESHUTDOWN);
+    sc_fake_say(&f, 2, &m);
+    cr_expect_eq(refusal(2), SC_ESHUTDOWN);
+}
+
 // Who asked for the end, and how often, and stays, holds it up for one lease.
 Test(end, stop_waits_a_lease_for_the_asker)
 {
