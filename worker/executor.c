@@ -187,6 +187,7 @@ take(sc_executor *e, sc_slot_kind kind)
     while (sc_session_take(e->session, kind, &task->started)) {
         task->handler_number = task->started.assignment->handler;
         task->handler = sc_registry_get(e->config.registry, task->handler_number);
+        task->is_checked = sc_registry_is_plugin(e->config.registry, task->handler_number);
         task->is_ended = false;
         task->data = NULL;
         atomic_store_explicit(&task->is_cancelled, false, memory_order_relaxed);

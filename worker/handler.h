@@ -100,7 +100,8 @@ void sc_task_enter(sc_task *task);
 /** The callback ends and the task waits on. */
 void sc_task_leave(sc_task *task);
 
-/** End a task with its value, JSON text, which is copied. Nothing may use the task afterwards. */
+/** End a task with its value, JSON text, which is copied; what is none ends it with the error
+ * bad_value. Nothing may use the task afterwards. */
 void sc_task_done(sc_task *task, const char *json, size_t len);
 /** End a task with an error. @param code  1 to 32 bytes of [a-z0-9_]  @param is_retryable  another
  * attempt may help */

@@ -17,6 +17,7 @@ enum { MAX_PLUGINS = 64 };
 struct sc_registry {
     const sc_handler *handlers[SC_MAX_HANDLERS_A_WORKER];
     uint32_t n_handlers;
+    uint32_t n_own;             // of these, built in: the first ones
     void *plugins[MAX_PLUGINS]; // of dlopen
     uint32_t n_plugins;
     sc_error err;
@@ -70,6 +71,7 @@ sc_registry_add(sc_registry *r, const sc_handler *handler)
     if (r->n_handlers == SC_MAX_HANDLERS_A_WORKER)
         return sc_error_set(&r->err, SC_ELIMIT, "more than %d handlers", SC_MAX_HANDLERS_A_WORKER);
     r->handlers[r->n_handlers++] = handler;
+    r->n_own += r->n_plugins == 0;
     return 0;
 }
 
@@ -131,6 +133,12 @@ sc_registry_get(const sc_registry *r, uint32_t i)
 {
     SC_ASSERT(i < r->n_handlers);
     return r->handlers[i];
+}
+
+bool
+sc_registry_is_plugin(const sc_registry *r, uint32_t i)
+{
+    return i >= r->n_own;
 }
 
 void

@@ -17,6 +17,8 @@ const sc_error *sc_registry_error(const sc_registry *r);
 uint32_t sc_registry_count(const sc_registry *r);
 /** Handler i of those, in the order in which they were added. */
 const sc_handler *sc_registry_get(const sc_registry *r, uint32_t i);
+/** Is handler i from a plugin, and not built in? */
+bool sc_registry_is_plugin(const sc_registry *r, uint32_t i);
 /** Unloads the plugins too. */
 void sc_registry_free(sc_registry **r);
 

@@ -73,16 +73,40 @@ sc_task_leave(sc_task *task)
     sc_executor_leave(task->executor, task);
 }
 
+/* Readers take each value for JSON, and the file of results for a value a line. */
+static bool
+is_value(sc_task *task, const char *json, size_t len)
+{
+    sc_error err = {0};
+
+    if (!task->is_checked || sc_json_check(json, len, &err) == 0)
+        return true;
+    sc_task_fail(task, "bad_value", false, "the handler %s returned what is no JSON: %s",
+                 task->handler->name, err.text);
+    return false;
+}
+
 void
 sc_task_done(sc_task *task, const char *json, size_t len)
 {
     sc_ending ending = {.outcome = SC_DONE, .data = json, .len = len};
 
+    if (len > 0 && !is_value(task, json, len))
+        return;
     if (len == 0) {
         ending.data = "null";
         ending.len = 4;
     }
     sc_executor_end(task->executor, task, &ending);
+}
+
+static bool
+is_code(const char *code)
+{
+    size_t len = code ? strnlen(code, SC_CODE_MAX + 1) : 0;
+
+    return len > 0 && len <= SC_CODE_MAX &&
+           strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
 void
@@ -99,9 +123,14 @@ sc_task_fail(sc_task *task, const char *code, bool is_retryable, const char *for
     va_end(args);
     if (len < 0)
         text[0] = '\0';
+    if (!is_code(code)) {
+        snprintf(text, sizeof text, "the handler %s failed with the code %.64s, which is none",
+                 task->handler->name, code ? code : "(null)");
+        code = "bad_code";
+    }
     sc_buffer_init(&json, 0);
     if (sc_buffer_add(&json, "{\"code\":", 8) == 0 &&
-        sc_json_add_string(&json, code, strnlen(code, SC_CODE_MAX)) == 0 &&
+        sc_json_add_string(&json, code, strlen(code)) == 0 &&
         sc_buffer_add(&json, ",\"message\":", 11) == 0 &&
         sc_json_add_string(&json, text, strlen(text)) == 0 && sc_buffer_add(&json, "}", 1) == 0) {
         ending.data = json.data;

@@ -34,7 +34,8 @@ struct sc_task {
     uint32_t handler_number; /* its place in HELLO */
     uint32_t slot;           /* of the page, while it waits */
     sc_task_state state;
-    bool is_ended; /* by its handler */
+    bool is_ended;   /* by its handler */
+    bool is_checked; /* what it returns: its handler is from a plugin */
     atomic_bool is_cancelled;
     int64_t started_ns, took_ns;
     void *data;       /* the handler's */

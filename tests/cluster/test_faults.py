@@ -7,9 +7,7 @@ import time
 
 import pytest
 
-from cluster import BIN, wait_for
-
-PLUGINS = BIN.parent / "plugins"
+from cluster import wait_for
 
 
 def submit(c, *args, **options):
@@ -83,13 +81,6 @@ def test_stopped_worker_process(cluster):
     c.ok("wait", job, timeout=60)
     rows = c.ok("results", job).rows
     assert [r["index"] for r in rows] == list(range(20)) and all(r["status"] == "done" for r in rows)
-
-
-def test_handler_that_blocks_its_loop(cluster):
-    """For longer than its worker's lease, so that the task is queued again: it still ends, and so do the others."""
-    c = cluster(workers=2, args=["--plugin", PLUGINS / "plugin_blocks.so"])
-    job = submit(c, "block", "--array", "0-2")
-    check_complete(c, job, [1, 1, 1])
 
 
 def test_stopped_coordinator(cluster):

@@ -42,6 +42,23 @@ def test_task_that_blocks_its_worker_from_the_start(faulty):
     assert c.noted() == [["block", "0"]] * 3
 
 
+def test_task_that_blocks_for_longer_than_a_lease(faulty):
+    """Its worker is taken as gone and it is queued again; it ends all the same, and so do the others."""
+    c = faulty(workers=2)
+    job = submit(c, "t.pause", "--array", "0-2")
+    c.ok("wait", job, timeout=60)
+    assert [(row["status"], row["attempt"]) for row in c.ok("results", job).rows] == [("done", 1)] * 3
+
+
+def test_values_and_codes_that_are_none(faulty):
+    c = faulty()
+    job = submit(c, "t.wrong", "--array", "0-3")
+    assert c.run("wait", job).status == 1
+    rows = c.ok("results", job).rows
+    assert [row["error"]["code"] for row in rows] == ["bad_value"] * 3 + ["bad_code"], rows
+    assert "t.wrong" in rows[0]["error"]["message"] and "Bad Code!" in rows[3]["error"]["message"], rows
+
+
 def test_results_that_are_too_large_together(faulty):
     """Each may be sent, both in one message may not; what comes after them is not held up."""
     c = faulty()

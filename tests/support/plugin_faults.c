@@ -40,6 +40,15 @@ block(sc_task *task, void *state)
         pause();
 }
 
+/* Keeps the loop standing still for longer than the lease of a peer. */
+static void
+pause_loop(sc_task *task, void *state)
+{
+    (void)state;
+    usleep(1200 * 1000);
+    sc_task_done(task, "1", 1);
+}
+
 /* Waits, and then blocks the loop in a callback, for ever; with a state, it says whose that is. */
 static void
 on_timer(uv_timer_t *timer)
@@ -134,6 +143,19 @@ large(sc_task *task, void *state)
     free(text);
 }
 
+/* What no handler should return; its index says what. */
+static void
+wrong(sc_task *task, void *state)
+{
+    static const char *const values[] = {"not json", "1\n{\"index\":0}", "\"\xff\""};
+
+    (void)state;
+    if (sc_task_index(task) < 3)
+        sc_task_done(task, values[sc_task_index(task)], strlen(values[sc_task_index(task)]));
+    else
+        sc_task_fail(task, "Bad Code!", false, "its code is none");
+}
+
 int
 sc_plugin_init(sc_registry *registry)
 {
@@ -141,10 +163,12 @@ sc_plugin_init(sc_registry *registry)
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
         {.name = "t.large", .run = large},
+        {.name = "t.pause", .run = pause_loop},
         {.name = "t.short", .run = wait_shortly},
         {.name = "t.stall", .run = stall, .state = says},
         {.name = "t.stall.silent", .run = stall},
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
+        {.name = "t.wrong", .run = wrong},
     };
 
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {

@@ -10,7 +10,6 @@ function(sc_test_plugin name source)
   set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
 endfunction()
-sc_test_plugin(plugin_blocks plugin_blocks.c)
 
 # A plugin that is good, and what a plugin can be wrong in.
 foreach(kind good no_init no_abi other_abi taken)
