@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "tests/unit/test_worker_world.h"
 #include "worker/tasks/tasks.h"
 
@@ -103,7 +104,7 @@ Test(tasks, energy)
          BAD "agents[0]"},
         {"short row", "energy.load", SYSTEM(1, 1) "[0,\"a\",[1]]]}", 10, BAD "agents[0]"},
         {"wrong dimension", "energy.load", SYSTEM(1, 2) AGENT(0, "[2]") "]}", 10,
-         BAD "agent 0: h has 1 numbers, dim is 2"},
+         BAD "agents[0]: h has 1 numbers, dim is 2"},
         {"no number", "energy.load", SYSTEM(1, 1) AGENT(0, "[null]") "]}", 10,
          BAD "agent 0: h[0] is no number"},
         {"pair twice", "energy.load",
@@ -125,4 +126,18 @@ Test(tasks, energy)
     };
 
     run_rows(rows, sizeof rows / sizeof *rows);
+}
+
+/* A system is as large as its agents, not as it says: nothing is allocated for what is not there.
+ */
+Test(tasks, energy_claims)
+{
+    static const struct row rows[] = {
+        {"wide", "energy.load", SYSTEM(1, 16384) AGENT(0, "[2]") "]}", 10,
+         BAD "agents[0]: h has 1 numbers, dim is 16384"},
+        {"empty agents", "energy.load", SYSTEM(2, 16384) "[],[]]}", 10, BAD "agents[0]: "},
+    };
+
+    run_rows(rows, sizeof rows / sizeof *rows);
+    cr_expect_eq(sc_fault_count("energy.alloc"), 0);
 }

@@ -121,6 +121,29 @@ read_system(struct load *l, const json_t *args)
 }
 
 static bool
+bad_agent(struct load *l, size_t i)
+{
+    return bad(
+        l, "agents[%zu]: [agent_no, \"agent_id\", [h...], p_e, p_s, p_o, capability, mem_util]", i);
+}
+
+// Before memory is taken for them: what a few bytes name could be a gigabyte.
+static bool
+check_shapes(struct load *l)
+{
+    for (size_t i = 0; i < (size_t)l->n_agents; i++) {
+        const json_t *agent = json_array_get(l->agents, i);
+        size_t len = json_array_size(json_array_get(agent, 2));
+
+        if (json_array_size(agent) != AGENT_FIELDS)
+            return bad_agent(l, i);
+        if (len != (size_t)l->dim)
+            return bad(l, "agents[%zu]: h has %zu numbers, dim is %" PRId64, i, len, l->dim);
+    }
+    return true;
+}
+
+static bool
 allocate(struct load *l)
 {
     int rc = sc_energy_system_new((size_t)l->n_agents, (size_t)l->dim, l->n_edges, &l->checked);
@@ -140,9 +163,6 @@ read_embedding(struct load *l, const json_t *h, int64_t no)
 {
     float *row = l->checked->h + no * l->dim;
 
-    if (json_array_size(h) != (size_t)l->dim)
-        return bad(l, "agent %" PRId64 ": h has %zu numbers, dim is %" PRId64, no,
-                   json_array_size(h), l->dim);
     for (size_t k = 0; k < (size_t)l->dim; k++) {
         const json_t *value = json_array_get(h, k);
 
@@ -162,12 +182,9 @@ read_agent(struct load *l, size_t i)
     sc_value *values;
     int64_t no;
 
-    if (json_array_size(agent) != AGENT_FIELDS ||
-        !sc_args_get_int(json_array_get(agent, 0), 0, l->n_agents - 1, &no) ||
+    if (!sc_args_get_int(json_array_get(agent, 0), 0, l->n_agents - 1, &no) ||
         !read_text(json_array_get(agent, 1), &name))
-        return bad(
-            l, "agents[%zu]: [agent_no, \"agent_id\", [h...], p_e, p_s, p_o, capability, mem_util]",
-            i);
+        return bad_agent(l, i);
     values = l->agent_values + no * AGENT_PARAMS;
     if (values[0].type != SC_VALUE_NULL)
         return bad(l, "agent %" PRId64 " is given twice", no);
@@ -260,7 +277,7 @@ read_edges(struct load *l)
 static bool
 read_all(struct load *l, const json_t *args)
 {
-    if (!read_system(l, args) || !allocate(l))
+    if (!read_system(l, args) || !check_shapes(l) || !allocate(l))
         return false;
     for (size_t i = 0; i < (size_t)l->n_agents; i++)
         if (!read_agent(l, i))
