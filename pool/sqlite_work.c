@@ -379,7 +379,7 @@ run_statement(sc_sqlite_conn *c, const sc_statement *s)
     }
     size_t n_rows = s->n_rows == 0 ? 1 : s->n_rows;
     for (size_t i = 0; i < n_rows && rc == SQLITE_OK; i++) {
-        rc = run_row(c, s, stmt, s->params + i * s->n_params);
+        rc = run_row(c, s, stmt, s->n_params > 0 ? s->params + i * s->n_params : NULL);
         if (rc != SQLITE_OK) {
             fail(c, rc); // now: the reset below clears the message
         }
