@@ -254,7 +254,9 @@ sc_client_session_next_ms(const sc_client_session *s)
 void
 sc_client_session_set_timeout(sc_client_session *s, int64_t timeout_ms, int64_t now_ms)
 {
-    s->connect_ms = timeout_ms < 0 ? INT64_MAX : now_ms + timeout_ms;
+    bool is_ever = timeout_ms < 0 || timeout_ms > INT64_MAX - now_ms;
+
+    s->connect_ms = is_ever ? INT64_MAX : now_ms + timeout_ms;
     if (s->state == SC_UNREACHABLE)
         s->state = SC_SEEKING;
 }

@@ -435,6 +435,8 @@ static const row refusals[] = {
      "HELLO HELLO HELLO HELLO HELLO HELLO unreachable=no_coordinator up ASK1"},
     {"more time", "timeout:400 t:400 timeout:100 ask t:100",
      "HELLO HELLO HELLO unreachable=no_coordinator end1=no_coordinator unreachable=no_coordinator"},
+    {"more time than there is", "timeout:9223372036854775807 ask t:200 ask welcome:7",
+     "HELLO HELLO up ASK1 ASK2"},
     {"no time at all", "timeout:0 ask t:0", "HELLO end1=no_coordinator unreachable=no_coordinator"},
     {"version", "t:0 ask refused:0:version ask welcome:7 t:9000",
      "HELLO end1=version refused=version no:version"},
