@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's session and a coordinator that says what the bytes want, while tasks are taken, ended
  * and cancelled, sends fail and time passes: its counts agree after each event, what it says can be
- * sent, each task that may not be repeated has a slot of its own, and everything is released. */
+ * sent and suits its membership, each task that may not be repeated has a slot of its own, and
+ * everything is released. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_EXECUTING = 32, N_HANDLERS = 3, MAX_JOINED_BYTES = 65536 };
+enum { MAX_EXECUTING = 32, N_HANDLERS = 3, MAX_JOINED_BYTES = 65536, MAX_LEASE_MS = 600000 };
 
 typedef struct world {
     sc_session *session;
@@ -31,6 +32,9 @@ send_message(void *arg, const sc_message *m)
 {
     world *w = arg;
     sc_speech_check(&w->speech, m);
+    if (w->session)
+        SC_ASSERT(sc_session_member(w->session)->state ==
+                  (m->type == SC_MSG_HELLO ? SC_MEMBER_JOINING : SC_MEMBER_JOINED));
     if (w->is_full)
         return -EAGAIN;
     if (m->type == SC_MSG_HELLO) {
@@ -88,7 +92,8 @@ welcome(world *w, sc_message *m)
 static void
 refused(world *w, sc_message *m)
 {
-    m->refused.code = sc_speech_byte(&w->speech) & 1 ? SC_ENAMETAKEN : SC_EVERSION;
+    static const int codes[] = {SC_EVERSION, SC_ENAMETAKEN, SC_ELIMIT, SC_ESHUTDOWN, SC_EBADARG};
+    m->refused.code = codes[sc_speech_byte(&w->speech) % (sizeof codes / sizeof *codes)];
 }
 
 static void
@@ -196,6 +201,15 @@ pass(world *w)
     sc_session_tick(w->session, w->now_ms, how & 16 ? steps_ms[how / 4 % 4] : 0);
 }
 
+// What it waits for comes to an end.
+static void
+check_member(const sc_member *m)
+{
+    SC_ASSERT(m->config.heartbeat_ms > 0 && m->config.lease_ms >= 2 * m->config.heartbeat_ms);
+    SC_ASSERT(m->config.lease_ms <= MAX_LEASE_MS);
+    SC_ASSERT(m->code == 0 || (m->state == SC_MEMBER_ENDED && m->text[0] != '\0'));
+}
+
 static void
 event(world *w, uint8_t what)
 {
@@ -258,6 +272,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         event(w, sc_speech_byte(&w->speech) % (N_LINES + 9));
         SC_ASSERT(sc_session_check(w->session));
         SC_ASSERT(sc_session_n_running(w->session) <= w->n_executing);
+        check_member(sc_session_member(w->session));
     }
     for (int i = 0; i < MAX_EXECUTING; i++)
         if (w->executing[i].assignment)
