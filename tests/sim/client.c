@@ -395,14 +395,10 @@ on_event(void *arg, sc_client_event what, const sc_failure *why)
         sc_sim_fail(p->world, "%s cannot join: %s", p->name, why->text);
 }
 
-static void
-room(world *w, event *e)
+void
+sc_client_room(process *p)
 {
-    process *p = e->object;
-    p->is_full = false;
-    if (p->is_dead)
-        return;
-    sc_client_session_room(p->client, sc_sim_ms(w));
+    sc_client_session_room(p->client, sc_sim_ms(p->world));
     set_tick(p);
 }
 
@@ -415,10 +411,6 @@ client_tick(world *w, event *e)
     if (p->stalled_until_us > w->now_us) {
         sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
         return;
-    }
-    if (!p->is_full && sc_sim_chance(w, w->shape.p_full)) {
-        p->is_full = true;
-        sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 50000), room, p, 0);
     }
     if (sc_sim_chance(w, 5))
         maybe_drop(p);

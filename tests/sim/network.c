@@ -147,16 +147,40 @@ may_repeat(sc_message_type type)
            type == SC_MSG_CALL || type == SC_MSG_RESULTS;
 }
 
+static void
+room(world *w, event *e)
+{
+    process *p = e->object;
+    (void)w;
+    if (p->kind == A_CLIENT && !p->is_dead)
+        sc_client_room(p);
+}
+
+// A queue is full for a moment, sometimes for longer than a lease.
+static int64_t
+fill(world *w, uint64_t link, direction to)
+{
+    static const uint64_t most_us[] = {500, 20000, 100000, 1500000};
+    int64_t us =
+        1 + (int64_t)sc_sim_random(w, most_us[sc_sim_random(w, 16) ? sc_sim_random(w, 3) : 3]);
+    sc_trace(w, TRACE_FULL, link, to, (uint64_t)us);
+    return w->now_us + us;
+}
+
 int
 sc_net_say(process *p, const sc_message *m)
 {
     world *w = p->world;
     if (p->is_dead)
         return -EPIPE;
-    if (p->is_full)
-        return -EAGAIN;
     if (!p->conn)
         p->conn = new_conn(p);
+    if (p->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_full)) {
+        p->full_until_us = fill(w, p->conn->link, TO_CORE);
+        sc_sim_after(w, p->full_until_us - w->now_us, room, p, 0);
+    }
+    if (p->full_until_us > w->now_us)
+        return -EAGAIN;
     put(p->conn, TO_CORE, m);
     if (may_repeat(m->type) && sc_sim_chance(w, w->shape.p_duplicate))
         put(p->conn, TO_CORE, m);
@@ -178,7 +202,11 @@ sc_net_tell(world *w, uint64_t link, const sc_message *m)
     conn *c = w->conns[link - 1];
     if (m->type == SC_MSG_WHO)
         w->who_link = link;
-    if (c->is_open && !c->peer->is_dead)
+    if (c->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_core_full))
+        c->full_until_us = fill(w, link, TO_PEER);
+    if (c->full_until_us > w->now_us) // its peer lives: what was said before still arrives
+        sc_sim_after(w, 10, lost, NULL, link);
+    else if (c->is_open && !c->peer->is_dead)
         put(c, TO_PEER, m);
     else if (sc_sim_random(w, 4) > 0) // or it is not known yet, and vanishes
         sc_sim_after(w, 10, lost, NULL, link);

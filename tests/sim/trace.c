@@ -56,6 +56,10 @@ print_line(const trace_line *l)
     case TRACE_LEAVE:
         fprintf(stderr, "client %" PRIu64 " leaves\n", l->a);
         break;
+    case TRACE_FULL:
+        fprintf(stderr, "link %" PRIu64 " is full for %s, %" PRIu64 " us\n", l->a,
+                l->b == TO_CORE ? "its process" : "the coordinator", l->c);
+        break;
     default:
         fprintf(stderr, "phase %" PRIu64 "\n", l->a);
     }

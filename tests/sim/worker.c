@@ -221,7 +221,6 @@ worker_tick(world *w, event *e)
         sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
         return;
     }
-    p->is_full = sc_sim_chance(w, w->shape.p_full);
     sc_session_tick(p->session, sc_sim_ms(w), (w->now_us - p->tick_wanted_us) / US_A_MS);
     step(p);
     if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {

@@ -177,7 +177,8 @@ choose_shape(world *w)
     s->p_core_stall = up_to(w, 1) * up_to(w, 40);
     s->p_leave = up_to(w, 1) * up_to(w, 40);
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
-    s->p_full = up_to(w, 1) * up_to(w, 100);
+    s->p_full = up_to(w, 1) * up_to(w, 60);
+    s->p_core_full = up_to(w, 1) * up_to(w, 60);
     s->is_store_small = up_to(w, 20) == 0;
     s->is_store_failing = up_to(w, 20) == 0;
 }

@@ -67,6 +67,7 @@ typedef enum trace_kind {
     TRACE_CUT,
     TRACE_STALL,
     TRACE_LEAVE,
+    TRACE_FULL,
     TRACE_PHASE,
     N_TRACE_KINDS
 } trace_kind;
@@ -95,6 +96,7 @@ typedef struct conn {
     bool is_open;
     struct packets packets[N_DIRECTIONS]; // in flight; an event each
     int64_t last_us[N_DIRECTIONS];        // nothing arrives before what was sent before it
+    int64_t full_until_us;                // what the coordinator says is refused until then
 } conn;
 
 /* ---- plan ---- */
@@ -171,7 +173,7 @@ struct process {
     int64_t stalled_until_us;
     event tick;
     int64_t tick_wanted_us;
-    bool is_full; // its sends find a full queue
+    int64_t full_until_us; // its sends find a full queue until then
     // worker
     sc_session *session;
     sc_hello hello;
@@ -197,7 +199,7 @@ typedef struct shape {
     uint32_t n_workers, n_clients, n_plans, n_calls;
     int64_t chaos_ms;                                        // how long things go wrong
     uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave; // per chaos event, in 1/1000
-    uint32_t p_duplicate, p_full;                            // per message, in 1/1000
+    uint32_t p_duplicate, p_full, p_core_full;               // per message, in 1/1000
     int64_t delay_us, store_us;                              // at most
     bool is_store_small, is_store_failing;
 } shape;
@@ -285,6 +287,8 @@ void sc_supervisor_message(process *p, const sc_message *m);
 void sc_worker_free(process *p);
 
 /* client.c */
+/** Its queue has room again. */
+void sc_client_room(process *p);
 process *sc_client_start(world *w, uint32_t place, const char *name);
 void sc_client_message(process *p, const sc_message *m);
 void sc_client_submit(process *p, plan *j);
