@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Worker processes around the real session: an executor that ends each task as its plan says, and
- * crashes where it says so; and their supervisor, which reports deaths and starts new ones. */
+ * crashes where it says so. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +11,9 @@
 
 enum {
     TICK_MS = 50,
-    TASK_LEASE_MS = 5000,
-    MAX_REFS = 2000,
 };
 
 static void step(process *p);
-static void start_again(world *w, event *e);
-static void tell_deaths(process *p);
 
 /* ---- tasks ---- */
 
@@ -179,8 +175,8 @@ release(void *arg, uint32_t slot)
 }
 
 // The session wants no task executing; nothing of this is said any more.
-static void
-end_session(process *p)
+void
+sc_worker_end(process *p)
 {
     p->is_dead = true;
     for (running *t; (t = LIST_FIRST(&p->running));)
@@ -197,9 +193,9 @@ leave(process *p)
     if (m->code != 0 && m->code != SC_ENAMETAKEN)
         sc_sim_fail(p->world, "worker %u was %s", p->number, m->text);
     if (m->code != 0)
-        sc_sim_after(p->world, 300 * US_A_MS, start_again, NULL, p->number);
-    end_session(p);
-    tell_deaths(p->world->supervisor);
+        sc_sim_after(p->world, 300 * US_A_MS, sc_worker_start_again, NULL, p->number);
+    sc_worker_end(p);
+    sc_supervisor_tell(p->world->supervisor);
 }
 
 void
@@ -288,159 +284,17 @@ sc_worker_start(world *w, uint32_t place)
     sc_sim_set(w, &p->tick, p->tick_wanted_us);
 }
 
-static void
-start_again(world *w, event *e)
+void
+sc_worker_start_again(world *w, event *e)
 {
     if (!w->is_stopping)
         sc_worker_start(w, (uint32_t)e->number);
 }
 
-// What the supervisor finds in the page: tasks that had started, and of those that may not be
-// repeated also the ones that have ended, as far as the session has not released them.
-static uint32_t
-read_page(process *p, sc_task_ref *refs)
-{
-    uint32_t n = 0;
-    running *t;
-    LIST_FOREACH(t, &p->running, node)
-        if (n < MAX_REFS)
-            refs[n++] = t->ref;
-    for (uint32_t i = 0; i < SC_ONCE_MAX && n < MAX_REFS; i++) {
-        if (!p->once[i] || !p->once[i]->has_ended)
-            continue;
-        refs[n] = p->once[i]->ref;
-        refs[n].is_executing = refs[n].is_on_loop = false;
-        n++;
-    }
-    return n;
-}
-
-static void
-found_dead(world *w, event *e)
-{
-    report *r = e->object;
-    STAILQ_INSERT_TAIL(&w->supervisor->reports, r, node);
-    tell_deaths(w->supervisor);
-}
-
-void
-sc_worker_kill(process *p, sc_death death)
-{
-    world *w = p->world;
-    report *r = &p->report;
-    r->refs = calloc(MAX_REFS, sizeof *r->refs);
-    SC_ASSERT(r->refs);
-    r->worker = p;
-    r->death = death;
-    r->n_refs = read_page(p, r->refs);
-    w->n_crashes++;
-    sc_trace(w, TRACE_DIE, p->number, death, r->n_refs);
-    end_session(p);
-    sc_net_cut(p, sc_sim_random(w, 2));
-    // Mostly at once; sometimes after the silence has told.
-    uint64_t most_us = sc_sim_random(w, 5) ? 20000 : 2000000;
-    sc_sim_after(w, 1000 + (int64_t)sc_sim_random(w, most_us), found_dead, r, 0);
-    sc_sim_after(w, 5000 + (int64_t)sc_sim_random(w, 300000), start_again, NULL, p->number);
-}
-
-/* ---- the supervisor ---- */
-
-static bool
-workers_are_gone(const world *w)
-{
-    for (uint32_t i = 0; i < w->shape.n_workers; i++)
-        if (w->workers[i] && !w->workers[i]->is_dead)
-            return false;
-    return true;
-}
-
-// Says what it has to say, as far as it can.
-static void
-tell_deaths(process *p)
-{
-    for (report *r; (r = STAILQ_FIRST(&p->reports));) {
-        sc_message m = {.type = SC_MSG_DIED};
-        m.died = (sc_died){
-            sc_text_of(r->worker->name), r->worker->instance, r->death, 0, {r->refs, r->n_refs}};
-        if (sc_member_send(&p->member, &m, sc_sim_ms(p->world)) != 0)
-            return;
-        STAILQ_REMOVE_HEAD(&p->reports, node);
-    }
-    if (p->is_draining && workers_are_gone(p->world))
-        sc_member_leave(&p->member, "stopped", sc_sim_ms(p->world));
-}
-
-void
-sc_supervisor_message(process *p, const sc_message *m)
-{
-    world *w = p->world;
-    (void)sc_member_message(&p->member, m, sc_sim_ms(w));
-    if (m->type == SC_MSG_STOP && !p->is_draining) {
-        p->is_draining = true;
-        for (uint32_t i = 0; i < w->shape.n_workers; i++)
-            if (w->workers[i] && !w->workers[i]->is_dead)
-                sc_session_drain(w->workers[i]->session, sc_sim_ms(w));
-    }
-    tell_deaths(p);
-}
-
-static void
-kill_stalled(world *w)
-{
-    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
-        process *p = w->workers[i];
-        if (p && !p->is_dead && w->now_us - p->tick_wanted_us > TASK_LEASE_MS * US_A_MS)
-            sc_worker_kill(p, SC_DEATH_STALLED);
-    }
-}
-
-static void
-supervisor_tick(world *w, event *e)
-{
-    process *p = e->object;
-    int64_t late_us = w->now_us - p->tick_wanted_us;
-    if (p->stalled_until_us > w->now_us) {
-        sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
-        return;
-    }
-    kill_stalled(w);
-    sc_member_tick(&p->member, sc_sim_ms(w), late_us > 100 * US_A_MS ? late_us / US_A_MS : 0);
-    if (sc_member_must_say(&p->member, sc_sim_ms(w)))
-        (void)sc_member_send(&p->member, &(sc_message){.type = SC_MSG_HEARTBEAT}, sc_sim_ms(w));
-    tell_deaths(p);
-    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
-    sc_sim_set(w, &p->tick, p->tick_wanted_us);
-}
-
-void
-sc_supervisor_start(world *w)
-{
-    process *p = sc_sim_process(w, A_SUPERVISOR, "sup", 0);
-    w->supervisor = p;
-    p->hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
-                          .name = sc_text_of(p->name),
-                          .instance = p->instance,
-                          .protocol_min = 1,
-                          .protocol_max = 1,
-                          .version = sc_text_of("sim"),
-                          .host = sc_text_of("sim")};
-    sc_member_config config = {.hello = &p->hello,
-                               .heartbeat_ms = 200,
-                               .lease_ms = 800,
-                               .task_max_bytes = SC_TASK_MAX_BYTES,
-                               .send = say,
-                               .arg = p};
-    STAILQ_INIT(&p->reports);
-    sc_member_init(&p->member, &config, sc_sim_ms(w));
-    p->tick = (event){.run = supervisor_tick, .object = p, .is_kept = true};
-    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
-    sc_sim_set(w, &p->tick, p->tick_wanted_us);
-}
-
 void
 sc_worker_free(process *p)
 {
-    end_session(p);
+    sc_worker_end(p);
     for (running *t; (t = STAILQ_FIRST(&p->finished));) {
         STAILQ_REMOVE_HEAD(&p->finished, ended);
         free(t);

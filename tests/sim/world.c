@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One world: its shape from the seed, its events in order, what goes wrong for a while, then calm:
- * everything ends, everything is read again, the cluster is stopped. */
+/* One world: its events in order; once it is calm everything ends, everything is read again, the
+ * cluster is stopped. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,98 +90,7 @@ sc_sim_process(world *w, process_kind kind, const char *name, uint32_t number)
     return p;
 }
 
-/* ---- what goes wrong ---- */
-
-static process *
-any_process(world *w)
-{
-    process *p = w->processes[sc_sim_random(w, w->n_processes)];
-    return p->is_dead ? NULL : p;
-}
-
-static void
-stall(world *w, process *p)
-{
-    static const int64_t lengths_ms[] = {50, 300, 900, 3000, 9000};
-    int64_t ms = 1 + (int64_t)sc_sim_random(w, (uint64_t)lengths_ms[sc_sim_random(w, 5)]);
-    p->stalled_until_us = w->now_us + ms * US_A_MS;
-    w->n_stalls++;
-    sc_trace(w, TRACE_STALL, p->number, p->kind, (uint64_t)ms);
-}
-
-static void
-stall_core(world *w)
-{
-    int64_t ms = 1 + (int64_t)sc_sim_random(w, sc_sim_random(w, 3) ? 300 : 5000);
-    w->core_stalled_until_us = w->now_us + ms * US_A_MS;
-    w->n_stalls++;
-    sc_trace(w, TRACE_LATE, (uint64_t)ms, 0, 0);
-}
-
-static void
-chaos(world *w, event *e)
-{
-    const shape *s = &w->shape;
-    process *p = any_process(w);
-    (void)e;
-    if (w->is_calm)
-        return;
-    if (p && p->kind == A_WORKER && sc_sim_chance(w, s->p_crash))
-        sc_worker_kill(p, SC_DEATH_KILLED);
-    else if (p && p->stalled_until_us <= w->now_us && sc_sim_chance(w, s->p_stall))
-        stall(w, p);
-    else if (p && sc_sim_chance(w, s->p_cut))
-        sc_net_cut(p, sc_sim_random(w, 2));
-    else if (p && sc_sim_chance(w, s->p_cut))
-        sc_net_delay(p, (int64_t)sc_sim_random(w, 2000 * US_A_MS));
-    else if (p && p->kind == A_CLIENT && sc_sim_chance(w, s->p_leave))
-        sc_client_leave(p, sc_sim_random(w, 2));
-    else if (sc_sim_chance(w, s->p_core_stall))
-        stall_core(w);
-    sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 100 * US_A_MS), chaos, NULL, 0);
-}
-
-static void
-calm_down(world *w, event *e)
-{
-    (void)e;
-    sc_trace(w, TRACE_PHASE, 1, 0, 0);
-    w->is_calm = true;
-}
-
 /* ---- start ---- */
-
-static uint32_t
-up_to(world *w, uint32_t most)
-{
-    return (uint32_t)sc_sim_random(w, most + 1);
-}
-
-static void
-choose_shape(world *w)
-{
-    shape *s = &w->shape;
-    s->is_large = w->seed % 10 == 9;
-    s->n_workers = 1 + up_to(w, s->is_large ? 5 : 3);
-    s->n_clients = 1 + up_to(w, 2);
-    s->n_plans = 1 + up_to(w, s->is_large ? 2 : 3);
-    s->n_calls = up_to(w, 1) * up_to(w, 10);
-    s->chaos_ms = 500 + (int64_t)sc_sim_random(w, 4000);
-    s->delay_us = 100 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 2000 : 60000);
-    s->store_us = 1 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 1000 : 30000);
-    if (up_to(w, 4) == 0)
-        return; // a world without trouble
-    s->p_crash = up_to(w, 1) * up_to(w, 150);
-    s->p_stall = up_to(w, 1) * up_to(w, 150);
-    s->p_cut = up_to(w, 1) * up_to(w, 150);
-    s->p_core_stall = up_to(w, 1) * up_to(w, 40);
-    s->p_leave = up_to(w, 1) * up_to(w, 40);
-    s->p_duplicate = up_to(w, 1) * up_to(w, 100);
-    s->p_full = up_to(w, 1) * up_to(w, 60);
-    s->p_core_full = up_to(w, 1) * up_to(w, 60);
-    s->is_store_small = up_to(w, 20) == 0;
-    s->is_store_failing = up_to(w, 20) == 0;
-}
 
 static void
 start_worker(world *w, event *e)
@@ -205,6 +114,13 @@ start_client(world *w, event *e)
 static void look(world *w, event *e);
 
 static void
+begin_chaos(world *w, event *e)
+{
+    (void)e;
+    sc_chaos_start(w);
+}
+
+static void
 start(world *w)
 {
     uint64_t within_us = 300 * US_A_MS;
@@ -214,8 +130,7 @@ start(world *w)
         sc_sim_after(w, (int64_t)sc_sim_random(w, within_us), start_worker, NULL, i);
     for (uint32_t i = 0; i < w->shape.n_clients; i++)
         sc_sim_after(w, (int64_t)sc_sim_random(w, within_us), start_client, NULL, i);
-    sc_sim_after(w, (int64_t)within_us, chaos, NULL, 0);
-    sc_sim_after(w, (int64_t)within_us + w->shape.chaos_ms * US_A_MS, calm_down, NULL, 0);
+    sc_sim_after(w, (int64_t)within_us, begin_chaos, NULL, 0);
     sc_sim_after(w, LOOK_MS * US_A_MS, look, NULL, 0);
 }
 
@@ -344,7 +259,7 @@ sc_sim_world(uint64_t seed, bool is_verbose)
     sc_buffer_init(&w->encoded, 0);
     w->history = sc_history_new();
     current = w;
-    choose_shape(w);
+    sc_chaos_choose(w);
     sc_plan_make(w);
     start(w);
     run(w);

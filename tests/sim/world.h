@@ -3,13 +3,15 @@
  * between them a network, a store and processes that misbehave. Everything comes from one seed, in
  * virtual time.
  *
- *   world.c    the events in their order, what goes wrong when, start and end
- *   network.c  connections and what travels on them
- *   host.c     the coordinator's process: core and store
- *   worker.c   worker processes and their supervisor
- *   client.c   clients: uploads, calls, readers
- *   plan.c     jobs, what each task does, what its result must be
- *   trace.c    what happened last, and the hash of it all
+ *   world.c       the events in their order, start and end
+ *   chaos.c       what goes wrong
+ *   network.c     connections and what travels on them
+ *   host.c        the coordinator's process: core and store
+ *   worker.c      worker processes
+ *   supervisor.c  who looks after them
+ *   client.c      clients: uploads, calls, readers
+ *   plan.c        jobs, what each task does, what its result must be
+ *   trace.c       what happened last, and the hash of it all
  *
  * Objects live until the world ends, so an event may point to what is gone. */
 #ifndef SC_SIM_WORLD_H
@@ -260,6 +262,10 @@ uint64_t sc_sim_world(uint64_t seed, bool is_verbose);
 /** The world that runs, for a signal handler. */
 const world *sc_sim_current(void);
 
+/* chaos.c */
+void sc_chaos_choose(world *w);
+void sc_chaos_start(world *w);
+
 /* network.c */
 /** A process says something to the coordinator. @return 0 or -EAGAIN */
 int sc_net_say(process *p, const sc_message *m);
@@ -281,10 +287,19 @@ void sc_host_free(world *w);
 /* worker.c */
 void sc_worker_start(world *w, uint32_t place);
 void sc_worker_message(process *p, const sc_message *m);
-void sc_worker_kill(process *p, sc_death death);
+/** An event: the place gets a new process, unless the cluster is stopping. */
+void sc_worker_start_again(world *w, event *e);
+/** Nothing of this process is said any more. */
+void sc_worker_end(process *p);
+void sc_worker_free(process *p);
+
+/* supervisor.c */
 void sc_supervisor_start(world *w);
 void sc_supervisor_message(process *p, const sc_message *m);
-void sc_worker_free(process *p);
+/** Says what it has to say, as far as it can. */
+void sc_supervisor_tell(process *p);
+/** The process dies; the supervisor finds out, tells so and starts another. */
+void sc_worker_kill(process *p, sc_death death);
 
 /* client.c */
 /** Its queue has room again. */

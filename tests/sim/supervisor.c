@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor of all worker processes: it finds dead ones and tells so with what their pages
+ * say, kills those whose loop stands still, starts new ones. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "tests/sim/world.h"
+
+enum {
+    TICK_MS = 50,
+    TASK_LEASE_MS = 5000,
+    MAX_REFS = 2000,
+};
+
+static int
+say(void *arg, const sc_message *m)
+{
+    return sc_net_say(arg, m);
+}
+
+/* ---- deaths ---- */
+
+static bool
+workers_are_gone(const world *w)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++)
+        if (w->workers[i] && !w->workers[i]->is_dead)
+            return false;
+    return true;
+}
+
+// Says what it has to say, as far as it can.
+void
+sc_supervisor_tell(process *p)
+{
+    for (report *r; (r = STAILQ_FIRST(&p->reports));) {
+        sc_message m = {.type = SC_MSG_DIED};
+        m.died = (sc_died){
+            sc_text_of(r->worker->name), r->worker->instance, r->death, 0, {r->refs, r->n_refs}};
+        if (sc_member_send(&p->member, &m, sc_sim_ms(p->world)) != 0)
+            return;
+        STAILQ_REMOVE_HEAD(&p->reports, node);
+    }
+    if (p->is_draining && workers_are_gone(p->world))
+        sc_member_leave(&p->member, "stopped", sc_sim_ms(p->world));
+}
+
+// What the supervisor finds in the page: tasks that had started, and of those that may not be
+// repeated also the ones that have ended, as far as the session has not released them.
+static uint32_t
+read_page(process *p, sc_task_ref *refs)
+{
+    uint32_t n = 0;
+    running *t;
+    LIST_FOREACH(t, &p->running, node)
+        if (n < MAX_REFS)
+            refs[n++] = t->ref;
+    for (uint32_t i = 0; i < SC_ONCE_MAX && n < MAX_REFS; i++) {
+        if (!p->once[i] || !p->once[i]->has_ended)
+            continue;
+        refs[n] = p->once[i]->ref;
+        refs[n].is_executing = refs[n].is_on_loop = false;
+        n++;
+    }
+    return n;
+}
+
+static void
+found_dead(world *w, event *e)
+{
+    report *r = e->object;
+    STAILQ_INSERT_TAIL(&w->supervisor->reports, r, node);
+    sc_supervisor_tell(w->supervisor);
+}
+
+void
+sc_worker_kill(process *p, sc_death death)
+{
+    world *w = p->world;
+    report *r = &p->report;
+    r->refs = calloc(MAX_REFS, sizeof *r->refs);
+    SC_ASSERT(r->refs);
+    r->worker = p;
+    r->death = death;
+    r->n_refs = read_page(p, r->refs);
+    w->n_crashes++;
+    sc_trace(w, TRACE_DIE, p->number, death, r->n_refs);
+    sc_worker_end(p);
+    sc_net_cut(p, sc_sim_random(w, 2));
+    // Mostly at once; sometimes after the silence has told.
+    uint64_t most_us = sc_sim_random(w, 5) ? 20000 : 2000000;
+    sc_sim_after(w, 1000 + (int64_t)sc_sim_random(w, most_us), found_dead, r, 0);
+    sc_sim_after(w, 5000 + (int64_t)sc_sim_random(w, 300000), sc_worker_start_again, NULL,
+                 p->number);
+}
+
+/* ---- its loop ---- */
+
+void
+sc_supervisor_message(process *p, const sc_message *m)
+{
+    world *w = p->world;
+    (void)sc_member_message(&p->member, m, sc_sim_ms(w));
+    if (m->type == SC_MSG_STOP && !p->is_draining) {
+        p->is_draining = true;
+        for (uint32_t i = 0; i < w->shape.n_workers; i++)
+            if (w->workers[i] && !w->workers[i]->is_dead)
+                sc_session_drain(w->workers[i]->session, sc_sim_ms(w));
+    }
+    sc_supervisor_tell(p);
+}
+
+static void
+kill_stalled(world *w)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
+        process *p = w->workers[i];
+        if (p && !p->is_dead && w->now_us - p->tick_wanted_us > TASK_LEASE_MS * US_A_MS)
+            sc_worker_kill(p, SC_DEATH_STALLED);
+    }
+}
+
+static void
+supervisor_tick(world *w, event *e)
+{
+    process *p = e->object;
+    int64_t late_us = w->now_us - p->tick_wanted_us;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
+        return;
+    }
+    kill_stalled(w);
+    sc_member_tick(&p->member, sc_sim_ms(w), late_us > 100 * US_A_MS ? late_us / US_A_MS : 0);
+    if (sc_member_must_say(&p->member, sc_sim_ms(w)))
+        (void)sc_member_send(&p->member, &(sc_message){.type = SC_MSG_HEARTBEAT}, sc_sim_ms(w));
+    sc_supervisor_tell(p);
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
+
+void
+sc_supervisor_start(world *w)
+{
+    process *p = sc_sim_process(w, A_SUPERVISOR, "sup", 0);
+    w->supervisor = p;
+    p->hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
+                          .name = sc_text_of(p->name),
+                          .instance = p->instance,
+                          .protocol_min = 1,
+                          .protocol_max = 1,
+                          .version = sc_text_of("sim"),
+                          .host = sc_text_of("sim")};
+    sc_member_config config = {.hello = &p->hello,
+                               .heartbeat_ms = 200,
+                               .lease_ms = 800,
+                               .task_max_bytes = SC_TASK_MAX_BYTES,
+                               .send = say,
+                               .arg = p};
+    STAILQ_INIT(&p->reports);
+    sc_member_init(&p->member, &config, sc_sim_ms(w));
+    p->tick = (event){.run = supervisor_tick, .object = p, .is_kept = true};
+    p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
+    sc_sim_set(w, &p->tick, p->tick_wanted_us);
+}
