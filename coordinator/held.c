@@ -36,8 +36,7 @@ forget(sc_core *core, worker *w, const sc_held_run *held, uint64_t first, uint64
 
 /* ---- adopting ---- */
 
-// The chunk of a task that this worker may keep, and the task's offset there; NULL where it has
-// ended, or has a history that says where it runs next.
+// The chunk of a task that has been handed out and has not ended, and its offset there, or NULL.
 static chunk *
 find_open(job *j, uint64_t index, uint32_t *offset)
 {
@@ -48,7 +47,7 @@ find_open(job *j, uint64_t index, uint32_t *offset)
     if (!c)
         return NULL;
     *offset = (uint32_t)(place - c->first);
-    return bit_get(&c->ended, *offset) || sc_tasks_find_exception(c, *offset) ? NULL : c;
+    return bit_get(&c->ended, *offset) ? NULL : c;
 }
 
 // The run that a worker came back with: the one that earlier entries have made, or a new one.
@@ -72,8 +71,31 @@ adopted_run(sc_core *core, worker *w, const sc_held_run *held, chunk *c)
     return sc_runs_adopt(core, &from);
 }
 
-// Takes the task from wherever it is now, unless it was adopted before. @return false where it
+// Takes the task from wherever it is now: it waits, alone or with others, or another worker has it.
+// In none of these it has failed meanwhile, and its next attempt is to come. @return false where it
 // stays there
+static bool
+take_away(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+{
+    exception *e = sc_tasks_find_exception(c, offset);
+    if (!e || !e->is_suspect)
+        return sc_tasks_take_queued(core, c, offset, attempt) ||
+               sc_runs_take(core, c, offset, attempt);
+    if (e->attempt != attempt)
+        return false;
+    sc_tasks_unsuspect(core, e);
+    return true;
+}
+
+// A blamed task runs alone here too: it has no room beside others, nor they beside it.
+static bool
+has_room_for(const worker *w, bool is_blamed)
+{
+    return w->n_out_all < w->credit_tasks &&
+           (w->n_out_all == 0 || (!is_blamed && !w->runs->is_alone));
+}
+
+// @return true where the worker keeps the task, now or since it was adopted before
 static bool
 adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t index)
 {
@@ -85,15 +107,13 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
         bit_set(&r->held, offset);
         return true;
     }
-    if (!r || w->n_out_all >= w->credit_tasks)
-        return false;
-    // Open, handed out before and without a history, it is in one of the two; unless it has failed
-    // meanwhile, and what is here is its next attempt.
-    if (!sc_tasks_take_queued(core, c, offset, held->attempt) &&
-        !sc_runs_take(core, c, offset, held->attempt))
+    exception *e = c ? sc_tasks_find_exception(c, offset) : NULL;
+    bool is_blamed = e && e->blame > 0;
+    if (!r || !has_room_for(w, is_blamed) || !take_away(core, c, offset, held->attempt))
         return false;
     bit_set(&one, offset);
     bit_set(&r->held, offset);
+    r->is_alone = is_blamed;
     sc_runs_add(core, r, &one, 1);
     j->queued--;
     j->running++;

@@ -455,6 +455,77 @@ Test(poison, kept_workers_fit)
     cr_expect_eq(sc_fake_work(&f, 6, 1000), 1);
 }
 
+static void
+come_back(uint64_t link, const sc_run *run, uint64_t count)
+{
+    sc_held_run held = {run->job, run->token, run->first, count, true, 1};
+    sc_fake_forget_sent(&f);
+    sc_fake_hello_worker(&f, link, NULL);
+    sc_fake_say(&f, link, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
+    sc_fake_say(&f, link, &(sc_message){.type = SC_MSG_READY});
+}
+
+// A suspect that makes its worker silent for longer than its lease gets on too, and alone.
+Test(poison, silent_worker_keeps_its_suspect)
+{
+    static const struct {
+        const char *name;
+        bool is_elsewhere; // another worker has it meanwhile
+    } rows[] = {{"it waits", false}, {"elsewhere", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, NULL);
+        sc_fake_array(&f, 1, 1, 0, 1, NULL);
+        sc_run run = take_run(2);
+        die(102, &run, "x", SC_DEATH_FAULT);
+        sc_fake_worker_ready(&f, 3, NULL);
+        run = take_run(3);
+        sc_fake_pass(&f, 900, 2);
+        if (rows[i].is_elsewhere) {
+            sc_fake_worker_ready(&f, 4, NULL);
+            take_run(4);
+        }
+        come_back(3, &run, 1);
+        cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RECALL), 0, "%s: it keeps it", rows[i].name);
+        cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_RECALL), rows[i].is_elsewhere, "%s: the other",
+                     rows[i].name);
+        sc_fake_array(&f, 1, 2, 0, 8, NULL);
+        cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_RUN), 0, "%s: nothing beside it", rows[i].name);
+        sc_fake_results(&f, 3, &run, 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(sc_fake_ask(&f, 1, 1).done, 1, "%s: its result counts", rows[i].name);
+        cr_expect(sc_fake_count(&f, 3, SC_MSG_RUN) || rows[i].is_elsewhere, "%s: then other work",
+                  rows[i].name);
+    }
+}
+
+// Who comes back with a task that is blamed by now, and others, keeps the one or the others.
+Test(poison, silent_worker_keeps_nothing_beside_a_suspect)
+{
+    static const struct {
+        const char *name, *blamed;
+        uint64_t want_running;
+    } rows[] = {{"the first is blamed", "x-", 1}, {"the second is blamed", "-x", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, NULL);
+        sc_fake_array(&f, 1, 1, 0, 2, NULL);
+        sc_run run = take_run(2);
+        sc_fake_pass(&f, 900, 2);
+        sc_fake_worker_ready(&f, 3, NULL);
+        sc_run other = take_run(3);
+        sc_fake_supervisor(&f, 9);
+        die(103, &other, rows[i].blamed, SC_DEATH_FAULT);
+        come_back(2, &run, 2);
+        sc_message m;
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m), "%s", rows[i].name);
+        cr_expect_eq(m.recall.first, 1, "%s", rows[i].name);
+        cr_expect_eq(m.recall.count, 1, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_ask(&f, 1, 1).running, rows[i].want_running, "%s", rows[i].name);
+    }
+}
+
 // A worker that runs a suspect alone and says HELLO again goes on alone.
 Test(poison, alone_after_hello)
 {
