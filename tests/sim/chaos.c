@@ -15,6 +15,10 @@ stall(world *w, process *p)
 {
     static const int64_t lengths_ms[] = {50, 300, 900, 3000, 9000};
     int64_t ms = 1 + (int64_t)sc_sim_random(w, (uint64_t)lengths_ms[sc_sim_random(w, 5)]);
+    if (p->kind == A_WORKER) { // in a task, also in a callback of one that waits, or in none
+        sc_worker_stall(p, sc_sim_random(w, 2) ? sc_worker_any_on_loop(p) : NULL, ms * US_A_MS);
+        return;
+    }
     p->stalled_until_us = w->now_us + ms * US_A_MS;
     w->n_stalls++;
     sc_trace(w, TRACE_STALL, p->number, p->kind, (uint64_t)ms);
@@ -29,6 +33,17 @@ stall_core(world *w)
     sc_trace(w, TRACE_LATE, (uint64_t)ms, 0, 0);
 }
 
+// Killed from elsewhere, or by a fault: of a task on the loop, of those in threads, of nobody's.
+static void
+crash(world *w, process *p)
+{
+    bool is_fault = sc_sim_random(w, 3) == 0;
+    running *t = is_fault && sc_sim_random(w, 2) ? sc_worker_any_on_loop(p) : NULL;
+    if (t)
+        t->ref.is_executing = t->ref.is_on_loop = true;
+    sc_worker_kill(p, is_fault ? SC_DEATH_FAULT : SC_DEATH_KILLED);
+}
+
 static void
 chaos(world *w, event *e)
 {
@@ -38,7 +53,7 @@ chaos(world *w, event *e)
     if (w->is_calm)
         return;
     if (p && p->kind == A_WORKER && sc_sim_chance(w, s->p_crash))
-        sc_worker_kill(p, SC_DEATH_KILLED);
+        crash(w, p);
     else if (p && p->stalled_until_us <= w->now_us && sc_sim_chance(w, s->p_stall))
         stall(w, p);
     else if (p && sc_sim_chance(w, s->p_cut))

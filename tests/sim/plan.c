@@ -66,6 +66,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
     j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
     j->slowness = (uint32_t)sc_sim_random(w, w->shape.is_large ? 2 : 4);
+    j->has_blocking = !w->shape.is_large && sc_sim_random(w, 6) == 0;
     for (int i = 0; i < POISON_MAX; i++)
         j->poison[i] = UINT64_MAX;
     j->blames = calloc(j->n_tasks, sizeof *j->blames);
@@ -173,11 +174,23 @@ takes_us(const plan *j, uint64_t h)
     return 5 + (int64_t)(h >> 8) % most_us[j->slowness];
 }
 
+// Whole seconds in which nothing is heard of its worker, with a moment in between or none.
+static void
+make_block(behaviour *b, uint64_t h)
+{
+    if (h % 8 != 0)
+        return;
+    b->n_blocks = 1 + (uint32_t)(h >> 8) % 4;
+    b->block_us = (700 + (int64_t)(h >> 16) % 3800) * US_A_MS;
+}
+
 behaviour
 sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt)
 {
     uint64_t c = character(w, j, index);
-    behaviour b = {takes_us(j, mix(c, attempt)), DOES_END};
+    behaviour b = {.takes_us = takes_us(j, mix(c, attempt)), .does = DOES_END};
+    if (j->has_blocking)
+        make_block(&b, mix(c, 7));
     if (is_poison(j, index))
         b.does = DOES_CRASH;
     else if (is_hopeless(c))

@@ -42,6 +42,41 @@ end_task(running *t, int64_t now_ms)
     sc_session_end(p->session, &t->started, &e, now_ms);
 }
 
+running *
+sc_worker_any_on_loop(process *p)
+{
+    running *t, *any = NULL;
+    uint64_t n = 0;
+    LIST_FOREACH(t, &p->running, node)
+        if (t->kind == SC_SLOT_ASYNC && sc_sim_random(p->world, ++n) == 0)
+            any = t;
+    return any;
+}
+
+static void
+go_on(world *w, event *e)
+{
+    process *p = e->object;
+    running *t = p->on_loop;
+    if (p->stalled_until_us > w->now_us || !t)
+        return;
+    t->ref.is_executing = t->ref.is_on_loop = false;
+    p->on_loop = NULL;
+}
+
+void
+sc_worker_stall(process *p, running *t, int64_t us)
+{
+    world *w = p->world;
+    p->stalled_until_us = w->now_us + us;
+    p->on_loop = t;
+    if (t)
+        t->ref.is_executing = t->ref.is_on_loop = true;
+    w->n_stalls++;
+    sc_trace(w, TRACE_STALL, p->number, p->kind, (uint64_t)us / US_A_MS);
+    sc_sim_after(w, us, go_on, p, 0);
+}
+
 static void
 task_due(world *w, event *e)
 {
@@ -51,6 +86,13 @@ task_due(world *w, event *e)
         return;
     if (p->stalled_until_us > w->now_us) {
         sc_sim_after(w, p->stalled_until_us + 3 - w->now_us, task_due, t, 0);
+        return;
+    }
+    if (t->kind == SC_SLOT_ASYNC && t->n_blocks < t->behaviour.n_blocks) {
+        t->n_blocks++;
+        sc_worker_stall(p, t, t->behaviour.block_us);
+        int64_t pause_us = (int64_t)sc_sim_random(w, sc_sim_random(w, 2) ? 5000 : 500000);
+        sc_sim_after(w, t->behaviour.block_us + 3 + pause_us, task_due, t, 0);
         return;
     }
     sc_trace(w, TRACE_END, p->number, t->index, t->plan ? t->plan->number : UINT64_MAX);
@@ -123,7 +165,8 @@ start_task(process *p, sc_slot_kind kind, running *t)
         t->behaviour = sc_plan_behaviour(w, t->plan, t->index, t->attempt);
     else
         t->behaviour =
-            (behaviour){(int64_t)(t->call_hash % (t->call_hash % 16 ? 5000 : 400000)), DOES_END};
+            (behaviour){.takes_us = (int64_t)(t->call_hash % (t->call_hash % 16 ? 5000 : 400000)),
+                        .does = DOES_END};
     sc_sim_after(w, t->behaviour.takes_us, task_due, t, 0);
 }
 

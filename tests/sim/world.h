@@ -120,6 +120,7 @@ typedef struct plan {
     uint32_t pad_bytes;          // payloads are at most so much longer than they need to be
     uint32_t slowness;           // 0: tasks of microseconds .. 3: some of seconds
     uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
+    bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
     uint8_t *blames;  // by task: deaths it is blamed for, as the supervisor's reports say
     uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
@@ -129,6 +130,8 @@ typedef struct plan {
 typedef struct behaviour {
     int64_t takes_us;
     enum { DOES_END, DOES_RETRY, DOES_FAIL, DOES_CRASH } does;
+    uint32_t n_blocks; // how often it makes the loop stand still before that
+    int64_t block_us;  // for so long: more than a lease, less than what its supervisor bears
 } behaviour;
 
 /* ---- processes ---- */
@@ -146,6 +149,7 @@ struct running {
     sc_slot_kind kind;
     sc_task_ref ref;
     behaviour behaviour;
+    uint32_t n_blocks; // so many are over
     uint64_t call_hash;
     int64_t started_us;
     bool has_ended;
@@ -173,6 +177,7 @@ struct process {
     conn *conn;
     bool is_dead, is_draining;
     int64_t stalled_until_us;
+    running *on_loop; // the task in which it stands still
     event tick;
     int64_t tick_wanted_us;
     int64_t full_until_us; // its sends find a full queue until then
@@ -285,6 +290,10 @@ void sc_host_lost(world *w, uint64_t link);
 void sc_host_free(world *w);
 
 /* worker.c */
+/** Its loop stands still from now on. @param t  in this task, NULL: in none */
+void sc_worker_stall(process *p, running *t, int64_t us);
+/** An asynchronous task that has started, any; NULL: there is none. */
+running *sc_worker_any_on_loop(process *p);
 void sc_worker_start(world *w, uint32_t place);
 void sc_worker_message(process *p, const sc_message *m);
 /** An event: the place gets a new process, unless the cluster is stopping. */
