@@ -23,6 +23,9 @@ check_worker(const sc_core *core, const worker *w)
         SC_ASSERT(r->worker == w && r->n_left > 0 && r->n_left == count_bits(&r->left));
         SC_ASSERT((r->chunk != NULL) != (r->call != NULL));
         SC_ASSERT(!r->call || r->call->run == r);
+        // a suspect runs alone, and its worker is kept for it
+        SC_ASSERT(!r->is_alone || (w->n_runs == 1 && w->n_out_all == 1));
+        SC_ASSERT(!r->is_alone || w->state != WORKER_READY || w->is_reserved);
         n_runs++;
         n_with_bytes += r->bytes > 0;
         n_out += r->n_left;

@@ -20,6 +20,7 @@ stall(world *w, process *p)
         return;
     }
     p->stalled_until_us = w->now_us + ms * US_A_MS;
+    sc_sim_trouble(p, ms * US_A_MS);
     w->n_stalls++;
     sc_trace(w, TRACE_STALL, p->number, p->kind, (uint64_t)ms);
 }

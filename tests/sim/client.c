@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clients around the real session: they upload jobs, read results in every order while and after
- * they run, call, leave, and at last end the cluster. What they are told is checked row by row
- * against the store. */
+ * they run, leave, and at last end the cluster. What they are told is checked row by row against
+ * the store. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,29 +9,13 @@
 
 #include "client/args.h"
 #include "proto/run.h"
-#include "tests/sim/world.h"
-
-struct act {
-    sc_client_request request;
-    process *client;
-    plan *plan;
-    bool is_done;
-    // upload
-    sc_chunks chunks;
-    uint64_t next; // place of the task to be added next
-    // reading
-    uint64_t n_rows;
-    uint8_t *seen; // by task
-    // call
-    uint64_t payload_hash;
-    LIST_ENTRY(act) node;
-};
+#include "tests/sim/client.h"
 
 static void client_tick(world *w, event *e);
 static void submit_again(world *w, event *e);
 
-static void
-set_tick(process *p)
+void
+sc_client_set_tick(process *p)
 {
     world *w = p->world;
     int64_t next_ms = sc_client_session_next_ms(p->client);
@@ -44,9 +28,9 @@ set_tick(process *p)
         sc_sim_set(w, &p->tick, at_us);
 }
 
-static act *
-new_act(process *p, plan *j, sc_message_type type,
-        void (*on_end)(sc_client_request *, const sc_message *, const sc_failure *))
+act *
+sc_act_new(process *p, plan *j, sc_message_type type,
+           void (*on_end)(sc_client_request *, const sc_message *, const sc_failure *))
 {
     act *a = calloc(1, sizeof *a);
     SC_ASSERT(a);
@@ -59,16 +43,16 @@ new_act(process *p, plan *j, sc_message_type type,
     return a;
 }
 
-static void
-done(act *a)
+void
+sc_act_done(act *a)
 {
     if (!a->is_done)
         a->client->n_acts--;
     a->is_done = true;
 }
 
-static void
-start(act *a)
+void
+sc_act_start(act *a)
 {
     process *p = a->client;
     int rc = sc_client_session_start(p->client, &a->request, sc_sim_ms(p->world));
@@ -77,8 +61,8 @@ start(act *a)
 }
 
 // Failures that a client must live with here; everything else is a bug.
-static void
-check_failure(const act *a, const sc_failure *why, const char *const *allowed)
+void
+sc_act_check_failure(const act *a, const sc_failure *why, const char *const *allowed)
 {
     for (; *allowed; allowed++)
         if (strcmp(*allowed, why->code) == 0)
@@ -106,14 +90,14 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     act *a = SC_CONTAINER(r, act, request);
     world *w = a->client->world;
     sc_args_drop(&r->message);
-    done(a);
+    sc_act_done(a);
     if (answer) {
         a->plan->is_accepted = true;
         sc_history_accept(w->history, &a->plan->id, a->plan->first, a->plan->n_tasks);
         start_reading(a);
         return;
     }
-    check_failure(a, why, allowed);
+    sc_act_check_failure(a, why, allowed);
     if (strcmp(why->code, "unknown_handler") == 0) {
         a->client->n_acts++; // until it has submitted again
         sc_sim_after(w, 200 * US_A_MS, submit_again, a, 0);
@@ -164,7 +148,7 @@ cut_args(act *a)
 void
 sc_client_submit(process *p, plan *j)
 {
-    act *a = new_act(p, j, SC_MSG_OPEN, on_submitted);
+    act *a = sc_act_new(p, j, SC_MSG_OPEN, on_submitted);
     a->request.message.open = (sc_open){
         .job = j->id,
         .name = sc_text_of("sim"),
@@ -179,15 +163,15 @@ sc_client_submit(process *p, plan *j)
     };
     if (j->is_array) {
         cut_args(a);
-        start(a);
+        sc_act_start(a);
     } else {
         sc_chunks_init(&a->chunks);
         a->request.chunks = &a->chunks;
         a->request.on_room = on_room;
-        start(a);
+        sc_act_start(a);
         feed(a);
     }
-    set_tick(p);
+    sc_client_set_tick(p);
 }
 
 static void
@@ -210,7 +194,7 @@ maybe_drop(process *p)
     LIST_FOREACH(a, &p->acts, node)
         if (!a->is_done && a->request.chunks && !a->request.has_commit) {
             sc_client_session_drop(p->client, &a->request);
-            done(a);
+            sc_act_done(a);
             return;
         }
 }
@@ -265,8 +249,8 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
     world *w = a->client->world;
     size_t at = 0;
     if (!m) {
-        check_failure(a, why, allowed);
-        done(a);
+        sc_act_check_failure(a, why, allowed);
+        sc_act_done(a);
         return;
     }
     uint32_t n = sc_records_count(m->table);
@@ -282,17 +266,17 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
         sc_sim_fail(w, "a page of job %u has nothing in it", a->plan->number);
     if (m->page.is_end) {
         check_end(a, m);
-        done(a);
+        sc_act_done(a);
         return;
     }
     r->message.read.from = m->page.next;
-    start(a);
+    sc_act_start(a);
 }
 
 void
 sc_client_read_all(process *p, plan *j, sc_read_order order)
 {
-    act *a = new_act(p, j, SC_MSG_READ, on_page);
+    act *a = sc_act_new(p, j, SC_MSG_READ, on_page);
     a->seen = calloc(j->n_tasks, 1);
     SC_ASSERT(a->seen);
     a->request.message.read = (sc_read){
@@ -303,62 +287,8 @@ sc_client_read_all(process *p, plan *j, sc_read_order order)
             1 + (uint32_t)sc_sim_random(p->world, p->world->shape.is_large ? 1 << 20 : 2000),
         .wait = true,
     };
-    start(a);
-    set_tick(p);
-}
-
-/* ---- calls ---- */
-
-static void
-on_reply(sc_client_request *r, const sc_message *m, const sc_failure *why)
-{
-    static const char *const allowed[] = {"closed",          "timeout", "unknown_handler",
-                                          "unknown_outcome", "poison",  NULL};
-    act *a = SC_CONTAINER(r, act, request);
-    world *w = a->client->world;
-    char want[128];
-    uint32_t n = sc_plan_value(a->payload_hash, want, sizeof want);
-    sc_args_drop(&r->message);
-    done(a);
-    if (!m) {
-        check_failure(a, why, allowed);
-        w->n_calls_failed++;
-        return;
-    }
-    w->n_calls_done++;
-    if (sc_records_count(m->table) != 1 || sc_records_get(m->table, 0).outcome != SC_DONE ||
-        m->bytes.len != n || memcmp(m->bytes.data, want, n) != 0)
-        sc_sim_fail(w, "%s: a call returns something else", a->client->name);
-}
-
-static void
-call(world *w, event *e)
-{
-    process *p = e->object;
-    char text[64];
-    if (p->is_dead)
-        return;
-    p->n_acts--;
-    act *a = new_act(p, NULL, SC_MSG_CALL, on_reply);
-    int n = snprintf(text, sizeof text, "{\"call\":%" PRIu64 "}", sc_random_u64(&w->random));
-    a->payload_hash = sc_plan_hash(text, (size_t)n);
-    if (sc_args_whole(text, (size_t)n, &a->request.message) < 0)
-        sc_sim_fail(w, "arguments cannot be copied");
-    a->request.message.call = (sc_call){
-        .handler = sc_text_of(sc_plan_handlers[sc_sim_random(w, N_HANDLERS)]),
-        .timeout_ms = sc_sim_random(w, 3) ? 50 + sc_sim_random(w, 3000) : 0,
-    };
-    start(a);
-    set_tick(p);
-}
-
-void
-sc_client_call_many(process *p, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        p->n_acts++; // until it has called
-        sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 3000000), call, p, 0);
-    }
+    sc_act_start(a);
+    sc_client_set_tick(p);
 }
 
 /* ---- the end ---- */
@@ -369,14 +299,14 @@ on_stopping(sc_client_request *r, const sc_message *m, const sc_failure *why)
     act *a = SC_CONTAINER(r, act, request);
     if (!m)
         sc_sim_fail(a->client->world, "STOP is refused: %s", why->text);
-    done(a);
+    sc_act_done(a);
 }
 
 void
 sc_client_stop_cluster(process *p)
 {
-    start(new_act(p, NULL, SC_MSG_STOP, on_stopping));
-    set_tick(p);
+    sc_act_start(sc_act_new(p, NULL, SC_MSG_STOP, on_stopping));
+    sc_client_set_tick(p);
 }
 
 /* ---- the process ---- */
@@ -399,7 +329,7 @@ void
 sc_client_room(process *p)
 {
     sc_client_session_room(p->client, sc_sim_ms(p->world));
-    set_tick(p);
+    sc_client_set_tick(p);
 }
 
 static void
@@ -415,7 +345,7 @@ client_tick(world *w, event *e)
     if (sc_sim_chance(w, 5))
         maybe_drop(p);
     sc_client_session_tick(p->client, sc_sim_ms(w));
-    set_tick(p);
+    sc_client_set_tick(p);
 }
 
 process *
@@ -438,7 +368,7 @@ sc_client_start(world *w, uint32_t place, const char *name)
     LIST_INIT(&p->acts);
     SC_ASSERT(sc_client_session_new(&options, sc_sim_ms(w), &p->client) == 0);
     p->tick = (event){.run = client_tick, .object = p, .is_kept = true};
-    set_tick(p);
+    sc_client_set_tick(p);
     return p;
 }
 
@@ -446,7 +376,7 @@ void
 sc_client_message(process *p, const sc_message *m)
 {
     sc_client_session_message(p->client, m, sc_sim_ms(p->world));
-    set_tick(p);
+    sc_client_set_tick(p);
 }
 
 void

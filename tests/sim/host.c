@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's process: what its shell does with the core's actions, on the simulated network
  * and the model store. The store answers later and in any order. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "tests/sim/world.h"
+
+// After a turn the store is within its bound; what is over it is payload that is being uploaded.
+static void
+run_turn(world *w)
+{
+    sc_cluster c;
+    sc_core_turn(w->core, sc_sim_ms(w));
+    sc_core_counters(w->core, &c);
+    if (c.memory_bytes > w->options.store_max_bytes &&
+        (c.jobs_open > 0 || sc_model_store_result_bytes(w->store) > 0))
+        sc_sim_fail(w, "the store holds %" PRIu64 " of %" PRIu64 " bytes", c.memory_bytes,
+                    w->options.store_max_bytes);
+}
 
 static void
 turn(world *w, event *e)
@@ -12,7 +26,7 @@ turn(world *w, event *e)
     if (w->core_stalled_until_us > w->now_us)
         sc_sim_set(w, &w->core_turn, w->core_stalled_until_us + 1);
     else
-        sc_core_turn(w->core, sc_sim_ms(w));
+        run_turn(w);
 }
 
 static void
@@ -33,7 +47,7 @@ static void
 after_event(world *w)
 {
     if (sc_sim_random(w, 2))
-        sc_core_turn(w->core, sc_sim_ms(w));
+        run_turn(w);
     else if (w->core_turn.node.position == 0)
         sc_sim_set(w, &w->core_turn, w->now_us + 1 + (int64_t)sc_sim_random(w, 200));
     set_tick(w);
@@ -132,9 +146,11 @@ void
 sc_host_message(world *w, conn *c, const sc_message *m)
 {
     w->who_link = 0;
-    if (m->type == SC_MSG_DIED)
+    w->dying = m->type == SC_MSG_DIED ? &m->died : NULL;
+    if (w->dying)
         sc_plan_blame(w, &m->died, 1);
     sc_core_message(w->core, c->link, m, sc_sim_ms(w));
+    w->dying = NULL;
     if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard
         sc_plan_blame(w, &m->died, -1);
     after_event(w);

@@ -158,12 +158,13 @@ room(world *w, event *e)
 
 // A queue is full for a moment, sometimes for longer than a lease.
 static int64_t
-fill(world *w, uint64_t link, direction to)
+fill(world *w, conn *c, direction to)
 {
     static const uint64_t most_us[] = {500, 20000, 100000, 1500000};
     int64_t us =
         1 + (int64_t)sc_sim_random(w, most_us[sc_sim_random(w, 16) ? sc_sim_random(w, 3) : 3]);
-    sc_trace(w, TRACE_FULL, link, to, (uint64_t)us);
+    sc_trace(w, TRACE_FULL, c->link, to, (uint64_t)us);
+    sc_sim_trouble(c->peer, us);
     return w->now_us + us;
 }
 
@@ -176,7 +177,7 @@ sc_net_say(process *p, const sc_message *m)
     if (!p->conn)
         p->conn = new_conn(p);
     if (p->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_full)) {
-        p->full_until_us = fill(w, p->conn->link, TO_CORE);
+        p->full_until_us = fill(w, p->conn, TO_CORE);
         sc_sim_after(w, p->full_until_us - w->now_us, room, p, 0);
     }
     if (p->full_until_us > w->now_us)
@@ -196,14 +197,29 @@ lost(world *w, event *e)
         sc_host_lost(w, e->number);
 }
 
+// What the coordinator says, whether it arrives or not.
+static void
+note(conn *c, const sc_message *m)
+{
+    static const sc_uuid nil;
+    world *w = c->peer->world;
+    if (m->type == SC_MSG_WHO)
+        w->who_link = c->link;
+    else if (m->type == SC_MSG_RUN && memcmp(&m->run.job, &nil, sizeof nil) == 0)
+        sc_calls_handed(w, c->peer, m);
+    else if (m->type == SC_MSG_RUN)
+        sc_plan_handed(w, c->peer, &m->run);
+    else if (m->type == SC_MSG_REPLY)
+        sc_calls_told(c->peer, m->reply.request);
+}
+
 void
 sc_net_tell(world *w, uint64_t link, const sc_message *m)
 {
     conn *c = w->conns[link - 1];
-    if (m->type == SC_MSG_WHO)
-        w->who_link = link;
+    note(c, m);
     if (c->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_core_full))
-        c->full_until_us = fill(w, link, TO_PEER);
+        c->full_until_us = fill(w, c, TO_PEER);
     if (c->full_until_us > w->now_us) // its peer lives: what was said before still arrives
         sc_sim_after(w, 10, lost, NULL, link);
     else if (c->is_open && !c->peer->is_dead)
@@ -220,6 +236,7 @@ sc_net_cut(process *p, bool keeps_sent)
         return;
     sc_trace(p->world, TRACE_CUT, c->link, 0, 0);
     p->world->n_cuts++;
+    sc_sim_trouble(p, 0);
     c->is_open = false;
     p->conn = NULL;
     drop_packets(c, TO_PEER);
@@ -232,6 +249,7 @@ sc_net_delay(process *p, int64_t us)
 {
     if (!p->conn)
         return;
+    sc_sim_trouble(p, us);
     for (int to = 0; to < N_DIRECTIONS; to++)
         p->conn->last_us[to] = p->world->now_us + us;
 }

@@ -71,7 +71,8 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
         j->poison[i] = UINT64_MAX;
     j->blames = calloc(j->n_tasks, sizeof *j->blames);
     j->starts = calloc(j->n_tasks, sizeof *j->starts);
-    SC_ASSERT(j->blames && j->starts);
+    j->handings = calloc(j->n_tasks, sizeof *j->handings);
+    SC_ASSERT(j->blames && j->starts && j->handings);
 }
 
 void
@@ -94,6 +95,7 @@ sc_plan_free(world *w)
     for (uint32_t i = 0; i < w->n_plans; i++) {
         free(w->plans[i].blames);
         free(w->plans[i].starts);
+        free(w->plans[i].handings);
     }
     free(w->plans);
 }
@@ -200,6 +202,58 @@ sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attemp
     return b;
 }
 
+/* ---- handed out, started ---- */
+
+void
+sc_plan_handed(world *w, process *p, const sc_run *run)
+{
+    plan *j = sc_plan_find(w, &run->job);
+    for (uint64_t i = run->first - j->first; i < run->first - j->first + run->count; i++)
+        j->handings[i] = (handing){p, w->now_us, run->token.run, j->blames[i] > 0};
+}
+
+bool
+sc_handing_was_safe(const handing *h)
+{
+    return h->worker && !h->worker->is_dead && h->worker->trouble_until_us < h->at_us;
+}
+
+// It runs, and somebody waits for it.
+static bool
+is_wanted(const running *t)
+{
+    return !sc_assignment_is_answered(t->started.assignment, t->started.offset);
+}
+
+// A task that was blamed before it was handed out runs alone.
+static void
+check_alone(const running *t)
+{
+    const running *other;
+    LIST_FOREACH(other, &t->worker->running, node)
+        if (is_wanted(other) && (t->is_alone || other->is_alone))
+            sc_sim_fail(t->worker->world,
+                        "task %" PRIu64 " of job %u starts beside %" PRIu64
+                        " of job %d, and one of them is to run alone",
+                        t->index, t->plan->number, other->index,
+                        other->plan ? (int)other->plan->number : -1);
+}
+
+void
+sc_plan_started(running *t)
+{
+    plan *j = t->plan;
+    const handing *h = &j->handings[t->index - j->first];
+    t->is_alone = h->is_alone && h->run == t->ref.token.run;
+    check_alone(t);
+    uint16_t *last = &j->starts[t->index - j->first];
+    if (sc_plan_is_once(j) && t->attempt <= *last)
+        sc_sim_fail(t->worker->world,
+                    "task %" PRIu64 " of job %u, not to be repeated, starts again", t->index,
+                    j->number);
+    *last = (uint16_t)t->attempt;
+}
+
 /* ---- judging ---- */
 
 static bool
@@ -210,12 +264,30 @@ has_code(const sc_model_result *r, const char *code)
     return memmem(r->value, r->len, text, (size_t)n) != NULL;
 }
 
+// Its worker was lost with it: as its supervisor says, where it had started; where nobody said
+// anything, whatever was sent there counts as started.
+static bool
+was_lost(const world *w, const plan *j, uint64_t index)
+{
+    const handing *h = &j->handings[index - j->first];
+    const sc_died *died = w->dying;
+    if (!sc_plan_is_once(j) || !h->worker || sc_handing_was_safe(h))
+        return false;
+    if (!died || died->instance != h->worker->instance)
+        return true;
+    const sc_task_ref *refs = died->started.items;
+    for (uint32_t i = 0; i < died->started.n; i++)
+        if (refs[i].index == index && memcmp(&refs[i].job, &j->id, sizeof j->id) == 0)
+            return true;
+    return false;
+}
+
 // Ends that come from what befell the cluster; each needs its cause.
 static bool
 is_excused(const world *w, const plan *j, const sc_model_result *r)
 {
     if (has_code(r, "unknown_outcome"))
-        return sc_plan_is_once(j);
+        return was_lost(w, j, r->index);
     if (has_code(r, "store_full"))
         return w->shape.is_store_small;
     return has_code(r, "poison") && j->blames[r->index - j->first] == SC_POISON_COUNT;
@@ -282,6 +354,8 @@ sc_plan_blame(world *w, const sc_died *died, int by)
             is_blamed = refs[i].is_on_loop || (n_on_loop == 0 && !refs[i].is_executing);
         else if (died->death == SC_DEATH_KILLED)
             is_blamed = died->started.n == 1;
+        if (!j && is_blamed)
+            sc_calls_blame(w, refs[i].token.run, by);
         if (j && is_blamed && !sc_history_has_ended(w->history, &j->id, refs[i].index))
             j->blames[refs[i].index - j->first] =
                 (uint8_t)(j->blames[refs[i].index - j->first] + by);

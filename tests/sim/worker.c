@@ -69,6 +69,7 @@ sc_worker_stall(process *p, running *t, int64_t us)
 {
     world *w = p->world;
     p->stalled_until_us = w->now_us + us;
+    sc_sim_trouble(p, us);
     p->on_loop = t;
     if (t)
         t->ref.is_executing = t->ref.is_on_loop = true;
@@ -126,21 +127,6 @@ check_args(running *t)
     sc_buffer_fini(&scratch);
 }
 
-// A task that may not be repeated starts once an attempt.
-static void
-check_once(running *t)
-{
-    plan *j = t->plan;
-    if (!j || !sc_plan_is_once(j))
-        return;
-    uint16_t *last = &j->starts[t->index - j->first];
-    if (t->attempt <= *last)
-        sc_sim_fail(t->worker->world,
-                    "task %" PRIu64 " of job %u, not to be repeated, starts again", t->index,
-                    j->number);
-    *last = (uint16_t)t->attempt;
-}
-
 static void
 start_task(process *p, sc_slot_kind kind, running *t)
 {
@@ -158,9 +144,12 @@ start_task(process *p, sc_slot_kind kind, running *t)
         p->once[t->started.once] = t;
     p->busy[kind]++;
     w->n_started++;
-    LIST_INSERT_HEAD(&p->running, t, node);
     check_args(t);
-    check_once(t);
+    if (t->plan)
+        sc_plan_started(t);
+    else
+        sc_calls_started(w, t->call_hash);
+    LIST_INSERT_HEAD(&p->running, t, node);
     if (t->plan)
         t->behaviour = sc_plan_behaviour(w, t->plan, t->index, t->attempt);
     else

@@ -71,6 +71,14 @@ drop_event(event *e)
     free(e);
 }
 
+void
+sc_sim_trouble(process *p, int64_t us)
+{
+    int64_t until_us = p->world->now_us + us + LEASE_MS * US_A_MS;
+    if (until_us > p->trouble_until_us)
+        p->trouble_until_us = until_us;
+}
+
 process *
 sc_sim_process(world *w, process_kind kind, const char *name, uint32_t number)
 {

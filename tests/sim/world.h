@@ -9,7 +9,8 @@
  *   host.c        the coordinator's process: core and store
  *   worker.c      worker processes
  *   supervisor.c  who looks after them
- *   client.c      clients: uploads, calls, readers
+ *   client.c      clients: uploads, readers
+ *   calls.c       their calls
  *   plan.c        jobs, what each task does, what its result must be
  *   trace.c       what happened last, and the hash of it all
  *
@@ -36,6 +37,8 @@ enum {
     MAX_CLIENTS = 6,
     US_A_MS = 1000,
     POISON_MAX = 2, // poison tasks of a world
+    MAX_CALL_RUNS = 8,
+    LEASE_MS = 800,
 };
 
 typedef struct world world;
@@ -110,6 +113,14 @@ typedef enum handler_kind {
     HANDLER_ONCE_CPU
 } handler_kind;
 
+/* A task was sent to a worker. */
+typedef struct handing {
+    process *worker; // NULL: never
+    int64_t at_us;
+    uint64_t run;  // its number
+    bool is_alone; // it had been blamed by then
+} handing;
+
 typedef struct plan {
     sc_uuid id;
     uint32_t number;
@@ -122,8 +133,9 @@ typedef struct plan {
     uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
     bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
-    uint8_t *blames;  // by task: deaths it is blamed for, as the supervisor's reports say
-    uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
+    handing *handings; // by task: the last one
+    uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
+    uint16_t *starts;  // by task: last attempt that was started (of those that may not be repeated)
 } plan;
 
 /* What a task does in one attempt. */
@@ -153,6 +165,7 @@ struct running {
     uint64_t call_hash;
     int64_t started_us;
     bool has_ended;
+    bool is_alone;               // a suspect: nothing else runs in that worker
     LIST_ENTRY(running) node;    // process.running
     STAILQ_ENTRY(running) ended; // process.finished, which only keeps the memory
 };
@@ -177,7 +190,8 @@ struct process {
     conn *conn;
     bool is_dead, is_draining;
     int64_t stalled_until_us;
-    running *on_loop; // the task in which it stands still
+    int64_t trouble_until_us; // so long the coordinator may take it as lost
+    running *on_loop;         // the task in which it stands still
     event tick;
     int64_t tick_wanted_us;
     int64_t full_until_us; // its sends find a full queue until then
@@ -226,7 +240,8 @@ struct world {
     sc_model_store *store;
     event core_tick, core_turn;
     int64_t core_stalled_until_us;
-    uint64_t who_link; // the core has just asked WHO here
+    uint64_t who_link;    // the core has just asked WHO here
+    const sc_died *dying; // the core is being told so
     // network
     conn **conns; // by link - 1
     uint64_t n_conns, max_conns;
@@ -310,13 +325,22 @@ void sc_supervisor_tell(process *p);
 /** The process dies; the supervisor finds out, tells so and starts another. */
 void sc_worker_kill(process *p, sc_death death);
 
+/* calls.c */
+void sc_client_call_many(process *p, uint32_t n);
+/** A call was sent to a worker. */
+void sc_calls_handed(world *w, process *p, const sc_message *run);
+void sc_calls_started(world *w, uint64_t payload_hash);
+/** A client was sent the answer to a request. */
+void sc_calls_told(process *p, uint64_t request);
+/** The call with this run is blamed for a death, or (-1) after all not. */
+void sc_calls_blame(world *w, uint64_t run, int by);
+
 /* client.c */
 /** Its queue has room again. */
 void sc_client_room(process *p);
 process *sc_client_start(world *w, uint32_t place, const char *name);
 void sc_client_message(process *p, const sc_message *m);
 void sc_client_submit(process *p, plan *j);
-void sc_client_call_many(process *p, uint32_t n);
 void sc_client_read_all(process *p, plan *j, sc_read_order order);
 void sc_client_stop_cluster(process *p);
 /** It goes, with or without a word. */
@@ -339,6 +363,14 @@ uint32_t sc_plan_max_payload(const plan *j);
 uint32_t sc_plan_value(uint64_t payload_hash, char *out, uint32_t size);
 uint64_t sc_plan_hash(const void *data, size_t len);
 behaviour sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt);
+/** Tasks were sent to a worker. */
+void sc_plan_handed(world *w, process *p, const sc_run *run);
+/** A worker starts a task: may it, and beside what runs there? */
+void sc_plan_started(running *t);
+/** Nothing befell the worker since it was given this, as far as the coordinator can know. */
+bool sc_handing_was_safe(const handing *h);
+/** The coordinator may take a process as lost, from now until so much later. */
+void sc_sim_trouble(process *p, int64_t us);
 /** A task ended in the store: is that what it must be? */
 void sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *result);
 /** Counts (+1) whom a report blames, or takes that back (-1). */

@@ -388,3 +388,12 @@ sc_model_store_bytes(const sc_model_store *s)
     }
     return n;
 }
+
+uint64_t
+sc_model_store_result_bytes(const sc_model_store *s)
+{
+    uint64_t n = 0;
+    for (const kept_job *j = s->jobs; j; j = j->hh.next)
+        n += j->result_bytes;
+    return n;
+}

@@ -50,5 +50,7 @@ uint64_t sc_model_store_n_twice(const sc_model_store *s);
 uint64_t sc_model_store_n_chunks(const sc_model_store *s);
 /** Bytes of payloads and results, counted as the core does. */
 uint64_t sc_model_store_bytes(const sc_model_store *s);
+/** Of these, results. */
+uint64_t sc_model_store_result_bytes(const sc_model_store *s);
 
 #endif
