@@ -3,9 +3,13 @@
  * after the other, then calm. */
 #include "tests/sim/world.h"
 
+// One that lives, or NULL; workers, of whose deaths there is most to know, come most often.
 static process *
 any_process(world *w)
 {
+    process *worker = w->workers[sc_sim_random(w, w->shape.n_workers)];
+    if (worker && sc_sim_random(w, 2))
+        return worker->is_dead ? NULL : worker;
     process *p = w->processes[sc_sim_random(w, w->n_processes)];
     return p->is_dead ? NULL : p;
 }
@@ -15,6 +19,8 @@ stall(world *w, process *p)
 {
     static const int64_t lengths_ms[] = {50, 300, 900, 3000, 9000};
     int64_t ms = 1 + (int64_t)sc_sim_random(w, (uint64_t)lengths_ms[sc_sim_random(w, 5)]);
+    if (p->kind == A_WORKER && sc_sim_random(w, 4) == 0)
+        ms += 5000;            // its supervisor kills it
     if (p->kind == A_WORKER) { // in a task, also in a callback of one that waits, or in none
         sc_worker_stall(p, sc_sim_random(w, 2) ? sc_worker_any_on_loop(p) : NULL, ms * US_A_MS);
         return;

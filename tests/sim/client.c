@@ -12,7 +12,7 @@
 #include "tests/sim/client.h"
 
 static void client_tick(world *w, event *e);
-static void submit_again(world *w, event *e);
+static void submit_now(world *w, event *e);
 
 void
 sc_client_set_tick(process *p)
@@ -100,7 +100,7 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     sc_act_check_failure(a, why, allowed);
     if (strcmp(why->code, "unknown_handler") == 0) {
         a->client->n_acts++; // until it has submitted again
-        sc_sim_after(w, 200 * US_A_MS, submit_again, a, 0);
+        sc_sim_after(w, 200 * US_A_MS, submit_now, a->plan, a->client->number);
     }
 }
 
@@ -145,8 +145,8 @@ cut_args(act *a)
         sc_sim_fail(a->client->world, "arguments cannot be cut");
 }
 
-void
-sc_client_submit(process *p, plan *j)
+static void
+submit(process *p, plan *j)
 {
     act *a = sc_act_new(p, j, SC_MSG_OPEN, on_submitted);
     a->request.message.open = (sc_open){
@@ -175,15 +175,23 @@ sc_client_submit(process *p, plan *j)
 }
 
 static void
-submit_again(world *w, event *e)
+submit_now(world *w, event *e)
 {
-    act *a = e->object;
-    process *p = a->client;
-    (void)w;
+    plan *j = e->object;
+    process *p = w->clients[e->number];
     if (p->is_dead)
         return;
     p->n_acts--;
-    sc_client_submit(p, a->plan);
+    submit(p, j);
+}
+
+void
+sc_client_submit_later(process *p, plan *j)
+{
+    world *w = p->world;
+    p->n_acts++; // until it has submitted
+    uint64_t most_us = sc_sim_random(w, 2) ? 1 : (uint64_t)w->shape.chaos_ms * US_A_MS;
+    sc_sim_after(w, (int64_t)sc_sim_random(w, most_us), submit_now, j, p->number);
 }
 
 // An upload is given up half-way.

@@ -52,6 +52,7 @@ pick_size(world *w, uint32_t n_plans)
 static void
 make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
 {
+    static const uint32_t slowness[] = {0, 1, 2, 2, 3, 3};
     uint64_t bits[2] = {sc_random_u64(&w->random), sc_random_u64(&w->random)};
     j->id = sc_uuid_v7(1700000000000 + number, bits);
     j->number = number;
@@ -65,7 +66,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->priority = (uint32_t)sc_sim_random(w, SC_PRIORITIES);
     j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
     j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
-    j->slowness = (uint32_t)sc_sim_random(w, w->shape.is_large ? 2 : 4);
+    j->slowness = slowness[sc_sim_random(w, w->shape.is_large ? 2 : 6)];
     j->has_blocking = !w->shape.is_large && sc_sim_random(w, 6) == 0;
     for (int i = 0; i < POISON_MAX; i++)
         j->poison[i] = UINT64_MAX;
@@ -170,7 +171,7 @@ is_hopeless(uint64_t character)
 static int64_t
 takes_us(const plan *j, uint64_t h)
 {
-    static const int64_t most_us[] = {100, 2000, 50000, 50000};
+    static const int64_t most_us[] = {100, 2000, 200000, 50000};
     if (j->slowness == 3 && h % 8 == 0)
         return (int64_t)(h >> 8) % 3000000;
     return 5 + (int64_t)(h >> 8) % most_us[j->slowness];

@@ -115,7 +115,7 @@ start_client(world *w, event *e)
     process *p = w->clients[place] = sc_client_start(w, place, name);
     for (uint32_t i = 0; i < w->n_plans; i++)
         if (i % w->shape.n_clients == place)
-            sc_client_submit(p, &w->plans[i]);
+            sc_client_submit_later(p, &w->plans[i]);
     sc_client_call_many(p, w->shape.n_calls);
 }
 
@@ -138,7 +138,7 @@ start(world *w)
         sc_sim_after(w, (int64_t)sc_sim_random(w, within_us), start_worker, NULL, i);
     for (uint32_t i = 0; i < w->shape.n_clients; i++)
         sc_sim_after(w, (int64_t)sc_sim_random(w, within_us), start_client, NULL, i);
-    sc_sim_after(w, (int64_t)within_us, begin_chaos, NULL, 0);
+    sc_sim_after(w, (int64_t)sc_sim_random(w, within_us), begin_chaos, NULL, 0);
     sc_sim_after(w, LOOK_MS * US_A_MS, look, NULL, 0);
 }
 

@@ -340,7 +340,8 @@ void sc_calls_blame(world *w, uint64_t run, int by);
 void sc_client_room(process *p);
 process *sc_client_start(world *w, uint32_t place, const char *name);
 void sc_client_message(process *p, const sc_message *m);
-void sc_client_submit(process *p, plan *j);
+/** At once, or in a while. */
+void sc_client_submit_later(process *p, plan *j);
 void sc_client_read_all(process *p, plan *j, sc_read_order order);
 void sc_client_stop_cluster(process *p);
 /** It goes, with or without a word. */
