@@ -71,9 +71,10 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     for (int i = 0; i < POISON_MAX; i++)
         j->poison[i] = UINT64_MAX;
     j->blames = calloc(j->n_tasks, sizeof *j->blames);
+    j->maybes = calloc(j->n_tasks, sizeof *j->maybes);
     j->starts = calloc(j->n_tasks, sizeof *j->starts);
     j->handings = calloc(j->n_tasks, sizeof *j->handings);
-    SC_ASSERT(j->blames && j->starts && j->handings);
+    SC_ASSERT(j->blames && j->maybes && j->starts && j->handings);
 }
 
 void
@@ -95,6 +96,7 @@ sc_plan_free(world *w)
 {
     for (uint32_t i = 0; i < w->n_plans; i++) {
         free(w->plans[i].blames);
+        free(w->plans[i].maybes);
         free(w->plans[i].starts);
         free(w->plans[i].handings);
     }
@@ -291,7 +293,8 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
         return was_lost(w, j, r->index);
     if (has_code(r, "store_full"))
         return w->shape.is_store_small;
-    return has_code(r, "poison") && j->blames[r->index - j->first] == SC_POISON_COUNT;
+    uint32_t n = j->blames[r->index - j->first], n_maybe = j->maybes[r->index - j->first];
+    return has_code(r, "poison") && n <= SC_POISON_COUNT && n + n_maybe >= SC_POISON_COUNT;
 }
 
 static const char *
@@ -337,29 +340,52 @@ sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
                     r->attempt, j->blames[r->index - j->first], (int)r->len, r->value);
 }
 
+typedef enum blame { BLAME_NO, BLAME_YES, BLAME_MAYBE } blame;
+
+// What the tasks of a report count for.
+typedef struct tally {
+    uint32_t n_executing, n_on_loop, n_open, n_calls;
+} tally;
+
+static bool
+is_open(const world *w, const plan *j, const sc_task_ref *ref)
+{
+    return j && !sc_history_has_ended(w->history, &j->id, ref->index);
+}
+
+static blame
+judge(sc_death death, const sc_task_ref *ref, const tally *t)
+{
+    if (death == SC_DEATH_FAULT)
+        return ref->is_executing || t->n_executing == 0 ? BLAME_YES : BLAME_NO;
+    if (death == SC_DEATH_STALLED)
+        return ref->is_on_loop || (t->n_on_loop == 0 && !ref->is_executing) ? BLAME_YES : BLAME_NO;
+    if (death != SC_DEATH_KILLED || t->n_open > 1)
+        return BLAME_NO;
+    return t->n_calls == 0 ? BLAME_YES : BLAME_MAYBE; // who knows whether those have ended
+}
+
 void
 sc_plan_blame(world *w, const sc_died *died, int by)
 {
     const sc_task_ref *refs = died->started.items;
-    uint32_t n_executing = 0, n_on_loop = 0;
+    tally t = {0};
     for (uint32_t i = 0; i < died->started.n; i++) {
-        n_executing += refs[i].is_executing;
-        n_on_loop += refs[i].is_on_loop;
+        const plan *j = sc_plan_find(w, &refs[i].job);
+        t.n_executing += refs[i].is_executing;
+        t.n_on_loop += refs[i].is_on_loop;
+        t.n_open += is_open(w, j, &refs[i]);
+        t.n_calls += !j;
     }
     for (uint32_t i = 0; i < died->started.n; i++) {
         plan *j = sc_plan_find(w, &refs[i].job);
-        bool is_blamed = false;
-        if (died->death == SC_DEATH_FAULT)
-            is_blamed = refs[i].is_executing || n_executing == 0;
-        else if (died->death == SC_DEATH_STALLED)
-            is_blamed = refs[i].is_on_loop || (n_on_loop == 0 && !refs[i].is_executing);
-        else if (died->death == SC_DEATH_KILLED)
-            is_blamed = died->started.n == 1;
-        if (!j && is_blamed)
+        blame b = judge(died->death, &refs[i], &t);
+        if (!j && b)
             sc_calls_blame(w, refs[i].token.run, by);
-        if (j && is_blamed && !sc_history_has_ended(w->history, &j->id, refs[i].index))
-            j->blames[refs[i].index - j->first] =
-                (uint8_t)(j->blames[refs[i].index - j->first] + by);
+        if (!is_open(w, j, &refs[i]) || b == BLAME_NO)
+            continue;
+        uint8_t *n = &(b == BLAME_YES ? j->blames : j->maybes)[refs[i].index - j->first];
+        *n = (uint8_t)(*n + by);
     }
 }
 

@@ -135,6 +135,7 @@ typedef struct plan {
     bool is_accepted;
     handing *handings; // by task: the last one
     uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
+    uint8_t *maybes;   // by task: deaths that it may be blamed for
     uint16_t *starts;  // by task: last attempt that was started (of those that may not be repeated)
 } plan;
 
