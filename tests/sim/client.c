@@ -370,7 +370,7 @@ sc_client_start(world *w, uint32_t place, const char *name)
         .instance = p->instance,
         .pid = 100 + place,
         .heartbeat_ms = 200,
-        .lease_ms = 800,
+        .lease_ms = LEASE_MS,
         .connect_timeout_ms = -1,
     };
     LIST_INIT(&p->acts);
@@ -395,6 +395,7 @@ sc_client_leave(process *p, bool says_bye)
         sc_client_session_close(p->client);
     p->is_dead = true;
     p->n_acts = 0;
+    p->world->staged_until_us = p->world->now_us + 2 * (STAGED_MS + LEASE_MS) * US_A_MS;
     sc_heap_remove(&p->world->events, &p->tick.node);
     sc_net_cut(p, says_bye);
 }

@@ -153,7 +153,7 @@ sc_supervisor_start(world *w)
                           .host = sc_text_of("sim")};
     sc_member_config config = {.hello = &p->hello,
                                .heartbeat_ms = 200,
-                               .lease_ms = 800,
+                               .lease_ms = LEASE_MS,
                                .task_max_bytes = SC_TASK_MAX_BYTES,
                                .send = say,
                                .arg = p};

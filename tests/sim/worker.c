@@ -304,7 +304,7 @@ sc_worker_start(world *w, uint32_t place)
     sc_session_config config = {
         .hello = &p->hello,
         .heartbeat_ms = 200,
-        .lease_ms = 800,
+        .lease_ms = LEASE_MS,
         .result_max_bytes = 2000 + sc_sim_random(w, 1 << 20),
         .actions = {say, cancel, release, p},
     };

@@ -152,7 +152,7 @@ is_idle(const world *w)
         if (!w->clients[i] || w->clients[i]->n_acts > 0)
             return false;
     sc_core_counters(w->core, &counters);
-    return counters.jobs_open == 0;
+    return counters.jobs_open == 0 && w->now_us >= w->staged_until_us;
 }
 
 static void

@@ -39,6 +39,7 @@ enum {
     POISON_MAX = 2, // poison tasks of a world
     MAX_CALL_RUNS = 8,
     LEASE_MS = 800,
+    STAGED_MS = 5000,
 };
 
 typedef struct world world;
@@ -241,8 +242,9 @@ struct world {
     sc_model_store *store;
     event core_tick, core_turn;
     int64_t core_stalled_until_us;
-    uint64_t who_link;    // the core has just asked WHO here
-    const sc_died *dying; // the core is being told so
+    int64_t staged_until_us; // so long uploads of clients that left may be kept
+    uint64_t who_link;       // the core has just asked WHO here
+    const sc_died *dying;    // the core is being told so
     // network
     conn **conns; // by link - 1
     uint64_t n_conns, max_conns;
