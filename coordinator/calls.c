@@ -252,14 +252,13 @@ sc_calls_find_run(sc_core *core, const sc_token *token)
     return c;
 }
 
-// A worker that was taken as gone came back with a call that has not ended: it keeps it, whoever
-// has it now. @return false where there is no such call
+// A worker that was taken as gone, and has room, came back with a call that has not ended: it keeps
+// it, whoever has it now. @return false where there is no such call
 bool
 sc_calls_adopt(sc_core *core, worker *w, const sc_token *token)
 {
     call *c = sc_runs_find(core, token) ? NULL : sc_calls_find_run(core, token);
-    if (!c || w->n_out_all >= w->credit_tasks || w->n_runs >= MAX_RUNS_A_WORKER ||
-        !sc_set_has(w->offer->handlers, c->handler->id))
+    if (!c || w->n_runs >= MAX_RUNS_A_WORKER || !sc_set_has(w->offer->handlers, c->handler->id))
         return false;
     if (c->run) {
         sc_runs_forget(core, c->run, 0, 1);

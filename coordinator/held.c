@@ -128,7 +128,7 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
     bool is_ours = held->is_started && held->token.epoch == core->options.epoch &&
                    held->token.run < core->next_run;
     uint64_t kept_until = held->first; // all below are kept, or told to be forgotten
-    if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 &&
+    if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))
         return;
     if (!is_ours || !j || j->state != SC_JOB_RUNNING ||
@@ -157,7 +157,7 @@ sc_held_take(sc_core *core, worker *w, const sc_held *m)
     for (uint32_t i = 0; i < m->runs.n; i++) {
         uint64_t offset = 0;
         run *r = sc_held_find_run(core, w, &runs[i], &offset);
-        if (!r || r->is_adopted) {
+        if (!r || (r->is_adopted && r->chunk)) {
             adopt(core, w, &runs[i]);
             continue;
         }

@@ -240,3 +240,23 @@ Test(adopt, call)
         cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_REPLY), 1, "%s", rows[i].name);
     }
 }
+
+// One that was adopted and is listed again, after a second HELLO, stays too.
+Test(adopt, call_again)
+{
+    sc_message m;
+    sc_fake_worker_ready(&f, FIRST, NULL);
+    sc_fake_call(&f, CLIENT, 7, "a", 0);
+    cr_assert(sc_fake_take(&f, FIRST, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_pass(&f, 900, FIRST);
+    sc_held_run held = {run.job, run.token, 0, 1, true, 1};
+    for (int i = 0; i < 2; i++) {
+        sc_fake_hello_worker(&f, FIRST, NULL);
+        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
+        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_READY});
+        cr_expect_eq(forgotten(FIRST), 0, "HELLO %d", i);
+    }
+    sc_fake_results(&f, FIRST, &run, 0, 1, SC_DONE, 0, MS);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_REPLY), 1);
+}

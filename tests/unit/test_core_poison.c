@@ -526,6 +526,30 @@ Test(poison, silent_worker_keeps_nothing_beside_a_suspect)
     }
 }
 
+// Nor a call.
+Test(poison, silent_worker_keeps_no_call_beside_a_suspect)
+{
+    sc_fake_worker both = {.handlers = "a b"};
+    sc_fake_worker_ready(&f, 2, &both);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_run run = take_run(2);
+    sc_fake_call(&f, 1, 7, "b", 0);
+    sc_run call = take_run(2);
+    sc_fake_pass(&f, 900, 2);
+    sc_fake_worker_ready(&f, 3, NULL);
+    sc_run elsewhere = take_run(3); // the call waits
+    sc_fake_supervisor(&f, 9);
+    die(103, &elsewhere, "x", SC_DEATH_FAULT);
+    sc_held_run held[] = {{run.job, run.token, 0, 1, true, 1},
+                          {call.job, call.token, 0, 1, true, 1}};
+    sc_fake_hello_worker(&f, 2, &both);
+    sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_HELD, .held = {{held, 2}}});
+    sc_message m;
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RECALL, &m));
+    cr_expect_eq(m.recall.token.run, call.token.run);
+    sc_core_check(f.core);
+}
+
 // A worker that runs a suspect alone and says HELLO again goes on alone.
 Test(poison, alone_after_hello)
 {
