@@ -61,6 +61,11 @@ chaos(world *w, event *e)
         return;
     if (p && p->kind == A_WORKER && sc_sim_chance(w, s->p_crash))
         crash(w, p);
+    else if (p && p->kind == A_WORKER && p->stalled_until_us <= w->now_us &&
+             sc_sim_chance(w, s->p_drain))
+        sc_worker_drain(p);
+    else if (p && p->kind == A_SUPERVISOR && sc_sim_chance(w, s->p_orphan))
+        sc_supervisor_kill(p);
     else if (p && p->stalled_until_us <= w->now_us && sc_sim_chance(w, s->p_stall))
         stall(w, p);
     else if (p && sc_sim_chance(w, s->p_cut))
@@ -117,6 +122,8 @@ sc_chaos_choose(world *w)
     s->p_cut = up_to(w, 1) * up_to(w, 150);
     s->p_core_stall = up_to(w, 1) * up_to(w, 40);
     s->p_leave = up_to(w, 1) * up_to(w, 40);
+    s->p_drain = up_to(w, 1) * up_to(w, 150);
+    s->p_orphan = up_to(w, 1) * up_to(w, 300);
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
     s->p_full = up_to(w, 1) * up_to(w, 60);
     s->p_core_full = up_to(w, 1) * up_to(w, 60);

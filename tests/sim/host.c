@@ -147,10 +147,12 @@ sc_host_message(world *w, conn *c, const sc_message *m)
 {
     w->who_link = 0;
     w->dying = m->type == SC_MSG_DIED ? &m->died : NULL;
+    w->leaving = m->type == SC_MSG_BYE ? c->peer : NULL;
     if (w->dying)
         sc_plan_blame(w, &m->died, 1);
     sc_core_message(w->core, c->link, m, sc_sim_ms(w));
     w->dying = NULL;
+    w->leaving = NULL;
     if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard
         sc_plan_blame(w, &m->died, -1);
     after_event(w);

@@ -218,7 +218,7 @@ sc_plan_handed(world *w, process *p, const sc_run *run)
 bool
 sc_handing_was_safe(const handing *h)
 {
-    return h->worker && !h->worker->is_dead && h->worker->trouble_until_us < h->at_us;
+    return h->worker && h->worker->trouble_until_us < h->at_us;
 }
 
 // It runs, and somebody waits for it.
@@ -274,7 +274,7 @@ was_lost(const world *w, const plan *j, uint64_t index)
 {
     const handing *h = &j->handings[index - j->first];
     const sc_died *died = w->dying;
-    if (!sc_plan_is_once(j) || !h->worker || sc_handing_was_safe(h))
+    if (!sc_plan_is_once(j) || !h->worker || h->worker == w->leaving || sc_handing_was_safe(h))
         return false;
     if (!died || died->instance != h->worker->instance)
         return true;

@@ -13,6 +13,8 @@ enum {
     MAX_REFS = 2000,
 };
 
+static const int64_t for_ever_us = INT64_MAX / 4;
+
 static int
 say(void *arg, const sc_message *m)
 {
@@ -70,12 +72,15 @@ static void
 found_dead(world *w, event *e)
 {
     report *r = e->object;
-    STAILQ_INSERT_TAIL(&w->supervisor->reports, r, node);
-    sc_supervisor_tell(w->supervisor);
+    process *p = r->worker->supervisor;
+    (void)w;
+    STAILQ_INSERT_TAIL(&p->reports, r, node);
+    sc_supervisor_tell(p); // unless it is dead too
 }
 
-void
-sc_worker_kill(process *p, sc_death death)
+// Another process comes to its place, once the supervisor has found it dead.
+static void
+bury(process *p, sc_death death)
 {
     world *w = p->world;
     report *r = &p->report;
@@ -87,12 +92,56 @@ sc_worker_kill(process *p, sc_death death)
     w->n_crashes++;
     sc_trace(w, TRACE_DIE, p->number, death, r->n_refs);
     sc_worker_end(p);
-    sc_net_cut(p, sc_sim_random(w, 2));
     // Mostly at once; sometimes after the silence has told.
     uint64_t most_us = sc_sim_random(w, 5) ? 20000 : 2000000;
     sc_sim_after(w, 1000 + (int64_t)sc_sim_random(w, most_us), found_dead, r, 0);
     sc_sim_after(w, 5000 + (int64_t)sc_sim_random(w, 300000), sc_worker_start_again, NULL,
                  p->number);
+}
+
+void
+sc_worker_kill(process *p, sc_death death)
+{
+    sc_sim_trouble(p, for_ever_us);
+    bury(p, death);
+    sc_net_cut(p, sc_sim_random(p->world, 2));
+}
+
+void
+sc_worker_ended(process *p)
+{
+    sc_sim_trouble(p, for_ever_us); // for who speaks to it before its BYE has arrived
+    bury(p, SC_DEATH_STOPPED);
+}
+
+// The next one starts all workers anew.
+static void
+start_next(world *w, event *e)
+{
+    (void)e;
+    if (w->is_stopping)
+        return;
+    sc_supervisor_start(w);
+    for (uint32_t i = 0; i < w->shape.n_workers; i++)
+        sc_worker_start(w, i);
+}
+
+void
+sc_supervisor_kill(process *p)
+{
+    world *w = p->world;
+    sc_trace(w, TRACE_DIE, UINT64_MAX, SC_DEATH_KILLED, 0);
+    p->is_dead = true;
+    sc_net_cut(p, sc_sim_random(w, 2));
+    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
+        process *worker = w->workers[i];
+        if (!worker || worker->is_dead)
+            continue;
+        sc_sim_trouble(worker, for_ever_us);
+        sc_worker_end(worker);
+        sc_net_cut(worker, sc_sim_random(w, 2));
+    }
+    sc_sim_after(w, 5000 + (int64_t)sc_sim_random(w, 2000000), start_next, NULL, 0);
 }
 
 /* ---- its loop ---- */
@@ -126,6 +175,8 @@ supervisor_tick(world *w, event *e)
 {
     process *p = e->object;
     int64_t late_us = w->now_us - p->tick_wanted_us;
+    if (p->is_dead)
+        return;
     if (p->stalled_until_us > w->now_us) {
         sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
         return;
@@ -135,6 +186,13 @@ supervisor_tick(world *w, event *e)
     if (sc_member_must_say(&p->member, sc_sim_ms(w)))
         (void)sc_member_send(&p->member, &(sc_message){.type = SC_MSG_HEARTBEAT}, sc_sim_ms(w));
     sc_supervisor_tell(p);
+    if (p->member.state == SC_MEMBER_ENDED && p->member.code != 0) {
+        // the coordinator still believes in the one before it
+        if (p->member.code != SC_ENAMETAKEN)
+            sc_sim_fail(w, "the supervisor was %s", p->member.text);
+        sc_supervisor_kill(p);
+        return;
+    }
     p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;
     sc_sim_set(w, &p->tick, p->tick_wanted_us);
 }

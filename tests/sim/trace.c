@@ -56,6 +56,10 @@ print_line(const trace_line *l)
     case TRACE_LEAVE:
         fprintf(stderr, "client %" PRIu64 " leaves\n", l->a);
         break;
+    case TRACE_DRAIN:
+        fprintf(stderr, "worker %" PRIu64 " drains: %" PRIu64 " tasks wait, %" PRIu64 " run\n",
+                l->a, l->b, l->c);
+        break;
     case TRACE_FULL:
         fprintf(stderr, "link %" PRIu64 " is full for %s, %" PRIu64 " us\n", l->a,
                 l->b == TO_CORE ? "its process" : "the coordinator", l->c);

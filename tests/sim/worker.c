@@ -224,10 +224,17 @@ leave(process *p)
     const sc_member *m = sc_session_member(p->session);
     if (m->code != 0 && m->code != SC_ENAMETAKEN)
         sc_sim_fail(p->world, "worker %u was %s", p->number, m->text);
-    if (m->code != 0)
-        sc_sim_after(p->world, 300 * US_A_MS, sc_worker_start_again, NULL, p->number);
-    sc_worker_end(p);
-    sc_supervisor_tell(p->world->supervisor);
+    sc_worker_ended(p);
+    sc_supervisor_tell(p->supervisor);
+}
+
+void
+sc_worker_drain(process *p)
+{
+    sc_trace(p->world, TRACE_DRAIN, p->number, sc_session_n_waiting(p->session),
+             sc_session_n_running(p->session));
+    sc_session_drain(p->session, sc_sim_ms(p->world));
+    step(p);
 }
 
 void
@@ -283,9 +290,12 @@ void
 sc_worker_start(world *w, uint32_t place)
 {
     char name[16];
+    if (w->supervisor->is_dead) // the next one will start it
+        return;
     snprintf(name, sizeof name, "w%u", place);
     process *p = sc_sim_process(w, A_WORKER, name, place);
     w->workers[place] = p;
+    p->supervisor = w->supervisor;
     p->hello = (sc_hello){
         .role = SC_ROLE_WORKER,
         .name = sc_text_of(p->name),
@@ -319,7 +329,8 @@ sc_worker_start(world *w, uint32_t place)
 void
 sc_worker_start_again(world *w, event *e)
 {
-    if (!w->is_stopping)
+    process *p = w->workers[e->number];
+    if (!w->is_stopping && (!p || p->is_dead))
         sc_worker_start(w, (uint32_t)e->number);
 }
 

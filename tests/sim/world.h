@@ -74,6 +74,7 @@ typedef enum trace_kind {
     TRACE_STALL,
     TRACE_LEAVE,
     TRACE_FULL,
+    TRACE_DRAIN,
     TRACE_PHASE,
     N_TRACE_KINDS
 } trace_kind;
@@ -201,6 +202,7 @@ struct process {
     sc_session *session;
     sc_hello hello;
     sc_hello_handler handlers[N_HANDLERS];
+    process *supervisor;
     uint32_t busy[SC_N_SLOT_KINDS];
     LIST_HEAD(, running) running;
     STAILQ_HEAD(, running) finished;
@@ -220,10 +222,11 @@ struct process {
 typedef struct shape {
     bool is_large;
     uint32_t n_workers, n_clients, n_plans, n_calls;
-    int64_t chaos_ms;                                        // how long things go wrong
-    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave; // per chaos event, in 1/1000
-    uint32_t p_duplicate, p_full, p_core_full;               // per message, in 1/1000
-    int64_t delay_us, store_us;                              // at most
+    int64_t chaos_ms; // how long things go wrong
+    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave, p_drain,
+        p_orphan;                              // per chaos event, in 1/1000
+    uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
+    int64_t delay_us, store_us;                // at most
     bool is_store_small, is_store_failing;
 } shape;
 
@@ -244,6 +247,7 @@ struct world {
     int64_t core_stalled_until_us;
     int64_t staged_until_us; // so long uploads of clients that left may be kept
     uint64_t who_link;       // the core has just asked WHO here
+    const process *leaving;  // says BYE to the core
     const sc_died *dying;    // the core is being told so
     // network
     conn **conns; // by link - 1
@@ -313,6 +317,8 @@ void sc_worker_stall(process *p, running *t, int64_t us);
 /** An asynchronous task that has started, any; NULL: there is none. */
 running *sc_worker_any_on_loop(process *p);
 void sc_worker_start(world *w, uint32_t place);
+/** SIGTERM. */
+void sc_worker_drain(process *p);
 void sc_worker_message(process *p, const sc_message *m);
 /** An event: the place gets a new process, unless the cluster is stopping. */
 void sc_worker_start_again(world *w, event *e);
@@ -327,6 +333,10 @@ void sc_supervisor_message(process *p, const sc_message *m);
 void sc_supervisor_tell(process *p);
 /** The process dies; the supervisor finds out, tells so and starts another. */
 void sc_worker_kill(process *p, sc_death death);
+/** The process has ended by its own will: likewise. */
+void sc_worker_ended(process *p);
+/** It dies, all its workers with it, and nobody tells so. */
+void sc_supervisor_kill(process *p);
 
 /* calls.c */
 void sc_client_call_many(process *p, uint32_t n);
