@@ -40,6 +40,24 @@ stall_core(world *w)
     sc_trace(w, TRACE_LATE, (uint64_t)ms, 0, 0);
 }
 
+static void
+free_disk(world *w, event *e)
+{
+    (void)e;
+    sc_host_store_limit(w, UINT64_MAX);
+}
+
+// Others fill the disk, and later there is room again.
+static void
+fill_disk(world *w)
+{
+    uint64_t bytes = sc_model_store_bytes(w->store);
+    if (w->core_stalled_until_us > w->now_us)
+        return;
+    sc_host_store_limit(w, sc_sim_random(w, bytes + bytes / 4 + 100));
+    sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 1500 * US_A_MS), free_disk, NULL, 0);
+}
+
 // Killed from elsewhere, or by a fault: of a task on the loop, of those in threads, of nobody's.
 static void
 crash(world *w, process *p)
@@ -76,6 +94,8 @@ chaos(world *w, event *e)
         sc_client_leave(p, sc_sim_random(w, 2));
     else if (sc_sim_chance(w, s->p_core_stall))
         stall_core(w);
+    else if (sc_sim_chance(w, s->p_disk))
+        fill_disk(w);
     sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 100 * US_A_MS), chaos, NULL, 0);
 }
 
@@ -124,6 +144,7 @@ sc_chaos_choose(world *w)
     s->p_leave = up_to(w, 1) * up_to(w, 40);
     s->p_drain = up_to(w, 1) * up_to(w, 150);
     s->p_orphan = up_to(w, 1) * up_to(w, 300);
+    s->p_disk = up_to(w, 4) == 0 ? up_to(w, 100) : 0;
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
     s->p_full = up_to(w, 1) * up_to(w, 60);
     s->p_core_full = up_to(w, 1) * up_to(w, 60);

@@ -2,6 +2,7 @@
 /* Clients around the real session: they upload jobs, read results in every order while and after
  * they run, leave, and at last end the cluster. What they are told is checked row by row against
  * the store. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,10 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
         return;
     }
     sc_act_check_failure(a, why, allowed);
+    if ((strcmp(why->code, "limit") == 0 && !w->shape.is_store_small) ||
+        (strcmp(why->code, "store_full") == 0 && !w->shape.is_store_small && !w->was_limited &&
+         !w->shape.is_store_failing))
+        sc_sim_fail(w, "job %u is refused, and there is room", a->plan->number);
     if (strcmp(why->code, "unknown_handler") == 0) {
         a->client->n_acts++; // until it has submitted again
         sc_sim_after(w, 200 * US_A_MS, submit_now, a->plan, a->client->number);
@@ -240,7 +245,7 @@ check_end(const act *a, const sc_message *m)
     const plan *j = a->plan;
     const sc_read *read = &a->request.message.read;
     bool is_live = !w->is_auditing;
-    if (m->page.n_dropped > 0 && !w->shape.is_store_small)
+    if (m->page.n_dropped > 0 && !w->shape.is_store_small && !w->was_limited)
         sc_sim_fail(w, "results of job %u were dropped", j->number);
     if (m->page.n_dropped > 0 || (read->order == SC_READ_INDEX_ENDED && is_live))
         return;
@@ -250,12 +255,27 @@ check_end(const act *a, const sc_message *m)
 }
 
 static void
+read_again(world *w, event *e)
+{
+    act *a = e->object;
+    (void)w;
+    if (a->client->is_dead)
+        return;
+    sc_act_start(a);
+    sc_client_set_tick(a->client);
+}
+
+static void
 on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
 {
     static const char *const allowed[] = {"closed", NULL};
     act *a = SC_CONTAINER(r, act, request);
     world *w = a->client->world;
     size_t at = 0;
+    if (!m && w->shape.is_store_failing && strcmp(why->code, sc_error_name(-EIO)) == 0) {
+        sc_sim_after(w, 50 * US_A_MS, read_again, a, 0);
+        return;
+    }
     if (!m) {
         sc_act_check_failure(a, why, allowed);
         sc_act_done(a);

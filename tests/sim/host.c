@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's process: what its shell does with the core's actions, on the simulated network
  * and the model store. The store answers later and in any order. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -13,10 +14,10 @@ run_turn(world *w)
     sc_cluster c;
     sc_core_turn(w->core, sc_sim_ms(w));
     sc_core_counters(w->core, &c);
-    if (c.memory_bytes > w->options.store_max_bytes &&
+    if (c.memory_bytes > w->store_limit &&
         (c.jobs_open > 0 || sc_model_store_result_bytes(w->store) > 0))
         sc_sim_fail(w, "the store holds %" PRIu64 " of %" PRIu64 " bytes", c.memory_bytes,
-                    w->options.store_max_bytes);
+                    w->store_limit);
 }
 
 static void
@@ -86,6 +87,8 @@ store_answers(world *w, event *e)
         return;
     }
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
+    if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
+        sc_plan_find(w, &p->question.job)->is_unreadable = true;
     sc_model_store_answer(w->store, &p->question, p->status, w->core, sc_sim_ms(w));
     after_event(w);
 }
@@ -103,8 +106,8 @@ emit(void *arg, const sc_action *action)
         pending *p = malloc(sizeof *p);
         SC_ASSERT(p);
         *p = (pending){question, 0};
-        if (question.type == SC_ASKED_STORED && w->shape.is_store_failing && sc_sim_chance(w, 50))
-            p->status = SC_ESTOREFULL;
+        if (w->shape.is_store_failing && sc_sim_chance(w, 50))
+            p->status = question.type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
         int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
         if (sc_sim_chance(w, 5))
             us *= 100;
@@ -136,10 +139,22 @@ sc_host_start(world *w)
         .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
         .max_jobs = 100,
     };
+    w->store_limit = w->options.store_max_bytes;
     w->core_tick = (event){.run = tick, .is_kept = true};
     w->core_turn = (event){.run = turn, .is_kept = true};
     w->store = sc_model_store_new(on_end, w);
     SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
+}
+
+void
+sc_host_store_limit(world *w, uint64_t max_bytes)
+{
+    uint64_t most = w->options.store_max_bytes;
+    w->store_limit = max_bytes < most ? max_bytes : most;
+    w->was_limited |= max_bytes < most;
+    sc_trace(w, TRACE_DISK, w->store_limit, sc_model_store_bytes(w->store), 0);
+    sc_core_store_limit(w->core, max_bytes, sc_sim_ms(w));
+    after_event(w);
 }
 
 void

@@ -2,6 +2,7 @@
 /* Jobs of a world: what each task is given, what it does at each attempt, and what its result must
  * be. All of it follows from the seed and the task's index, so a result can be judged on its own.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,7 +293,9 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
     if (has_code(r, "unknown_outcome"))
         return was_lost(w, j, r->index);
     if (has_code(r, "store_full"))
-        return w->shape.is_store_small;
+        return j->is_given_up;
+    if (has_code(r, sc_error_name(-EIO)))
+        return j->is_unreadable;
     uint32_t n = j->blames[r->index - j->first], n_maybe = j->maybes[r->index - j->first];
     return has_code(r, "poison") && n <= SC_POISON_COUNT && n + n_maybe >= SC_POISON_COUNT;
 }
@@ -325,12 +328,22 @@ wrong_with(const world *w, const plan *j, const sc_model_result *r)
     return n == r->len && memcmp(value, r->value, n) == 0 ? NULL : "another value";
 }
 
+static bool
+is_over_limit(const world *w)
+{
+    enum { PIECES_BYTES = 100 }; // of an array's arguments, which the store is not given
+    return sc_model_store_bytes(w->store) + PIECES_BYTES * w->n_plans > w->store_limit;
+}
+
 void
 sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
 {
     plan *j = sc_plan_find(w, job);
     if (!j || r->index < j->first || r->index - j->first >= j->n_tasks)
         sc_sim_fail(w, "a task %" PRIu64 " of no job ended", r->index);
+    // All its tasks end at once, the first while the store holds too much.
+    if (has_code(r, "store_full") && is_over_limit(w))
+        j->is_given_up = true;
     const char *wrong = sc_history_end(w->history, job, r->index);
     if (!wrong)
         wrong = wrong_with(w, j, r);

@@ -56,6 +56,10 @@ print_line(const trace_line *l)
     case TRACE_LEAVE:
         fprintf(stderr, "client %" PRIu64 " leaves\n", l->a);
         break;
+    case TRACE_DISK:
+        fprintf(stderr, "the disk has room for %" PRIu64 " bytes, %" PRIu64 " are there\n", l->a,
+                l->b);
+        break;
     case TRACE_DRAIN:
         fprintf(stderr, "worker %" PRIu64 " drains: %" PRIu64 " tasks wait, %" PRIu64 " run\n",
                 l->a, l->b, l->c);

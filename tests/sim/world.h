@@ -75,6 +75,7 @@ typedef enum trace_kind {
     TRACE_LEAVE,
     TRACE_FULL,
     TRACE_DRAIN,
+    TRACE_DISK,
     TRACE_PHASE,
     N_TRACE_KINDS
 } trace_kind;
@@ -135,10 +136,12 @@ typedef struct plan {
     uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
     bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
-    handing *handings; // by task: the last one
-    uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
-    uint8_t *maybes;   // by task: deaths that it may be blamed for
-    uint16_t *starts;  // by task: last attempt that was started (of those that may not be repeated)
+    bool is_unreadable; // a chunk of it could not be read
+    bool is_given_up;   // the store was full
+    handing *handings;  // by task: the last one
+    uint8_t *blames;    // by task: deaths it is blamed for, as the supervisor's reports say
+    uint8_t *maybes;    // by task: deaths that it may be blamed for
+    uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
 } plan;
 
 /* What a task does in one attempt. */
@@ -223,8 +226,8 @@ typedef struct shape {
     bool is_large;
     uint32_t n_workers, n_clients, n_plans, n_calls;
     int64_t chaos_ms; // how long things go wrong
-    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave, p_drain,
-        p_orphan;                              // per chaos event, in 1/1000
+    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave, p_drain, p_orphan,
+        p_disk;                                // per chaos event, in 1/1000
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
     bool is_store_small, is_store_failing;
@@ -243,6 +246,8 @@ struct world {
     sc_core *core;
     sc_core_options options;
     sc_model_store *store;
+    uint64_t store_limit;
+    bool was_limited; // below what is configured
     event core_tick, core_turn;
     int64_t core_stalled_until_us;
     int64_t staged_until_us; // so long uploads of clients that left may be kept
@@ -308,6 +313,8 @@ void sc_net_free(world *w);
 /* host.c */
 void sc_host_start(world *w);
 void sc_host_message(world *w, conn *c, const sc_message *m);
+/** The disk has room for so much; UINT64_MAX: for all that is configured. */
+void sc_host_store_limit(world *w, uint64_t max_bytes);
 void sc_host_lost(world *w, uint64_t link);
 void sc_host_free(world *w);
 
