@@ -19,13 +19,15 @@ is_once(const act *a)
 static void
 check_cause(const act *a, const sc_failure *why)
 {
-    static const char *const allowed[] = {"closed",          "timeout", "unknown_handler",
-                                          "unknown_outcome", "poison",  NULL};
+    static const char *const allowed[] = {
+        "closed", "timeout", "unknown_handler", "unknown_outcome", "poison", "lost", NULL};
     world *w = a->client->world;
     const char *wrong = NULL;
     sc_act_check_failure(a, why, allowed);
     if (strcmp(why->code, "timeout") == 0 && a->request.message.call.timeout_ms == 0)
         wrong = "has all the time";
+    else if (strcmp(why->code, "lost") == 0 && w->n_restarts == 0)
+        wrong = "knows one coordinator only";
     else if (strcmp(why->code, "poison") == 0 && a->blames < SC_POISON_COUNT)
         wrong = "was not to blame three times";
     else if (strcmp(why->code, "unknown_outcome") == 0 && !is_once(a))

@@ -96,6 +96,8 @@ chaos(world *w, event *e)
         stall_core(w);
     else if (sc_sim_chance(w, s->p_disk))
         fill_disk(w);
+    else if (sc_sim_chance(w, s->p_restart))
+        sc_host_restart(w);
     sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 100 * US_A_MS), chaos, NULL, 0);
 }
 
@@ -145,6 +147,7 @@ sc_chaos_choose(world *w)
     s->p_drain = up_to(w, 1) * up_to(w, 150);
     s->p_orphan = up_to(w, 1) * up_to(w, 300);
     s->p_disk = up_to(w, 4) == 0 ? up_to(w, 100) : 0;
+    s->p_restart = up_to(w, 4) == 0 ? up_to(w, 60) : 0;
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
     s->p_full = up_to(w, 1) * up_to(w, 60);
     s->p_core_full = up_to(w, 1) * up_to(w, 60);

@@ -103,7 +103,8 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
         (strcmp(why->code, "store_full") == 0 && !w->shape.is_store_small && !w->was_limited &&
          !w->shape.is_store_failing))
         sc_sim_fail(w, "job %u is refused, and there is room", a->plan->number);
-    if (strcmp(why->code, "unknown_handler") == 0) {
+    bool is_lost = strcmp(why->code, "lost") == 0 && w->n_restarts > 0;
+    if (strcmp(why->code, "unknown_handler") == 0 || is_lost) {
         a->client->n_acts++; // until it has submitted again
         sc_sim_after(w, 200 * US_A_MS, submit_now, a->plan, a->client->number);
     }
@@ -268,8 +269,10 @@ read_again(world *w, event *e)
 static void
 on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
 {
-    static const char *const allowed[] = {"closed", NULL};
+    static const char *const usual[] = {"closed", NULL};
+    static const char *const after_loss[] = {"closed", "lost", "unknown_job", NULL};
     act *a = SC_CONTAINER(r, act, request);
+    const char *const *allowed = a->plan->n_losses ? after_loss : usual;
     world *w = a->client->world;
     size_t at = 0;
     if (!m && w->shape.is_store_failing && strcmp(why->code, sc_error_name(-EIO)) == 0) {

@@ -74,6 +74,7 @@ tick(world *w, event *e)
 typedef struct pending {
     sc_model_question question;
     int status;
+    uint32_t epoch; // of the coordinator that asked
 } pending;
 
 static void
@@ -86,6 +87,8 @@ store_answers(world *w, event *e)
             ->owns_object = true;
         return;
     }
+    if (p->epoch != w->n_restarts)
+        return;
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
     if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
@@ -105,7 +108,7 @@ emit(void *arg, const sc_action *action)
     } else if (sc_model_store_act(w->store, action, &question)) {
         pending *p = malloc(sizeof *p);
         SC_ASSERT(p);
-        *p = (pending){question, 0};
+        *p = (pending){question, 0, w->n_restarts};
         if (w->shape.is_store_failing && sc_sim_chance(w, 50))
             p->status = question.type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
         int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
@@ -119,6 +122,14 @@ static void
 on_end(void *arg, const sc_uuid *job, const sc_model_result *result)
 {
     sc_plan_ended(arg, job, result);
+}
+
+static void
+start_core(world *w)
+{
+    w->store_limit = w->options.store_max_bytes;
+    w->store = sc_model_store_new(on_end, w);
+    SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
 }
 
 void
@@ -139,11 +150,27 @@ sc_host_start(world *w)
         .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
         .max_jobs = 100,
     };
-    w->store_limit = w->options.store_max_bytes;
     w->core_tick = (event){.run = tick, .is_kept = true};
     w->core_turn = (event){.run = turn, .is_kept = true};
-    w->store = sc_model_store_new(on_end, w);
-    SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
+    start_core(w);
+}
+
+void
+sc_host_restart(world *w)
+{
+    sc_trace(w, TRACE_RESTART, w->options.epoch, 0, 0);
+    sc_host_free(w);
+    sc_heap_remove(&w->events, &w->core_tick.node);
+    sc_heap_remove(&w->events, &w->core_turn.node);
+    for (uint32_t i = 0; i < w->n_processes; i++)
+        if (!w->processes[i]->is_dead)
+            sc_net_cut(w->processes[i], sc_sim_random(w, 2));
+    w->n_restarts++;
+    w->options.epoch += 1 + sc_sim_random(w, 1000);
+    sc_plan_lose(w);
+    start_core(w);
+    // what is said to it meanwhile waits
+    w->core_stalled_until_us = w->now_us + 1 + (int64_t)sc_sim_random(w, 1500 * US_A_MS);
 }
 
 void

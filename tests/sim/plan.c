@@ -50,12 +50,18 @@ pick_size(world *w, uint32_t n_plans)
     return 1 + sc_sim_random(w, 2 * 20000 / n_plans);
 }
 
+static sc_uuid
+new_id(world *w, uint32_t number)
+{
+    uint64_t bits[2] = {sc_random_u64(&w->random), sc_random_u64(&w->random)};
+    return sc_uuid_v7(1700000000000 + number, bits);
+}
+
 static void
 make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
 {
     static const uint32_t slowness[] = {0, 1, 2, 2, 3, 3};
-    uint64_t bits[2] = {sc_random_u64(&w->random), sc_random_u64(&w->random)};
-    j->id = sc_uuid_v7(1700000000000 + number, bits);
+    j->id = j->old_id = new_id(w, number);
     j->number = number;
     j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
     j->is_array = sc_sim_random(w, 2);
@@ -92,6 +98,33 @@ sc_plan_make(world *w)
     }
 }
 
+// What was accepted is submitted anew, as another job; what was not its client says again itself,
+// or is told that it is lost.
+static void
+lose(world *w, plan *j)
+{
+    process *client = w->clients[j->number % w->shape.n_clients];
+    bool was_accepted = j->is_accepted;
+    sc_history_forget(w->history, &j->id);
+    memset(j->blames, 0, j->n_tasks * sizeof *j->blames);
+    memset(j->maybes, 0, j->n_tasks * sizeof *j->maybes);
+    memset(j->starts, 0, j->n_tasks * sizeof *j->starts);
+    memset(j->handings, 0, j->n_tasks * sizeof *j->handings);
+    j->is_accepted = j->is_unreadable = j->is_given_up = false;
+    if (!was_accepted || !client || client->is_dead)
+        return;
+    j->old_id = j->id;
+    j->id = new_id(w, ++j->n_losses);
+    sc_client_submit_later(client, j);
+}
+
+void
+sc_plan_lose(world *w)
+{
+    for (uint32_t i = 0; i < w->n_plans; i++)
+        lose(w, &w->plans[i]);
+}
+
 void
 sc_plan_free(world *w)
 {
@@ -108,7 +141,8 @@ plan *
 sc_plan_find(world *w, const sc_uuid *id)
 {
     for (uint32_t i = 0; i < w->n_plans; i++)
-        if (memcmp(&w->plans[i].id, id, sizeof *id) == 0)
+        if (memcmp(&w->plans[i].id, id, sizeof *id) == 0 ||
+            memcmp(&w->plans[i].old_id, id, sizeof *id) == 0)
             return &w->plans[i];
     return NULL;
 }
@@ -248,6 +282,8 @@ sc_plan_started(running *t)
 {
     plan *j = t->plan;
     const handing *h = &j->handings[t->index - j->first];
+    if (t->ref.token.epoch != t->worker->world->options.epoch)
+        return; // it does not know yet that this is gone
     t->is_alone = h->is_alone && h->run == t->ref.token.run;
     check_alone(t);
     uint16_t *last = &j->starts[t->index - j->first];
@@ -363,7 +399,8 @@ typedef struct tally {
 static bool
 is_open(const world *w, const plan *j, const sc_task_ref *ref)
 {
-    return j && !sc_history_has_ended(w->history, &j->id, ref->index);
+    return j && ref->token.epoch == w->options.epoch &&
+           !sc_history_has_ended(w->history, &j->id, ref->index);
 }
 
 static blame
@@ -388,17 +425,33 @@ sc_plan_blame(world *w, const sc_died *died, int by)
         t.n_executing += refs[i].is_executing;
         t.n_on_loop += refs[i].is_on_loop;
         t.n_open += is_open(w, j, &refs[i]);
-        t.n_calls += !j;
+        t.n_calls += !j && refs[i].token.epoch == w->options.epoch;
     }
     for (uint32_t i = 0; i < died->started.n; i++) {
         plan *j = sc_plan_find(w, &refs[i].job);
         blame b = judge(died->death, &refs[i], &t);
-        if (!j && b)
+        if (!j && b && refs[i].token.epoch == w->options.epoch)
             sc_calls_blame(w, refs[i].token.run, by);
         if (!is_open(w, j, &refs[i]) || b == BLAME_NO)
             continue;
         uint8_t *n = &(b == BLAME_YES ? j->blames : j->maybes)[refs[i].index - j->first];
         *n = (uint8_t)(*n + by);
+    }
+}
+
+// Nobody keeps what nobody wants.
+static void
+check_workers(const world *w)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
+        const process *p = w->workers[i];
+        if (!p || p->is_dead || p->trouble_until_us >= w->now_us)
+            continue;
+        uint32_t n_waiting = sc_session_n_waiting(p->session);
+        uint32_t n_running = sc_session_n_running(p->session);
+        if (n_waiting + n_running > 0)
+            sc_sim_fail(w, "all has ended, and %u tasks wait and %u run in worker %u", n_waiting,
+                        n_running, i);
     }
 }
 
@@ -424,6 +477,7 @@ sc_plan_check_end(world *w)
     if (counters.jobs_open == 0 && sc_model_store_n_chunks(w->store) > 0)
         sc_sim_fail(w, "%" PRIu64 " payloads were never dropped",
                     sc_model_store_n_chunks(w->store));
+    check_workers(w);
     for (uint32_t i = 0; i < w->n_plans; i++)
         for (uint64_t k = 0; k < w->plans[i].n_tasks; k++)
             if (w->plans[i].blames[k] > SC_POISON_COUNT)

@@ -60,6 +60,9 @@ print_line(const trace_line *l)
         fprintf(stderr, "the disk has room for %" PRIu64 " bytes, %" PRIu64 " are there\n", l->a,
                 l->b);
         break;
+    case TRACE_RESTART:
+        fprintf(stderr, "coordinator %" PRIu64 " dies, another starts\n", l->a);
+        break;
     case TRACE_DRAIN:
         fprintf(stderr, "worker %" PRIu64 " drains: %" PRIu64 " tasks wait, %" PRIu64 " run\n",
                 l->a, l->b, l->c);

@@ -76,6 +76,7 @@ typedef enum trace_kind {
     TRACE_FULL,
     TRACE_DRAIN,
     TRACE_DISK,
+    TRACE_RESTART,
     TRACE_PHASE,
     N_TRACE_KINDS
 } trace_kind;
@@ -125,8 +126,8 @@ typedef struct handing {
 } handing;
 
 typedef struct plan {
-    sc_uuid id;
-    uint32_t number;
+    sc_uuid id, old_id; // it gets another where its coordinator was lost with it
+    uint32_t number, n_losses;
     handler_kind handler;
     bool is_array;
     uint64_t first, n_tasks;
@@ -226,8 +227,8 @@ typedef struct shape {
     bool is_large;
     uint32_t n_workers, n_clients, n_plans, n_calls;
     int64_t chaos_ms; // how long things go wrong
-    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave, p_drain, p_orphan,
-        p_disk;                                // per chaos event, in 1/1000
+    uint32_t p_crash, p_stall, p_cut, p_core_stall, p_leave, p_drain, p_orphan, p_disk,
+        p_restart;                             // per chaos event, in 1/1000
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
     bool is_store_small, is_store_failing;
@@ -247,6 +248,7 @@ struct world {
     sc_core_options options;
     sc_model_store *store;
     uint64_t store_limit;
+    uint32_t n_restarts;
     bool was_limited; // below what is configured
     event core_tick, core_turn;
     int64_t core_stalled_until_us;
@@ -315,6 +317,8 @@ void sc_host_start(world *w);
 void sc_host_message(world *w, conn *c, const sc_message *m);
 /** The disk has room for so much; UINT64_MAX: for all that is configured. */
 void sc_host_store_limit(world *w, uint64_t max_bytes);
+/** The coordinator dies with all that it knew; another starts, a little later. */
+void sc_host_restart(world *w);
 void sc_host_lost(world *w, uint64_t link);
 void sc_host_free(world *w);
 
@@ -384,6 +388,8 @@ uint32_t sc_plan_max_payload(const plan *j);
 uint32_t sc_plan_value(uint64_t payload_hash, char *out, uint32_t size);
 uint64_t sc_plan_hash(const void *data, size_t len);
 behaviour sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt);
+/** The coordinator is gone: its jobs are too, and some are submitted again. */
+void sc_plan_lose(world *w);
 /** Tasks were sent to a worker. */
 void sc_plan_handed(world *w, process *p, const sc_run *run);
 /** A worker starts a task: may it, and beside what runs there? */

@@ -111,6 +111,17 @@ sc_history_accept(sc_history *h, const sc_uuid *job, uint64_t first, uint64_t co
     j->count = count;
 }
 
+void
+sc_history_forget(sc_history *h, const sc_uuid *job)
+{
+    past_job *j = find_job(h, job);
+    if (!j)
+        return;
+    HASH_DEL(h->jobs, j);
+    free(j->ended);
+    free(j);
+}
+
 const char *
 sc_history_end(sc_history *h, const sc_uuid *job, uint64_t index)
 {

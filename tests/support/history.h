@@ -18,6 +18,8 @@ void sc_history_free(sc_history **history);
 
 /** A job of the indexes first..first+count-1 was accepted. Said again: nothing changes. */
 void sc_history_accept(sc_history *h, const sc_uuid *job, uint64_t first, uint64_t count);
+/** A job is gone without an end: its coordinator is. It may be accepted again. */
+void sc_history_forget(sc_history *h, const sc_uuid *job);
 /** A task has ended. @return NULL, or what is wrong: "ended twice", "outside of its job" */
 const char *sc_history_end(sc_history *h, const sc_uuid *job, uint64_t index);
 bool sc_history_has_ended(const sc_history *h, const sc_uuid *job, uint64_t index);

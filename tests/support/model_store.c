@@ -307,7 +307,7 @@ static void
 answer_results(sc_model_store *s, const sc_store_read *read, int status, sc_core *core,
                int64_t now_ms)
 {
-    kept_job *j = find_job(s, &read->job);
+    kept_job *j = status < 0 ? NULL : find_job(s, &read->job);
     page *p = must(calloc(1, sizeof *p));
     sc_message m = {.type = SC_MSG_PAGE};
     m.page.job = read->job;
