@@ -114,6 +114,8 @@ void
 sc_chaos_start(world *w)
 {
     sc_sim_after(w, 0, chaos, NULL, 0);
+    if (w->shape.has_bystanders)
+        sc_bystanders_start(w);
     sc_sim_after(w, w->shape.chaos_ms * US_A_MS, calm_down, NULL, 0);
 }
 
@@ -137,6 +139,7 @@ sc_chaos_choose(world *w)
     s->chaos_ms = 500 + (int64_t)sc_sim_random(w, 4000);
     s->delay_us = 100 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 2000 : 60000);
     s->store_us = 1 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 1000 : 30000);
+    s->has_bystanders = up_to(w, 5) == 0;
     if (up_to(w, 4) == 0)
         return; // a world without trouble
     s->p_crash = up_to(w, 1) * up_to(w, 150);

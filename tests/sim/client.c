@@ -281,6 +281,8 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
     }
     if (!m) {
         sc_act_check_failure(a, why, allowed);
+        if (strcmp(why->code, "unknown_job") == 0 && r->epoch && r->epoch != w->options.epoch)
+            sc_sim_fail(w, "job %u is unknown, but should be lost", a->plan->number);
         sc_act_done(a);
         return;
     }

@@ -200,6 +200,33 @@ sc_host_message(world *w, conn *c, const sc_message *m)
     after_event(w);
 }
 
+// What the core knows of jobs and calls.
+static bool
+is_same(const sc_cluster *a, const sc_cluster *b)
+{
+    return a->jobs == b->jobs && a->jobs_open == b->jobs_open && a->queued == b->queued &&
+           a->delayed == b->delayed && a->running == b->running && a->done == b->done &&
+           a->dead == b->dead && a->cancelled == b->cancelled &&
+           a->calls_running == b->calls_running && a->calls_done == b->calls_done &&
+           a->memory_bytes == b->memory_bytes;
+}
+
+void
+sc_host_nonsense(world *w, conn *c, const sc_message *m, const sc_error *err)
+{
+    sc_cluster before, after;
+    sc_core_counters(w->core, &before);
+    if (m)
+        sc_core_message(w->core, c->link, m, sc_sim_ms(w));
+    else
+        sc_core_malformed(w->core, c->link, err, sc_sim_ms(w));
+    sc_core_counters(w->core, &after);
+    if (!is_same(&before, &after) && before.memory_bytes <= w->store_limit)
+        sc_sim_fail(w, "%s of %s changes jobs or calls of others",
+                    m ? sc_message_name(m->type) : "nonsense", c->peer->name);
+    after_event(w);
+}
+
 void
 sc_host_lost(world *w, uint64_t link)
 {

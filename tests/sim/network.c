@@ -8,6 +8,8 @@
 
 #include "tests/sim/world.h"
 
+enum { KIND_BYTES = 3 }; // of a message: a map, its key 0, the type
+
 static void
 drop_packet(packet *p)
 {
@@ -47,20 +49,29 @@ new_conn(process *p)
 
 /* ---- arriving ---- */
 
-static bool
-decode(world *w, const packet *p, sc_message *out, void **memory)
+static int
+decode(world *w, const packet *p, sc_message *out, void **memory, sc_error *err)
 {
     // A copy of the exact size, gone after the call: whoever keeps a text too long is found.
     *memory = malloc(p->header.len);
     SC_ASSERT(*memory);
     memcpy(*memory, p->header.data, p->header.len);
-    sc_error err = {0};
-    int rc = sc_message_decode(w->decoder, *memory, p->header.len, out, &err);
-    if (rc < 0)
-        sc_sim_fail(w, "%s does not decode: %s", sc_message_name(p->type), err.text);
+    int rc = sc_message_decode(w->decoder, *memory, p->header.len, out, err);
     out->table = p->table;
     out->bytes = p->bytes;
-    return true;
+    return rc < 0 ? rc : 0;
+}
+
+static void
+hand_to_core(conn *c, const packet *p, const sc_message *m, const sc_error *err)
+{
+    world *w = c->peer->world;
+    if (c->peer->kind == A_BYSTANDER)
+        sc_host_nonsense(w, c, m, err);
+    else if (m)
+        sc_host_message(w, c, m);
+    else
+        sc_sim_fail(w, "%s does not decode: %s", sc_message_name(p->type), err->text);
 }
 
 static void
@@ -75,6 +86,9 @@ hand_to_peer(conn *c, const sc_message *m)
         break;
     case A_CLIENT:
         sc_client_message(c->peer, m);
+        break;
+    case A_BYSTANDER:
+        sc_bystander_message(c->peer, m);
         break;
     }
 }
@@ -96,11 +110,12 @@ deliver(world *w, event *e)
     sc_message m;
     void *memory;
     if (to == TO_CORE || (c->is_open && !c->peer->is_dead)) {
-        decode(w, p, &m, &memory);
+        sc_error err = {0};
+        int rc = decode(w, p, &m, &memory, &err);
         sc_trace(w, to == TO_CORE ? TRACE_TO_CORE : TRACE_TO_PEER, c->link, p->type,
                  (uint8_t)c->peer->name[0]);
         if (to == TO_CORE)
-            sc_host_message(w, c, &m);
+            hand_to_core(c, p, rc < 0 ? NULL : &m, &err);
         else
             hand_to_peer(c, &m);
         free(memory);
@@ -126,17 +141,68 @@ new_packet(world *w, const sc_message *m)
     return p;
 }
 
+static packet *
+copy_packet(const packet *from)
+{
+    packet *p = calloc(1, sizeof *p);
+    SC_ASSERT(p);
+    p->type = from->type;
+    p->header = sc_slice_of(sc_blob_copy(from->header.data, from->header.len));
+    p->table = sc_slice_keep(from->table);
+    p->bytes = sc_slice_keep(from->bytes);
+    return p;
+}
+
+// Keeps some of what is said, but for what a session of one's own may well say: HELLO of another's
+// instance takes its session over, and nobody can tell.
 static void
-put(conn *c, direction to, const sc_message *m)
+overhear(world *w, const packet *p)
+{
+    if (!w->shape.has_bystanders || p->type == SC_MSG_HELLO || p->type == SC_MSG_OPEN ||
+        p->type == SC_MSG_CALL || p->type == SC_MSG_STOP)
+        return;
+    packet **at = &w->overheard[sc_sim_random(w, N_OVERHEARD)];
+    if (*at)
+        drop_packet(*at);
+    *at = copy_packet(p);
+}
+
+static void
+send_packet(conn *c, direction to, packet *p)
 {
     world *w = c->peer->world;
     int64_t at_us = w->now_us + 20 + (int64_t)sc_sim_random(w, (uint64_t)w->shape.delay_us);
-    packet *p = new_packet(w, m);
     STAILQ_INSERT_TAIL(&c->packets[to], p, node);
     if (at_us < c->last_us[to])
         at_us = c->last_us[to];
     c->last_us[to] = at_us;
     sc_sim_after(w, at_us - w->now_us, deliver, c, to);
+}
+
+static void
+put(conn *c, direction to, const sc_message *m)
+{
+    packet *p = new_packet(c->peer->world, m);
+    if (to == TO_CORE && c->peer->kind != A_BYSTANDER)
+        overhear(c->peer->world, p);
+    send_packet(c, to, p);
+}
+
+void
+sc_net_replay(process *p)
+{
+    world *w = p->world;
+    const packet *from = w->overheard[sc_sim_random(w, N_OVERHEARD)];
+    if (!from || p->is_dead)
+        return;
+    if (!p->conn)
+        p->conn = new_conn(p);
+    packet *copy = copy_packet(from);
+    if (copy->header.len > KIND_BYTES && sc_sim_random(w, 2))
+        ((uint8_t *)(uintptr_t)
+             copy->header.data)[KIND_BYTES + sc_sim_random(w, copy->header.len - KIND_BYTES)] ^=
+            (uint8_t)(1 << sc_sim_random(w, 8));
+    send_packet(p->conn, TO_CORE, copy);
 }
 
 // Messages that may be said twice and change nothing the second time.
@@ -257,6 +323,9 @@ sc_net_delay(process *p, int64_t us)
 void
 sc_net_free(world *w)
 {
+    for (int i = 0; i < N_OVERHEARD; i++)
+        if (w->overheard[i])
+            drop_packet(w->overheard[i]);
     for (uint64_t i = 0; i < w->n_conns; i++) {
         drop_packets(w->conns[i], TO_CORE);
         drop_packets(w->conns[i], TO_PEER);

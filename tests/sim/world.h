@@ -11,6 +11,7 @@
  *   supervisor.c  who looks after them
  *   client.c      clients: uploads, readers
  *   calls.c       their calls
+ *   bystander.c   peers that mean no good
  *   plan.c        jobs, what each task does, what its result must be
  *   trace.c       what happened last, and the hash of it all
  *
@@ -33,6 +34,7 @@
 enum {
     N_HANDLERS = 4,
     N_TRACED = 50,
+    N_OVERHEARD = 16,
     MAX_WORKERS = 8,
     MAX_CLIENTS = 6,
     US_A_MS = 1000,
@@ -155,7 +157,7 @@ typedef struct behaviour {
 
 /* ---- processes ---- */
 
-typedef enum process_kind { A_WORKER, A_SUPERVISOR, A_CLIENT } process_kind;
+typedef enum process_kind { A_WORKER, A_SUPERVISOR, A_CLIENT, A_BYSTANDER } process_kind;
 
 typedef struct running running; // a task that a worker executes
 struct running {
@@ -231,7 +233,7 @@ typedef struct shape {
         p_restart;                             // per chaos event, in 1/1000
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
-    bool is_store_small, is_store_failing;
+    bool is_store_small, is_store_failing, has_bystanders;
 } shape;
 
 struct world {
@@ -257,7 +259,8 @@ struct world {
     const process *leaving;  // says BYE to the core
     const sc_died *dying;    // the core is being told so
     // network
-    conn **conns; // by link - 1
+    conn **conns;                   // by link - 1
+    packet *overheard[N_OVERHEARD]; // some of what was said to the coordinator
     uint64_t n_conns, max_conns;
     sc_decoder *decoder;
     sc_buffer encoded;
@@ -310,11 +313,15 @@ void sc_net_tell(world *w, uint64_t link, const sc_message *m);
 void sc_net_cut(process *p, bool keeps_sent);
 /** Everything on a connection takes that much longer from now on. */
 void sc_net_delay(process *p, int64_t us);
+/** A bystander says what somebody else has said, perhaps with a byte changed. */
+void sc_net_replay(process *p);
 void sc_net_free(world *w);
 
 /* host.c */
 void sc_host_start(world *w);
 void sc_host_message(world *w, conn *c, const sc_message *m);
+/** From a bystander: a message, or (NULL) what is none. Nothing may come of it. */
+void sc_host_nonsense(world *w, conn *c, const sc_message *m, const sc_error *err);
 /** The disk has room for so much; UINT64_MAX: for all that is configured. */
 void sc_host_store_limit(world *w, uint64_t max_bytes);
 /** The coordinator dies with all that it knew; another starts, a little later. */
@@ -373,6 +380,10 @@ void sc_client_leave(process *p, bool says_bye);
 /** Prints what it waits for. @return how many things */
 uint32_t sc_client_print(const process *p);
 void sc_client_free_process(process *p);
+
+/* bystander.c */
+void sc_bystanders_start(world *w);
+void sc_bystander_message(process *p, const sc_message *m);
 
 /* plan.c */
 extern const char *const sc_plan_handlers[N_HANDLERS];
