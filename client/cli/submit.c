@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -167,6 +168,26 @@ on_end(void *arg)
         read_results(s);
 }
 
+/* The id is the data of `submit`, unless the results are: then it is said. */
+static void
+write_id(struct submit *s)
+{
+    sc_out *o = &s->cli->out;
+
+    if (s->has_output && s->output.fd == STDOUT_FILENO) {
+        sc_cli_say(s->cli, "job %s", s->job);
+        return;
+    }
+    if (sc_args_has(&s->cli->args, SC_OPT_JSON)) {
+        sc_out_begin(o);
+        sc_out_field_text(o, "job", s->job);
+        sc_out_end(o);
+    } else {
+        sc_out_printf(o, "%s\n", s->job);
+    }
+    sc_out_flush(o);
+}
+
 static void
 on_accepted(void *arg, const char *job)
 {
@@ -174,14 +195,7 @@ on_accepted(void *arg, const char *job)
 
     snprintf(s->job, sizeof(s->job), "%s", job);
     s->jobs[0] = s->job;
-    if (sc_args_has(&s->cli->args, SC_OPT_JSON)) {
-        sc_out_begin(&s->cli->out);
-        sc_out_field_text(&s->cli->out, "job", job);
-        sc_out_end(&s->cli->out);
-    } else {
-        sc_out_printf(&s->cli->out, "%s\n", job);
-    }
-    sc_out_flush(&s->cli->out);
+    write_id(s);
     if (sc_args_has(&s->cli->args, SC_OPT_WAIT) || s->has_output)
         sc_watch_start(&s->watch, s->cli, s->jobs, 1, on_end, s);
     else
@@ -297,7 +311,8 @@ static const struct poptOption options[] = {
     SC_OPTION("priority", SC_OPT_PRIORITY, "0 to 9, 9 goes first (default 4)", "0..9"),
     SC_SWITCH("wait", SC_OPT_WAIT,
               "wait until the job has ended; exit 1 unless all tasks are done"),
-    SC_OPTION("output", SC_OPT_OUTPUT, "wait, then write the results to this file (-: stdout)",
+    SC_OPTION("output", SC_OPT_OUTPUT,
+              "wait, then write the results to this file (-: stdout; the id then goes to stderr)",
               "FILE"),
     POPT_TABLEEND,
 };

@@ -217,8 +217,7 @@ def test_slow_reader_does_not_cost_the_session(cluster, command):
     fifo.write_text("go\n")
     result = process.result()
     assert result.status == 0 and "lost" not in result.stderr, result.stderr
-    rows = result.stdout.splitlines()[0 if command == "results" else 1:]
-    assert [json.loads(row)["index"] for row in rows] == list(range(1, 20001))
+    assert [row["index"] for row in result.rows] == list(range(1, 20001))
     assert c.ok("status", "--json").json["peers_lost"] == 0
 
 
@@ -259,9 +258,11 @@ def test_output_without_all_results_does_not_appear(cluster):
 
 
 def test_output_to_stdout(c):
-    result = c.ok("submit", "echo", "--array", "1-2", "--output", "-", "--json")
-    assert [row.get("index") for row in result.rows] == [None, 1, 2], repr(result)
-    assert [row["index"] for row in c.ok("results", result.rows[0]["job"], "--output", "-").rows] == [1, 2]
+    for options in (["-"], ["-", "--json"], ["/dev/stdout"]):
+        result = c.ok("submit", "echo", "--array", "1-2", "--output", *options)
+        assert [row["index"] for row in result.rows] == [1, 2], repr(result)
+        job = result.stderr.splitlines()[0].removeprefix("seedcore: job ")
+        assert [row["index"] for row in c.ok("results", job, "--output", "-").rows] == [1, 2]
     result = c.run("/bin/sh", "-c", "seedcore submit echo --array 1-20000 --output - | head -n 1")
     assert result.status == 0 and len(result.stdout.splitlines()) == 1, repr(result)
 
