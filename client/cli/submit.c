@@ -42,21 +42,36 @@ struct submit {
 /* What comes behind the last index must be a number, too. */
 static const uint64_t index_max = UINT64_MAX - 1;
 
-/* "A-B" or "A". @return 0 or SC_EBADARG */
-static int
-parse_range(const char *text, uint64_t *first, uint64_t *n)
+/* Digits at the beginning of `text`, which moves behind them. @return false where there are none */
+static bool
+take_index(const char **text, uint64_t *index)
 {
-    uint64_t last;
     char *end;
 
-    if (*text < '0' || *text > '9')
-        return SC_EBADARG;
-    errno = 0;
-    *first = last = strtoull(text, &end, 10);
-    if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-        last = strtoull(end + 1, &end, 10);
-    if (*end || errno || last < *first || last > index_max || last - *first >= SC_JOB_MAX_TASKS)
-        return SC_EBADARG;
+    if (**text < '0' || **text > '9')
+        return false;
+    *index = strtoull(*text, &end, 10); // UINT64_MAX where it is more
+    *text = end;
+    return true;
+}
+
+/* "A-B". @return 0, or SC_EBADARG saying what it is not */
+static int
+parse_range(const char *text, uint64_t *first, uint64_t *n, sc_error *err)
+{
+    const char *at = text;
+    uint64_t last;
+
+    if (!take_index(&at, first) || *at++ != '-' || !take_index(&at, &last) || *at)
+        return sc_error_set(err, SC_EBADARG, "\"%.60s\" is not A-B, such as 0-9", text);
+    if (*first > index_max || last > index_max)
+        return sc_error_set(err, SC_EBADARG, "\"%.60s\" has an index above %" PRIu64, text,
+                            index_max);
+    if (last < *first)
+        return sc_error_set(err, SC_EBADARG, "\"%.60s\" does not go up", text);
+    if (last - *first >= SC_JOB_MAX_TASKS)
+        return sc_error_set(err, SC_EBADARG, "\"%.60s\" is more than %" PRIu64 " indexes", text,
+                            SC_JOB_MAX_TASKS);
     *n = last - *first + 1;
     return 0;
 }
@@ -74,11 +89,8 @@ read_args(struct submit *s)
     if (s->path && (text || array))
         return sc_cli_usage(s->cli, "--input does not go with --%s", text ? "args" : "array");
     s->is_array = array != NULL;
-    if (array && parse_range(array, &s->first, &s->n))
-        return sc_cli_usage(s->cli,
-                            "--array: \"%.80s\" is not A-B with 0 <= A <= B <= %" PRIu64
-                            " and at most %" PRIu64 " indexes",
-                            array, index_max, SC_JOB_MAX_TASKS);
+    if (array && parse_range(array, &s->first, &s->n, &err))
+        return sc_cli_usage(s->cli, "--array: %s", err.text);
     return 0;
 }
 
@@ -304,7 +316,7 @@ run(sc_cli *cli)
 
 static const struct poptOption options[] = {
     SC_OPTION("input", SC_OPT_INPUT, "tasks as JSON lines, one a line; - is stdin", "FILE|-"),
-    SC_OPTION("array", SC_OPT_ARRAY, "one task for each index from A to B", "A-B"),
+    SC_OPTION("array", SC_OPT_ARRAY, "one task for each index from A to B, such as 0-9", "A-B"),
     SC_OPTION("args", SC_OPT_ARGS,
               "what the task is given; with --array, \"$index\" in it becomes the index", "JSON"),
     SC_OPTION("name", SC_OPT_NAME, "a label for people", "TEXT"),
