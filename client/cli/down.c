@@ -119,6 +119,32 @@ on_stopped(void *arg, const char *host, const uint64_t *pids, size_t n_pids, con
     end_if_done(d);
 }
 
+/* Jobs live as long as the coordinator: what does not run any more is said before it ends. */
+static void
+say_what_is_lost(sc_cli *cli, const sc_cluster_status *cluster)
+{
+    uint64_t n_tasks = cluster->queued + cluster->delayed;
+    char jobs[SC_FORMAT_BYTES], tasks[SC_FORMAT_BYTES], rest[SC_FORMAT_BYTES + 32] = "";
+
+    if (n_tasks > 0)
+        snprintf(rest, sizeof(rest), ": %s task%s will not run", sc_format_count(n_tasks, tasks),
+                 n_tasks == 1 ? "" : "s");
+    if (cluster->jobs_open > 0)
+        sc_cli_say(cli, "%s open job%s with it%s", sc_format_count(cluster->jobs_open, jobs),
+                   cluster->jobs_open == 1 ? " ends" : "s end", rest);
+}
+
+static void
+on_cluster(void *arg, const sc_cluster_status *cluster, const sc_failure *why)
+{
+    struct down *d = arg;
+
+    if (sc_cli_failed(d->cli, why))
+        return;
+    say_what_is_lost(d->cli, cluster);
+    sc_cli_refused(d->cli, sc_client_stop(d->cli->client, on_stopped, d));
+}
+
 static int
 run(sc_cli *cli)
 {
@@ -127,7 +153,7 @@ run(sc_cli *cli)
 
     if (status)
         return status;
-    sc_cli_refused(cli, sc_client_stop(cli->client, on_stopped, &d));
+    sc_cli_refused(cli, sc_client_cluster(cli->client, on_cluster, &d));
     status = sc_cli_run(cli);
     free(d.processes);
     return status;
@@ -138,7 +164,11 @@ const sc_verb sc_verb_down = {
     .summary = "end the cluster",
     .arguments = "",
     .description = "Ends the cluster at the endpoint: running tasks are finished, then coordinator "
-                   "and workers end. Returns once all of its processes on this host have ended.\n",
+                   "and workers end. Returns once all of its processes on this host have ended.\n"
+                   "\n"
+                   "Jobs and their results live as long as the coordinator: tasks that were not "
+                   "begun do not run any more, and results that were not read are gone. What "
+                   "handlers wrote to the embedded database (DIR/data.sqlite) stays.\n",
     .settings = SC_VERB_CONNECTS,
     .run = run,
 };

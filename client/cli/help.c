@@ -22,8 +22,8 @@ enum {
 };
 
 static const char intro[] =
-    "SeedCore runs tasks on long-lived worker processes: hand it a million, each one ends, and its "
-    "result is kept exactly once.";
+    "SeedCore runs tasks on long-lived worker processes: hand it a million; what ran in a process "
+    "that died runs again elsewhere, and its result is counted once.";
 
 static const char first_steps[] = "  seedcore up --detach\n"
                                   "  seedcore submit echo --array 1-1000 --wait\n"

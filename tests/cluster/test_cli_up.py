@@ -138,6 +138,22 @@ def test_down_says_what_it_waits_for(cluster):
     assert process.result().status == 0
 
 
+@pytest.mark.parametrize("tasks, says", [
+    ([], None),
+    ([["--array", "0-0"]], "1 open job ends with it"),
+    ([["--array", "0-1"]], "1 open job ends with it: 1 task will not run"),
+    ([["--array", "0-0"], ["--array", "1-2000"]], "2 open jobs end with it: 2,000 tasks will not run"),
+], ids=["nothing", "what runs", "one", "many"])
+def test_down_says_what_will_not_run(cluster, tasks, says):
+    c = cluster(workers=1, env={"SEEDCORE_WORKER_ASYNC_SLOTS": "1", "SEEDCORE_DRAIN_TIMEOUT": "50ms"})
+    for options in tasks:
+        c.ok("submit", "sleep", *options, "--args", '{"ms":60000}')
+    wait_for(lambda: c.ok("status", "--json").json["running"] == min(1, len(tasks)), what="the first task")
+    result = c.ok("down")
+    want = f"seedcore: the cluster at {c.endpoint} has ended\n"
+    assert result.stderr == (f"seedcore: {says}\n" if says else "") + want, repr(result)
+
+
 def test_second_signal_stops_at_once(cluster):
     c = cluster(workers=1)
     c.ok("submit", "sleep", "--args", '{"ms":60000}')
