@@ -35,8 +35,10 @@ typedef struct sc_registry sc_registry;
 typedef struct sc_task sc_task; /* one running task; gone once it was ended */
 
 typedef enum sc_handler_kind {
-    SC_HANDLER_ASYNC,  /* run() is called on the loop and must not block it; the task may end later
-                        */
+    /* run() is called on the loop and must not block it: beyond PEER_LEASE (800 ms) its tasks may
+     * run elsewhere again, beyond TASK_LEASE (5 s) the process is killed, which counts towards
+     * poison. The task may end later. */
+    SC_HANDLER_ASYNC,
     SC_HANDLER_THREAD, /* run() is called in a thread, may compute and wait, and ends its task
                           before it returns */
 } sc_handler_kind;

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 
-from cluster import BIN, TOP
+from cluster import BIN, TOP, wait_for
 
 CLIENT = """
 #include <seedcore.h>
@@ -40,6 +40,18 @@ def test_plugin(sandbox):
     (sandbox.folder / "build").symlink_to(BIN.parent)
     readme = (TOP / "examples/plugin/README.md").read_text()
     commands = [line.strip() for line in readme.splitlines() if line.startswith("    ")]
-    assert len(commands) == 9, commands
+    assert len(commands) == 10, commands
     outputs = [sandbox.ok("/bin/sh", "-c", command, timeout=120).stdout for command in commands]
-    assert outputs.count("78498\n") == 2, outputs
+    assert outputs.count("78498\n") == 2 and outputs.count("3\n") == 1, outputs
+
+
+def test_asynchronous_plugin(sandbox, cluster):
+    """It ends early where it is cancelled, and says what is wrong with its arguments."""
+    plugin = sandbox.folder / "pulse.so"
+    sandbox.ok("/bin/sh", "-c", f"cc -std=gnu17 -Wall -Wextra -Werror -shared -fPIC -I{TOP} -o {plugin} "
+               f"{TOP}/examples/plugin/pulse.c")
+    c = cluster(workers=1, args=["--plugin", plugin])
+    assert c.run("call", "pulse", "--args", "[1000000, 1]", "--timeout", "50ms").status == 1
+    wait_for(lambda: c.workers()[0]["running"] == 0, what="the end of what was cancelled")
+    assert "[n, ms] is needed" in c.run("call", "pulse", "--args", "[0, 1]").stderr
+    assert c.ok("call", "pulse", "--args", "[2, 1]").json == 2
