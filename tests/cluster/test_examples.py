@@ -34,15 +34,27 @@ def test_installed_library(sandbox):
         sandbox.ok(sandbox.folder / "client", env={"LD_LIBRARY_PATH": str(next(prefix.rglob("libseedcore.so")).parent)})
 
 
-def test_plugin(sandbox):
+def commands_of(sandbox, example, n_commands):
+    """What the indented lines of its README print, one after the other, in a tree with build/."""
     for name in ("base", "pool", "worker", "examples"):
         shutil.copytree(TOP / name, sandbox.folder / name)
     (sandbox.folder / "build").symlink_to(BIN.parent)
-    readme = (TOP / "examples/plugin/README.md").read_text()
+    readme = (TOP / "examples" / example / "README.md").read_text()
     commands = [line.strip() for line in readme.splitlines() if line.startswith("    ")]
-    assert len(commands) == 10, commands
-    outputs = [sandbox.ok("/bin/sh", "-c", command, timeout=120).stdout for command in commands]
+    assert len(commands) == n_commands, commands
+    env = {"CFLAGS": sanitizer_flags()} if example == "client" else {}
+    return [sandbox.ok("/bin/sh", "-c", command, env=env, timeout=120).stdout for command in commands]
+
+
+def test_plugin(sandbox):
+    outputs = commands_of(sandbox, "plugin", 10)
     assert outputs.count("78498\n") == 2 and outputs.count("3\n") == 1, outputs
+
+
+def test_client(sandbox):
+    assert "".join(f'{i} done {{"n": {i}}}\n' for i in range(10)) in commands_of(sandbox, "client", 6)
+    result = sandbox.run("/bin/sh", "-c", "build-client/tasks", env={"SEEDCORE_ENDPOINT": "nowhere"})
+    assert result.status == 1 and "cannot connect to nowhere" in result.stderr, repr(result)
 
 
 def test_asynchronous_plugin(sandbox, cluster):
