@@ -166,7 +166,9 @@ const sc_verb sc_verb_energy_batch = {
     .arguments = "",
     .description =
         "Computes energy and gradient of every system that is loaded, one task each, and shows the "
-        "systems with the lowest and highest energy per agent and the energy over the months. With "
+        "systems with the lowest and highest energy per agent and the energy over the months. "
+        "OTHER "
+        "is the sum of the terms that have no column: reg, mem, drift_term and anomaly_term. With "
         "--json a line a system: system_id, then each term; system_id and error for one that "
         "failed.\n",
     .options = options,

@@ -165,14 +165,22 @@ const sc_verb sc_verb_energy_load = {
     .summary = "load systems of agents from CSV files",
     .arguments = "DIR|FILE...",
     .description =
-        "Reads energy_system.csv, energy_agent.csv, energy_pair.csv and energy_hyperedge.csv "
-        "(other "
-        "files of a folder are ignored) and hands the rows to the workers, which keep them in "
-        "their "
-        "database. Each system is replaced as a whole, so loading twice is harmless. Pairs and "
-        "hyperedges may be missing.\n"
+        "Hands systems of agents from CSV files to the workers, which keep them in their "
+        "database. Each system is replaced as a whole, so loading twice is harmless. The files of "
+        "a folder (others in it are ignored; pairs and hyperedges may be missing) and the columns "
+        "that their first lines name:\n"
         "\n"
-        "  seedcore energy load deploy/sample\n",
+        "  energy_system.csv     system_id,label,n_agents,dim,s_norm,r_effective,p_compress,\n"
+        "                        drift,anomaly\n"
+        "  energy_agent.csv      system_id,agent_no,agent_id,h,p_e,p_s,p_o,capability,\n"
+        "                        mem_util\n"
+        "  energy_pair.csv       system_id,i,j,w\n"
+        "  energy_hyperedge.csv  system_id,edge_no,selection,weight\n"
+        "\n"
+        "agent_no counts from 0; h is a list of dim numbers separated by spaces.\n"
+        "\n"
+        "  seedcore energy load FOLDER\n"
+        "  seedcore energy batch\n",
     .min_words = 1,
     .max_words = INT_MAX,
     .settings = SC_VERB_CONNECTS,

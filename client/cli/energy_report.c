@@ -16,6 +16,7 @@
 #include "client/cli/text.h"
 
 enum {
+    N_SHOWN = 3,  // terms with a column of the tables: pair, hyper, entropy
     TOTAL = 7,    // place of the sum among the columns
     EXTREMES = 5, // rows at either end
     PLOT_ROWS = 12,
@@ -252,6 +253,7 @@ add_value(double value, sc_colour colour, sc_table *table)
 static void
 add_row(const sc_energy_system *s, sc_colour colour, sc_table *table)
 {
+    double other = 0;
     char text[NUMBER_BYTES];
 
     snprintf(text, sizeof(text), "%lld", (long long)s->id);
@@ -259,8 +261,11 @@ add_row(const sc_energy_system *s, sc_colour colour, sc_table *table)
     sc_table_text(table, s->label, SC_COLOUR_NONE);
     sc_table_number(table, s->n_agents);
     add_value(per_agent(s), colour, table);
-    for (size_t k = 0; k < 3; k++) // pair, hyper, entropy
+    for (size_t k = 0; k < N_SHOWN; k++)
         add_value(s->values[k], SC_COLOUR_NONE, table);
+    for (size_t k = N_SHOWN; k < TOTAL; k++)
+        other += s->values[k];
+    add_value(other, SC_COLOUR_NONE, table);
     add_value(s->values[TOTAL], SC_COLOUR_NONE, table);
 }
 
@@ -272,7 +277,8 @@ write_some(const char *title, const sc_energy_system *const *systems, size_t n, 
         {"SYSTEM", true, SC_TABLE_KEEP},  {"LABEL", false, SC_TABLE_CUT},
         {"AGENTS", true, SC_TABLE_DROP},  {"PER AGENT", true, SC_TABLE_KEEP},
         {"PAIR", true, SC_TABLE_DROP},    {"HYPER", true, SC_TABLE_DROP},
-        {"ENTROPY", true, SC_TABLE_DROP}, {"TOTAL", true, SC_TABLE_KEEP},
+        {"ENTROPY", true, SC_TABLE_DROP}, {"OTHER", true, SC_TABLE_DROP},
+        {"TOTAL", true, SC_TABLE_KEEP},
     };
     sc_table table;
 

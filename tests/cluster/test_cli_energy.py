@@ -2,11 +2,12 @@
 """`energy load` and `energy batch` on the sample data."""
 import contextlib
 import csv
+import re
 import shutil
 
 import pytest
 
-from cluster import SAMPLE, Cluster
+from cluster import SAMPLE, TOP, Cluster
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,25 @@ def test_report_fits(c, columns, language):
     assert language != "C" or result.stdout.isascii()
     for text in ("Lowest energy per agent", "Highest energy per agent", "Total energy by month", "2009-03", "tasks/s"):
         assert text in result.stdout, text
+
+
+def test_terms_of_the_table_sum_to_the_total(c):
+    row = re.search(r"^ *205 +all.*$", c.ok("energy", "batch", "--systems", "1,205").stdout, re.M)[0].split()
+    *terms, total = map(float, row[4:])
+    assert len(terms) == 4 and sum(terms) == pytest.approx(total, abs=0.0005), row
+
+
+def test_page_of_the_handlers(c):
+    """The example of docs/energy.md works as it is written."""
+    page = (TOP / "docs/energy.md").read_text()
+    script = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    loaded, value = c.ok("/bin/sh", "-ec", script).rows
+    assert loaded == {"systems": 1, "agents": 2, "pairs": 1, "hyperedges": 0}
+    assert value["pair"] == -1 and value["reg"] == 0.01 and value["total"] == pytest.approx(-0.99, abs=1e-5), value
+    help = c.ok("energy", "load", "--help").stdout
+    for path in SAMPLE.glob("energy_[!e]*.csv"):
+        names = path.read_text().partition("\n")[0]
+        assert names.replace(",", ", ") in page and names in re.sub(r",\n +", ",", help), names
 
 
 @pytest.mark.parametrize("file, line, text, reason", [
