@@ -204,7 +204,7 @@ check_text(sc_setting which, const char *label, const char *text, sc_error *err)
     int64_t len = (int64_t)strlen(text);
     const char *wrong = find_fault(which, text);
 
-    if (len > info->max)
+    if (len > info->max && !wrong)
         return sc_error_set(err, SC_EBADARG, "%s: \"%.40s...\" is longer than %lld characters",
                             label, text, (long long)info->max);
     if (!wrong && len < info->min)

@@ -32,7 +32,8 @@ sc_option_table_init(sc_option_table *table, const sc_verb *verb)
 {
     static const struct poptOption json =
         SC_SWITCH("json", SC_OPT_JSON, "print JSON: one object, or one a line");
-    static const struct poptOption help = SC_SWITCH("help", SC_OPT_HELP, "print this and exit");
+    static const struct poptOption help = {
+        "help", 'h', POPT_ARG_NONE, NULL, SC_OPT_HELP, "print this and exit", NULL};
 
     memset(table, 0, sizeof(*table)); // its end is a row of zeros
     for (const struct poptOption *o = verb->options; o && o->longName; o++)
@@ -68,6 +69,15 @@ take_words(sc_args *args, poptContext context)
     return 0;
 }
 
+static bool
+has_row(const sc_option_table *table, int id)
+{
+    for (size_t i = 0; i < table->n_rows; i++)
+        if (table->rows[i].val == id)
+            return true;
+    return false;
+}
+
 /* "; did you mean --json?" for what is a slip or two from an option. */
 static void
 suggest(const sc_option_table *table, const char *option, char *out, size_t size)
@@ -77,6 +87,10 @@ suggest(const sc_option_table *table, const char *option, char *out, size_t size
 
     *out = '\0';
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(option, "="), option);
+    if (strcmp(name, "--processes") == 0 && has_row(table, SC_OPT_WORKERS)) {
+        snprintf(out, size, "; here it is --workers");
+        return;
+    }
     for (size_t i = 0; i < table->n_rows && strncmp(name, "--", 2) == 0; i++) {
         int distance = sc_text_distance(name + 2, table->rows[i].longName);
 

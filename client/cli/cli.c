@@ -132,6 +132,12 @@ missing_verb(sc_cli *cli, const sc_verb *group)
     return sc_cli_usage(cli, "%s needs a verb: %s", group->name, group->arguments);
 }
 
+static bool
+is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 /* Finds the verb that the first words name; the number of those words goes to n_words. */
 static int
 find_verb(sc_cli *cli, int argc, const char *const *argv, int *n_words)
@@ -142,7 +148,7 @@ find_verb(sc_cli *cli, int argc, const char *const *argv, int *n_words)
     if (!group)
         return unknown_verb(cli, "", argv[0]);
     cli->verb = group;
-    if (group->run || (argc > 1 && strcmp(argv[1], "--help") == 0))
+    if (group->run || (argc > 1 && is_help(argv[1])))
         return 0;
     if (argc < 2)
         return missing_verb(cli, group);
@@ -201,7 +207,7 @@ run(sc_cli *cli, int argc, const char *const *argv)
         sc_out_fini(&usage);
         return SC_EXIT_USAGE;
     }
-    if (strcmp(argv[0], "--help") == 0) {
+    if (is_help(argv[0])) {
         sc_help_all(&cli->term, &cli->out);
         return SC_EXIT_DONE;
     }

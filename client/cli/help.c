@@ -127,15 +127,34 @@ options(const sc_verb *verb, const sc_term *term, sc_out *o)
     sc_out_fini(&text);
 }
 
+/* Lines after the first begin below its "seedcore". */
+static void
+usage(const sc_verb *verb, const sc_term *term, sc_out *o)
+{
+    static const char head[] = "usage: ";
+    sc_out text, lines;
+
+    sc_out_init(&text);
+    sc_out_init(&lines);
+    synopsis(verb, &text);
+    wrapped(&text, sizeof(head) - 1, text_columns(term), &lines);
+    if (lines.error) {
+        o->error = o->error ? o->error : lines.error;
+    } else {
+        sc_out_text(o, head);
+        sc_out_add(o, lines.buffer.data + sizeof(head) - 1, lines.buffer.len - sizeof(head) + 1);
+    }
+    sc_out_fini(&lines);
+    sc_out_fini(&text);
+}
+
 void
 sc_help_verb(const sc_verb *verb, const sc_term *term, sc_out *o)
 {
     sc_out text;
 
     sc_out_init(&text);
-    sc_out_text(&text, "usage: ");
-    synopsis(verb, &text);
-    wrapped(&text, 0, text_columns(term), o);
+    usage(verb, term, o);
     sc_out_printf(&text, "%c%s.", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
     sc_out_text(o, "\n");
     wrapped(&text, 0, text_columns(term), o);

@@ -62,13 +62,27 @@ sc_verbs_find_in(const char *group, const char *word)
     return NULL;
 }
 
+/* What other programs call it. */
+static const char *
+other_word(const char *word)
+{
+    static const char *const words[][2] = {{"start", "up"}, {"stop", "down"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(words[i][0], word) == 0)
+            return words[i][1];
+    return NULL;
+}
+
 const char *
 sc_verbs_suggest(const char *group, const char *word)
 {
     // A slip or two, and no more than every third character.
     int best = 3, most = (int)strlen(word) / 3 + 1;
-    const char *near = NULL;
+    const char *near = *group ? NULL : other_word(word);
 
+    if (near)
+        return near;
     for (size_t i = 0; i < N_VERBS; i++) {
         const char *name = word_in(verbs[i], group);
         int distance = name ? sc_text_distance(word, name) : best;

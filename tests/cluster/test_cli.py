@@ -25,7 +25,7 @@ def test_bare_command_prints_usage(sandbox):
         assert verb in result.stderr, verb
 
 
-@pytest.mark.parametrize("option", ["--help", "help"])
+@pytest.mark.parametrize("option", ["--help", "help", "-h"])
 def test_help_goes_to_stdout(sandbox, option):
     result = sandbox.run(option)
     assert result.status == 0 and result.stderr == "", repr(result)
@@ -39,6 +39,9 @@ def test_every_verb_has_help(sandbox, verb):
     assert by_option.status == 0 and by_option.stderr == "", repr(by_option)
     assert f"seedcore {verb}" in by_option.stdout, repr(by_option)
     assert (by_verb.status, by_verb.stdout) == (0, by_option.stdout), repr(by_verb)
+    assert sandbox.ok(verb, "-h").stdout == by_option.stdout
+    usage = by_option.stdout.partition("\n\n")[0].splitlines()
+    assert all(line.startswith("       ") for line in usage[1:]), usage
     assert not CONTROL.search(by_option.stdout), repr(by_option)
 
 
@@ -71,12 +74,14 @@ def test_manual_pages(sandbox):
 @pytest.mark.parametrize("command, named", [
     (["submti"], "submit"),
     (["worker"], "workers"),
+    (["stop"], 'did you mean "down"?'),
+    (["up", "--log", "verbose"], "error, warn, info or debug"),
     (["quite-something-else"], "quite-something-else"),
     (["help", "submti"], "submit"),
     (["jobs", "--no-such-option"], "--no-such-option"),
     (["jobs", "--jsno"], "did you mean --json?"),
     (["submit", "echo", "--inptu=x"], "did you mean --input?"),
-    (["up", "--processes", "2"], "no option --processes"),
+    (["up", "--processes", "2"], "no option --processes; here it is --workers"),
     (["jobs", "surplus"], "surplus"),
     (["submit"], "HANDLER"),
     (["call"], "HANDLER"),

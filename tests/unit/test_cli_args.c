@@ -155,9 +155,18 @@ Test(cli_args, suggestions)
     static const struct {
         const char *group, *word, *want;
     } rows[] = {
-        {"", "submti", "submit"},   {"", "worker", "workers"},          {"", "job", "jobs"},
-        {"", "stats", "status"},    {"", "quite-something-else", NULL}, {"", "x", NULL},
-        {"energy", "lode", "load"}, {"energy", "bacth", "batch"},       {"energy", "submit", NULL},
+        {"", "submti", "submit"},
+        {"", "worker", "workers"},
+        {"", "job", "jobs"},
+        {"", "stats", "status"},
+        {"", "quite-something-else", NULL},
+        {"", "x", NULL},
+        {"energy", "lode", "load"},
+        {"energy", "bacth", "batch"},
+        {"energy", "submit", NULL},
+        {"", "stop", "down"},
+        {"", "start", "up"},
+        {"energy", "stop", NULL},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

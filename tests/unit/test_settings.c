@@ -270,6 +270,7 @@ Test(settings, texts)
         {SC_SET_LOG, "debug", NULL},
         {SC_SET_LOG, "error", NULL},
         {SC_SET_LOG, "trace", "--log: \"trace\" is not error, warn, info or debug"},
+        {SC_SET_LOG, "verbose", "--log: \"verbose\" is not error, warn, info or debug"},
         {SC_SET_LOG, "", "--log: \"\" is not error, warn, info or debug"},
         {SC_SET_ENDPOINT, "tcp://10.0.0.1:5570", NULL},
         {SC_SET_ENDPOINT, "ipc:///run/seedcore", NULL},
