@@ -84,6 +84,37 @@ is_blank(const char *line, size_t len)
     return true;
 }
 
+/* JSON over several lines: an array or an object is still open where its first line ends. */
+static bool
+is_open(const char *line, size_t len)
+{
+    char first, last;
+
+    while (len > 0 && strchr(" \t\r", line[len - 1]))
+        len--;
+    while (len > 0 && (*line == ' ' || *line == '\t'))
+        line++, len--;
+    if (len == 0)
+        return false;
+    first = *line, last = line[len - 1];
+    return (first == '[' && last != ']') || (first == '{' && last != '}');
+}
+
+static int
+check_line(const sc_lines *lines, const char *line, size_t len, sc_error *err)
+{
+    int rc;
+
+    if (len > LINE_MAX_BYTES)
+        return sc_error_set(err, SC_ETOOLARGE, "the line is longer than 16 MiB");
+    if (lines->line == 1 && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
+        return sc_error_set(err, SC_EMALFORMED, "it begins with a byte order mark; leave it out");
+    rc = sc_json_check(line, len, err);
+    if (rc == SC_EMALFORMED && is_open(line, len))
+        return sc_error_set(err, rc, "the JSON goes on behind the line; a task is one line");
+    return rc;
+}
+
 int
 sc_lines_next(sc_lines *lines, const char **line, size_t *len, sc_error *err)
 {
@@ -94,9 +125,7 @@ sc_lines_next(sc_lines *lines, const char **line, size_t *len, sc_error *err)
             continue;
         if ((*line)[*len - 1] == '\r')
             --*len;
-        if (*len > LINE_MAX_BYTES)
-            return sc_error_set(err, SC_ETOOLARGE, "the line is longer than 16 MiB");
-        rc = sc_json_check(*line, *len, err);
+        rc = check_line(lines, *line, *len, err);
         return rc ? rc : 1;
     }
     if (lines->end - lines->start > LINE_MAX_BYTES) {

@@ -75,6 +75,38 @@ Test(cli_lines, pieces)
     }
 }
 
+Test(cli_lines, what_is_wrong)
+{
+    static const char open[] = "the JSON goes on behind the line; a task is one line";
+    static const struct {
+        const char *text, *want; // NULL: it is another reason
+    } rows[] = {
+        {"[\n1]\n", open},
+        {" {\r\n", open},
+        {"{\"a\": [1, 2],\n", open},
+        {"{\"a\" 1}\n", NULL},
+        {"1 2\n", NULL},
+        {"\xef\xbb\xbf{}\n", "it begins with a byte order mark; leave it out"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        sc_lines lines;
+        sc_error err = {0};
+        const char *line;
+        char *room;
+        size_t n;
+
+        sc_lines_init(&lines);
+        cr_assert_eq(sc_lines_room(&lines, &room, &n), 0);
+        memcpy(room, rows[i].text, strlen(rows[i].text));
+        sc_lines_added(&lines, strlen(rows[i].text));
+        cr_expect_eq(sc_lines_next(&lines, &line, &n, &err), SC_EMALFORMED, "%s", rows[i].text);
+        cr_expect_eq(strcmp(err.text, rows[i].want ? rows[i].want : open) == 0,
+                     rows[i].want != NULL, "%s: %s", rows[i].text, err.text);
+        sc_lines_fini(&lines);
+    }
+}
+
 Test(cli_lines, too_long)
 {
     static const struct {
