@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "client/cli/help.h"
 #include "client/cli/text.h"
@@ -26,13 +27,15 @@ write_stderr(const sc_out *line)
 static void
 say(sc_cli *cli, const char *hint, const char *format, va_list args)
 {
-    char *text;
+    char *text, time[SC_CLOCK_TEXT];
     sc_out line;
 
     if (vasprintf(&text, format, args) < 0)
         return;
     sc_cli_progress(cli, NULL);
     sc_out_init(&line);
+    if (cli->has_times)
+        sc_out_printf(&line, "%s ", sc_clock_format(sc_clock_unix_ms(), time));
     sc_out_text(&line, "seedcore: ");
     sc_text_add(&line, text, strlen(text), cli->term_error.is_utf8);
     sc_out_text(&line, "\n");

@@ -33,6 +33,7 @@ typedef struct sc_cli {
     sc_term term;       /* of stdout */
     sc_term term_error; /* of stderr */
     sc_out out;         /* stdout */
+    bool has_times;     /* stderr is a log: what is said begins with the time */
     bool has_progress;  /* the last line of stderr is a progress bar */
     char option[240];   /* " --endpoint E" for commands to copy; "" where E was not an option */
 

@@ -373,6 +373,7 @@ detach(struct up *u)
     }
     if (u->report >= 0) { // the child
         sc_term_init(&u->cli->term_error, STDERR_FILENO);
+        u->cli->has_times = true;
         return serve(u);
     }
     if (*reason) {

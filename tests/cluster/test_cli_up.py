@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`up` and `down`: readiness, restarts, ends, and what is in the way of a start."""
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,6 +17,7 @@ def test_ready_line(cluster):
     c = cluster(workers=1)
     wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
     assert c.up.peek().stdout == ""
+    assert "rates" not in c.ok("status").stdout, "there was nothing to do yet"
     assert c.ok("call", "echo", "--args", "1").json == 1
 
 
@@ -24,6 +26,8 @@ def test_detach(sandbox):
     log = sandbox.dir / "log"
     assert str(log) in result.stdout + result.stderr, repr(result)
     assert {p.name for p in log.iterdir()} == {"up.log", "coordinator.log", "worker.log"}
+    lines = (log / "up.log").read_text().splitlines()
+    assert lines and all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z seedcore: ", line) for line in lines), lines
     assert stat.S_IMODE(sandbox.dir.stat().st_mode) == 0o700
     assert len(sandbox.ok("workers", "--json").rows) == 2
     again = sandbox.run("up", "--detach")
