@@ -33,7 +33,6 @@ write_counts(struct load *l)
 {
     static const char *const names[SC_ENERGY_N_FILES] = {"systems", "agents", "pairs",
                                                          "hyperedges"};
-    char text[SC_FORMAT_BYTES];
     sc_out *o = &l->cli->out;
 
     if (sc_args_has(&l->cli->args, SC_OPT_JSON)) {
@@ -43,9 +42,13 @@ write_counts(struct load *l)
         sc_out_end(o);
         return;
     }
-    for (int i = 0; i < SC_ENERGY_N_FILES; i++)
-        sc_out_printf(o, "%s%s %s", i ? ", " : "loaded ",
-                      sc_format_count(sc_energy_files_count(&l->files, i), text), names[i]);
+    for (int i = 0; i < SC_ENERGY_N_FILES; i++) {
+        uint64_t n = sc_energy_files_count(&l->files, i);
+        char text[SC_FORMAT_BYTES];
+
+        sc_out_printf(o, "%s%s %.*s", i ? ", " : "loaded ", sc_format_count(n, text),
+                      (int)strlen(names[i]) - (n == 1), names[i]); // "1 pair"
+    }
     sc_out_text(o, "\n");
 }
 

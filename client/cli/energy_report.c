@@ -16,9 +16,10 @@
 #include "client/cli/text.h"
 
 enum {
-    N_SHOWN = 3,  // terms with a column of the tables: pair, hyper, entropy
-    TOTAL = 7,    // place of the sum among the columns
-    EXTREMES = 5, // rows at either end
+    N_SHOWN = 3,        // terms with a column of the tables: pair, hyper, entropy
+    TOTAL = 7,          // place of the sum among the columns
+    EXTREMES = 5,       // rows at either end
+    RATE_SYSTEMS = 100, // fewer are done before a rate means anything
     PLOT_ROWS = 12,
     SHOWN_FAILED = 10,
     NUMBER_BYTES = 32,
@@ -421,7 +422,7 @@ sc_energy_report_write(const sc_energy_report *report, const sc_term *term, sc_o
     write_failed(report, term, o);
     sc_out_printf(o, "%s system%s in %s", sc_format_count(report->n_systems, count),
                   report->n_systems == 1 ? "" : "s", sc_format_duration(report->taken_ms, time));
-    if (report->n_systems > 1 && report->taken_ms > 0)
+    if (report->n_systems >= RATE_SYSTEMS && report->taken_ms > 0)
         sc_out_printf(o, ", %s tasks/s",
                       sc_format_count((uint64_t)((double)report->n_systems / seconds), rate));
     sc_out_text(o, "\n");

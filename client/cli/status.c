@@ -180,9 +180,11 @@ write_cluster(sc_cli *cli, const sc_cluster_status *c)
                   sc_format_count(c->jobs_open, b));
     counts_line(cli, "tasks", task_names, tasks, sizeof(tasks) / sizeof(tasks[0]));
     counts_line(cli, "calls", call_names, calls, sizeof(calls) / sizeof(calls[0]));
-    name_line(cli, "rates");
-    sc_out_printf(o, "%s started, %s ended\n", sc_format_rate(c->started_per_s, a),
-                  sc_format_rate(c->ended_per_s, b));
+    if (c->started_per_s > 0 || c->ended_per_s > 0) {
+        name_line(cli, "rates");
+        sc_out_printf(o, "%s started, %s ended\n", sc_format_rate(c->started_per_s, a),
+                      sc_format_rate(c->ended_per_s, b));
+    }
     name_line(cli, "payloads");
     sc_out_printf(o, "%s in memory, %s on disk\n", sc_format_bytes(c->memory_bytes, a),
                   sc_format_bytes(c->spill_bytes, b));

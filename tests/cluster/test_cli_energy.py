@@ -68,6 +68,15 @@ def test_terms_of_the_table_sum_to_the_total(c):
     assert len(terms) == 4 and sum(terms) == pytest.approx(total, abs=0.0005), row
 
 
+def test_one_of_a_kind(c):
+    folder = c.folder / "one"
+    folder.mkdir()
+    for name, row in (("energy_system", "2000,one,1,1,1,1,0,0,0"), ("energy_agent", "2000,0,a,1,1,0,0,1,0")):
+        head = (SAMPLE / f"{name}.csv").read_text().partition("\n")[0]
+        (folder / f"{name}.csv").write_text(f"{head}\n{row}\n")
+    assert c.ok("energy", "load", folder).stdout == "loaded 1 system, 1 agent, 0 pairs, 0 hyperedges\n"
+
+
 def test_page_of_the_handlers(c):
     """The example of docs/energy.md works as it is written."""
     page = (TOP / "docs/energy.md").read_text()
