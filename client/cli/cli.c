@@ -56,6 +56,18 @@ sc_cli_say(sc_cli *cli, const char *format, ...)
     va_end(args);
 }
 
+void
+sc_cli_note(sc_cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    if (!cli->term_error.is_terminal)
+        return;
+    va_start(args, format);
+    say(cli, NULL, format, args);
+    va_end(args);
+}
+
 int
 sc_cli_usage(sc_cli *cli, const char *format, ...)
 {

@@ -59,6 +59,9 @@ int sc_cli_main(int argc, const char *const *argv);
 
 /** "seedcore: ..." on stderr, one line, made safe for a terminal. */
 void sc_cli_say(sc_cli *cli, const char *format, ...) SC_PRINTF(2, 3);
+/** sc_cli_say where stderr is a terminal: an empty answer is no mystery to a person, and nothing to
+ * a program. */
+void sc_cli_note(sc_cli *cli, const char *format, ...) SC_PRINTF(2, 3);
 /** As sc_cli_say, then how to get help. @return SC_EXIT_USAGE */
 int sc_cli_usage(sc_cli *cli, const char *format, ...) SC_PRINTF(2, 3);
 /** sc_out_open for an option's value. @return 0, or SC_EXIT_FAILED (said why) */

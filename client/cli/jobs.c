@@ -9,7 +9,8 @@
 
 struct jobs {
     sc_cli *cli;
-    bool is_json;
+    const char *state; // NULL: all
+    bool is_json, has_some;
     sc_table table;
 };
 
@@ -20,6 +21,9 @@ on_job(void *arg, const sc_job_status *job, const sc_failure *why)
 
     if (sc_cli_failed(j->cli, why))
         return;
+    j->has_some = j->has_some || job;
+    if (!job && !j->has_some)
+        sc_cli_note(j->cli, "no %s%sjobs", j->state ? j->state : "", j->state ? " " : "");
     if (!job)
         sc_cli_end(j->cli, SC_EXIT_DONE);
     else if (j->is_json)
@@ -42,21 +46,22 @@ is_state(const char *text)
 static int
 run(sc_cli *cli)
 {
-    struct jobs j = {.cli = cli, .is_json = sc_args_has(&cli->args, SC_OPT_JSON)};
-    const char *state = sc_args_text(&cli->args, SC_OPT_STATE);
+    struct jobs j = {.cli = cli,
+                     .state = sc_args_text(&cli->args, SC_OPT_STATE),
+                     .is_json = sc_args_has(&cli->args, SC_OPT_JSON)};
     int64_t limit = 0;
     sc_error err = {0};
     int status;
 
-    if (state && !is_state(state))
+    if (j.state && !is_state(j.state))
         return sc_cli_usage(
-            cli, "--state: \"%s\" is not open, running, succeeded, failed or cancelled", state);
+            cli, "--state: \"%s\" is not open, running, succeeded, failed or cancelled", j.state);
     if (sc_args_number(&cli->args, SC_OPT_LIMIT, "--limit", 1, 10000000, &limit, &err))
         return sc_cli_usage(cli, "%s", err.text);
     if ((status = sc_cli_connect(cli)))
         return status;
     sc_table_init(&j.table, sc_job_columns, SC_JOB_COLUMNS, &cli->term);
-    sc_cli_refused(cli, sc_client_jobs(cli->client, state, (uint64_t)limit, on_job, &j));
+    sc_cli_refused(cli, sc_client_jobs(cli->client, j.state, (uint64_t)limit, on_job, &j));
     status = sc_cli_run(cli);
     sc_table_write(&j.table, &cli->out);
     sc_table_fini(&j.table);

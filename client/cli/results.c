@@ -2,6 +2,7 @@
 /* `seedcore results`: the results of a job as JSON lines, in task order. */
 #include "client/cli/cli.h"
 #include "client/cli/reader.h"
+#include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@ struct results {
     sc_out file; // with --output
     sc_out *out; // the file or stdout
     char job[SC_JOB_ID_TEXT];
+    uint64_t n_tasks;
+    bool has_some;
     sc_reader reader;
 };
 
@@ -19,6 +22,7 @@ on_row(void *arg, const sc_result_row *row)
 {
     struct results *r = arg;
 
+    r->has_some = true;
     sc_result_line(row, r->out);
 }
 
@@ -26,7 +30,11 @@ static void
 on_end(void *arg)
 {
     struct results *r = arg;
+    char count[SC_FORMAT_BYTES];
 
+    if (!r->has_some && r->reader.n_dropped == 0)
+        sc_cli_note(r->cli, "none of %s task%s has ended yet; --wait follows",
+                    sc_format_count(r->n_tasks, count), r->n_tasks == 1 ? "" : "s");
     sc_cli_end(r->cli, sc_reader_status(&r->reader));
 }
 
@@ -40,6 +48,7 @@ on_job(void *arg, const sc_job_status *job, const sc_failure *why)
     if (sc_cli_failed(r->cli, why))
         return;
     snprintf(r->job, sizeof(r->job), "%s", job->id);
+    r->n_tasks = job->total;
     r->reader = (sc_reader){.cli = r->cli,
                             .job = r->job,
                             .order = wait ? SC_BY_INDEX : SC_BY_INDEX_ENDED,

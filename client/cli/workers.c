@@ -17,7 +17,7 @@ static const sc_table_column columns[] = {
 
 struct workers {
     sc_cli *cli;
-    bool is_json;
+    bool is_json, has_some;
     sc_table table;
 };
 
@@ -64,6 +64,9 @@ on_worker(void *arg, const sc_worker_status *worker, const sc_failure *why)
 
     if (sc_cli_failed(w->cli, why))
         return;
+    w->has_some = w->has_some || worker;
+    if (!worker && !w->has_some)
+        sc_cli_note(w->cli, "no worker is ready");
     if (!worker)
         sc_cli_end(w->cli, SC_EXIT_DONE);
     else if (w->is_json)

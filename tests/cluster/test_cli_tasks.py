@@ -325,6 +325,19 @@ def test_progress_only_on_a_terminal(c):
     assert "\x1b" not in dumb.stdout, repr(dumb)
 
 
+def test_empty_answers_are_said_on_a_terminal(cluster):
+    c = cluster(workers=1, env={"SEEDCORE_DRAIN_TIMEOUT": "50ms"})
+
+    def said(*command):
+        assert c.ok(*command).stderr == "", command
+        return c.run_on_terminal(*command).stdout
+    assert said("jobs") == "seedcore: no jobs\r\n"
+    assert said("jobs", "--state", "open") == "seedcore: no open jobs\r\n"
+    job = submit(c, "sleep", "--args", '{"ms":60000}', "--array", "1-2000")
+    assert said("results", job) == "seedcore: none of 2,000 tasks has ended yet; --wait follows\r\n"
+    assert "no jobs" not in said("jobs") and "no worker" not in said("workers")
+
+
 def test_colour(c):
     submit(c, "echo", "--wait")
     assert "\x1b[32m" in c.run_on_terminal("jobs").stdout
@@ -343,6 +356,7 @@ def test_tables_fit_the_terminal(c, columns):
 def test_no_worker_has_joined(sandbox):
     coordinator = sandbox.start("seedcore-coordinator", "--endpoint", sandbox.endpoint, "--dir", sandbox.dir)
     wait_for(lambda: "ready" in coordinator.peek().stderr, what="the coordinator")
+    assert sandbox.run_on_terminal("workers").stdout == "seedcore: no worker is ready\r\n"
     for command in (["submit", "echo"], ["call", "echo"], ["submit", "echo", "--array", "1-2"]):
         result = sandbox.run(*command, "--connect-timeout", "1s")
         assert result.status == 1 and "no worker has joined yet" in result.stderr, repr(result)
