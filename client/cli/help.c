@@ -42,8 +42,9 @@ static const struct {
     {"DURATION", "250ms, 30s, 5m, 2h or 7d; a bare number is seconds."},
     {"SIZE", "64KiB, 10MB or 1GiB; a bare number is bytes."},
     {"JOB", "The id of a job, or a prefix of it that is unique."},
-    {"SETTINGS", "Each is an option, else the variable SEEDCORE_<NAME>, else its default; "
-                 "`seedcore config` shows what holds."},
+    {"SETTINGS",
+     "Each is an option, else the variable SEEDCORE_<NAME>, else its default; "
+     "`seedcore config` shows what a command that is started from this shell would use."},
 };
 
 static int

@@ -428,7 +428,8 @@ const sc_verb sc_verb_up = {
         "With --detach it returns as soon as the workers are ready (or with status 1 and the "
         "reason) and prints where the logs are; `seedcore down` ends the cluster.\n"
         "\n"
-        "Each setting is an option, too; `seedcore config` shows what holds.\n",
+        "Each setting is an option, too; `seedcore config` shows what a command that is "
+        "started from this shell would use, not what a cluster that is up was started with.\n",
     .options = options,
     .settings = SC_VERB_STARTS,
     .run = run,

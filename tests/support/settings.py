@@ -22,7 +22,7 @@ int main(void) { SC_SETTINGS(ROW) return 0; }
 HEAD = """\
 # SPDX-License-Identifier: Apache-2.0
 # Every setting as an environment variable, with its default. A flag (--peer-lease for SEEDCORE_PEER_LEASE) comes before
-# the variable; `seedcore config` prints what holds and where it came from. Durations: 250ms, 30s, 5m, 2h, 7d, a bare
+# the variable; `seedcore config` prints what this shell's commands use, and why. Durations: 250ms, 30s, 5m, 2h, 7d, a bare
 # number is seconds; sizes: 64KiB, 10MB, 1GiB, a bare number is bytes.
 # Written by tests/support/settings.py from the table in base/settings.h.
 """
