@@ -76,6 +76,15 @@ parse_range(const char *text, uint64_t *first, uint64_t *n, sc_error *err)
     return 0;
 }
 
+/* "item-$index" is meant as a pattern more often than as it stands. */
+static void
+check_index(struct submit *s)
+{
+    if (s->is_array && strstr(s->args, "$index") && !strstr(s->args, "\"$index\""))
+        sc_cli_say(s->cli, "--args: $index becomes the index only where it is the whole of a "
+                           "string, \"$index\"; here it stays as it is");
+}
+
 static int
 read_args(struct submit *s)
 {
@@ -91,6 +100,7 @@ read_args(struct submit *s)
     s->is_array = array != NULL;
     if (array && parse_range(array, &s->first, &s->n, &err))
         return sc_cli_usage(s->cli, "--array: %s", err.text);
+    check_index(s);
     return 0;
 }
 
@@ -317,8 +327,11 @@ run(sc_cli *cli)
 static const struct poptOption options[] = {
     SC_OPTION("input", SC_OPT_INPUT, "tasks as JSON lines, one a line; - is stdin", "FILE|-"),
     SC_OPTION("array", SC_OPT_ARRAY, "one task for each index from A to B, such as 0-9", "A-B"),
-    SC_OPTION("args", SC_OPT_ARGS,
-              "what the task is given; with --array, \"$index\" in it becomes the index", "JSON"),
+    SC_OPTION(
+        "args", SC_OPT_ARGS,
+        "what the task is given; with --array, each string \"$index\" in it becomes the index, "
+        "a number; inside a longer string, such as \"item-$index\", it stays as it is",
+        "JSON"),
     SC_OPTION("name", SC_OPT_NAME, "a label for people", "TEXT"),
     SC_OPTION("priority", SC_OPT_PRIORITY, "0 to 9, 9 goes first (default 4)", "0..9"),
     SC_SWITCH("wait", SC_OPT_WAIT,

@@ -84,6 +84,18 @@ def test_tasks_without_lines(c, options, values):
     assert {row["index"]: row["value"] for row in rows} == values
 
 
+@pytest.mark.parametrize("args, is_said", [
+    ('{"name":"item-$index"}', True),
+    ('{"name":"item-$index","n":"$index"}', False),
+    ('"$index"', False),
+    ('"index"', False),
+])
+def test_index_inside_a_string_is_said(c, args, is_said):
+    for options, is_array in (["--array", "1-2"], True), ([], False):
+        result = c.ok("submit", "echo", "--args", args, *options)
+        assert ("here it stays as it is" in result.stderr) == (is_said and is_array), repr(result)
+
+
 def test_many_lines_keep_their_order(c):
     file = c.folder / "many"
     file.write_text("".join(f'{{"n":{i}}}\n' for i in range(20000)))
