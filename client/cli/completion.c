@@ -2,7 +2,8 @@
 /* The completion, see completion.h. Called by the verb `__completion` when the project is built.
  *
  * What a value or an argument is, its description in the tables says: FILE, F.so and DIR are paths,
- * a|b|c is one of these, VERB a verb; all others are the user's alone. */
+ * a|b|c is one of these, VERB a verb, HANDLER and JOB what the cluster knows if it answers at once;
+ * all others are the user's alone. */
 #include "client/cli/completion.h"
 
 #include <string.h>
@@ -11,6 +12,11 @@
 
 static const char head[] =
     "# bash completion for seedcore; written by `seedcore __completion`\n"
+    "_seedcore_names()  # the first of each line\n"
+    "{\n"
+    "  seedcore \"$@\" --json --connect-timeout 200ms 2>/dev/null |\n"
+    "    sed -n 's/^{\"[a-z]*\":\"\\([A-Za-z0-9._-]*\\)\".*/\\1/p'\n"
+    "}\n"
     "_seedcore()\n"
     "{\n"
     "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}\n"
@@ -55,6 +61,12 @@ add_choice(const char *what, sc_out *o)
         sc_out_text(o, "words='");
         add_verbs(o);
         sc_out_text(o, "'");
+    } else if (strstr(what, "HANDLER")) {
+        sc_out_text(o,
+                    "[[ $COMP_CWORD -ne 2 || $cur == -* ]] || words=$(_seedcore_names handlers)");
+    } else if (strstr(what, "JOB")) {
+        sc_out_text(o, "[[ $COMP_CWORD -ne 2 || $cur == -* ]] || "
+                       "words=$(_seedcore_names jobs --limit 50)");
     } else if (strchr(what, '|')) {
         sc_out_text(o, "words='");
         for (; *what; what++)
@@ -63,14 +75,18 @@ add_choice(const char *what, sc_out *o)
     }
 }
 
-/* Settings that are paths say so by what they are. */
+/* Settings say by what they are which values they have. */
 static const char *
 describe(const struct poptOption *row)
 {
     bool is_folder = row->val == SC_OPT_SETTING + SC_SET_DIR;
     bool is_file = row->val == SC_OPT_SETTING + SC_SET_DATA;
+    bool is_level = row->val == SC_OPT_SETTING + SC_SET_LOG;
 
-    return is_folder ? "DIR" : is_file ? "FILE" : row->argDescrip;
+    return is_folder  ? "DIR"
+           : is_file  ? "FILE"
+           : is_level ? "error|warn|info|debug"
+                      : row->argDescrip;
 }
 
 /* Behind an option with a value its values, else options, and arguments where they are known. */

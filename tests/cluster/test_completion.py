@@ -43,7 +43,21 @@ def folder(sandbox):
     (["up", "--dir", "cr"], {"crates.jsonl"}, set()),
     (["results", "--output", "cr"], {"crates.jsonl"}, set()),
     (["up", "--detach", ""], {"--workers"}, {"crates.jsonl"}),
+    (["up", "--log", ""], {"error", "warn", "info", "debug"}, {"--log"}),
+    (["submit", ""], {"--input"}, {"echo"}),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_offers(folder, words, some, not_some):
     found = offers(folder, *words)
     assert some <= found and not found & not_some, found
+
+
+def test_offers_of_a_cluster(cluster):
+    """Handlers and jobs, where one is called for."""
+    c = cluster(workers=1)
+    jobs = {c.ok("submit", "echo", "--json").json["job"] for _ in range(2)}
+    for verb in ("submit", "call"):
+        assert {"echo", "sleep", "energy.compute"} <= offers(c, verb, "")
+        assert offers(c, verb, "ec") == {"echo"} and "echo" not in offers(c, verb, "echo", "")
+        assert "--args" in offers(c, verb, "--")
+    for verb in ("wait", "results", "status"):
+        assert offers(c, verb, "") == jobs
