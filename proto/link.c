@@ -300,8 +300,8 @@ free_link(sc_link *link)
 static int
 open_socket(sc_link *link, uv_loop_t *loop, sc_error *err)
 {
+    zsys_handler_set(NULL); // signals are the loop's; said first, or for a moment they are czmq's
     zsys_init();
-    zsys_handler_set(NULL); // signals are the loop's
     link->zsock = zsock_new(link->is_router ? ZMQ_ROUTER : ZMQ_DEALER);
     if (!link->zsock)
         return sc_error_set(err, SC_ENOMEM, "%s: no more sockets", link->endpoint);
