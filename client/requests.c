@@ -182,11 +182,29 @@ next_to_say(sc_client_session *s)
     return s->waiting;
 }
 
+// Tells of uploads that were given up. @return false where the link is full
+static bool
+say_drops(sc_client_session *s, int64_t now_ms)
+{
+    while (s->state == SC_UP && s->n_drops > 0) {
+        sc_message drop = {.type = SC_MSG_DROP, .drop = {s->drops[s->n_drops - 1]}};
+
+        if (sc_client_session_send(s, &drop, now_ms) == -EAGAIN)
+            return false;
+        s->n_drops--;
+    }
+    return true;
+}
+
 void
 sc_client_requests_flush(sc_client_session *s, int64_t now_ms)
 {
     sc_client_request *r;
 
+    if (!say_drops(s, now_ms)) {
+        s->retry_ms = now_ms + RETRY_MS;
+        return;
+    }
     while (s->state == SC_UP && (r = next_to_say(s))) {
         int rc = say(s, r, now_ms);
 
@@ -274,8 +292,13 @@ sc_client_session_drop(sc_client_session *s, sc_client_request *r)
     sc_message drop = {.type = SC_MSG_DROP, .drop = {r->message.open.job}};
 
     let_go(s, r);
-    if (s->state == SC_UP && r->is_said)
-        s->options.send(s->options.arg, &drop); // if it cannot go out, the job's timeout does it
+    if (r->epoch == 0) // nobody has heard of it
+        return;
+    if (s->state == SC_UP && s->options.send(s->options.arg, &drop) != -EAGAIN)
+        return;
+    // While we live the coordinator would keep what it has of it: it is told with the next word.
+    if (s->n_drops < SC_CLIENT_MAX_DROPS)
+        s->drops[s->n_drops++] = r->message.open.job;
 }
 
 /* ---- answers ---- */

@@ -9,6 +9,8 @@
 
 enum sc_client_state { SC_SEEKING, SC_UP, SC_UNREACHABLE, SC_REFUSED_FOR_GOOD, SC_CLOSED };
 
+enum { SC_CLIENT_MAX_DROPS = 64 }; // given up and not said yet; beyond it they go with the session
+
 struct sc_client_session {
     sc_client_session_options options;
     enum sc_client_state state;
@@ -26,8 +28,10 @@ struct sc_client_session {
     sc_client_request *requests; // open ones, by id
     sc_client_request *waiting;  // those that have something to say, in order
     sc_client_request *held;     // calls that stood before them, until fewer are on their way
-    unsigned n_calls;            // said in this session and open, at most SC_CLIENT_MAX_CALLS
-    sc_heap deadlines;           // of calls
+    sc_uuid drops[SC_CLIENT_MAX_DROPS]; // uploads given up that the coordinator is not told of yet
+    unsigned n_drops;
+    unsigned n_calls;  // said in this session and open, at most SC_CLIENT_MAX_CALLS
+    sc_heap deadlines; // of calls
 };
 
 /** Says a message now or not at all. @return as sc_client_session_options.send */
