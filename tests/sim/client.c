@@ -110,6 +110,23 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     }
 }
 
+// An upload that is whole is committed after all, or given up.
+static void
+decide(world *w, event *e)
+{
+    act *a = e->object;
+    process *p = a->client;
+    if (p->is_dead || a->is_done || a->request.has_commit)
+        return;
+    if (sc_sim_random(w, 2)) {
+        sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
+    } else {
+        sc_client_session_drop(p->client, &a->request);
+        sc_act_done(a);
+    }
+    sc_client_set_tick(p);
+}
+
 // Adds tasks until there is no room.
 static void
 feed(act *a)
@@ -131,6 +148,8 @@ feed(act *a)
     }
     if (a->next < j->n_tasks)
         sc_client_session_push(p->client, &a->request, sc_sim_ms(w));
+    else if (sc_sim_chance(w, 50))
+        sc_sim_after(w, (int64_t)sc_sim_random(w, 500 * US_A_MS), decide, a, 0);
     else if (!a->request.has_commit)
         sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
 }

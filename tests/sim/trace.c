@@ -10,25 +10,9 @@
 #include "tests/sim/world.h"
 
 static void
-print_line(const trace_line *l)
+print_process(const trace_line *l)
 {
-    fprintf(stderr, "  %10.3f ms  ", (double)l->at_us / US_A_MS);
     switch (l->kind) {
-    case TRACE_TO_CORE:
-        fprintf(stderr, "link %" PRIu64 " (%s) says %s\n", l->a, (const char[2]){(char)l->c, 0},
-                sc_message_name((sc_message_type)l->b));
-        break;
-    case TRACE_TO_PEER:
-        fprintf(stderr, "link %" PRIu64 " (%s) is told %s\n", l->a, (const char[2]){(char)l->c, 0},
-                sc_message_name((sc_message_type)l->b));
-        break;
-    case TRACE_LOST:
-        fprintf(stderr, "coordinator finds link %" PRIu64 " broken\n", l->a);
-        break;
-    case TRACE_STORE:
-        fprintf(stderr, "store answers question %" PRIu64 ", %" PRIu64 ": status %d\n", l->a, l->b,
-                -(int)l->c);
-        break;
     case TRACE_TICK:
         fprintf(stderr, "coordinator ticks\n");
         break;
@@ -46,19 +30,12 @@ print_line(const trace_line *l)
     case TRACE_START:
         fprintf(stderr, "process %" PRIu64 " of kind %" PRIu64 " starts\n", l->a, l->b);
         break;
-    case TRACE_CUT:
-        fprintf(stderr, "link %" PRIu64 " breaks\n", l->a);
-        break;
     case TRACE_STALL:
         fprintf(stderr, "process %" PRIu64 " of kind %" PRIu64 " stands still for %" PRIu64 " ms\n",
                 l->a, l->b, l->c);
         break;
     case TRACE_LEAVE:
         fprintf(stderr, "client %" PRIu64 " leaves\n", l->a);
-        break;
-    case TRACE_DISK:
-        fprintf(stderr, "the disk has room for %" PRIu64 " bytes, %" PRIu64 " are there\n", l->a,
-                l->b);
         break;
     case TRACE_RESTART:
         fprintf(stderr, "coordinator %" PRIu64 " dies, another starts\n", l->a);
@@ -67,13 +44,51 @@ print_line(const trace_line *l)
         fprintf(stderr, "worker %" PRIu64 " drains: %" PRIu64 " tasks wait, %" PRIu64 " run\n",
                 l->a, l->b, l->c);
         break;
+    default:
+        fprintf(stderr, "phase %" PRIu64 "\n", l->a);
+    }
+}
+
+static void
+print_connection(const trace_line *l)
+{
+    switch (l->kind) {
+    case TRACE_TO_CORE:
+        fprintf(stderr, "link %" PRIu64 " (%s) says %s\n", l->a, (const char[2]){(char)l->c, 0},
+                sc_message_name((sc_message_type)l->b));
+        break;
+    case TRACE_TO_PEER:
+        fprintf(stderr, "link %" PRIu64 " (%s) is told %s\n", l->a, (const char[2]){(char)l->c, 0},
+                sc_message_name((sc_message_type)l->b));
+        break;
+    case TRACE_LOST:
+        fprintf(stderr, "coordinator finds link %" PRIu64 " broken\n", l->a);
+        break;
+    case TRACE_STORE:
+        fprintf(stderr, "store answers question %" PRIu64 ", %" PRIu64 ": status %d\n", l->a, l->b,
+                -(int)l->c);
+        break;
+    case TRACE_CUT:
+        fprintf(stderr, "link %" PRIu64 " breaks\n", l->a);
+        break;
+    case TRACE_DISK:
+        fprintf(stderr, "the disk has room for %" PRIu64 " bytes, %" PRIu64 " are there\n", l->a,
+                l->b);
+        break;
     case TRACE_FULL:
         fprintf(stderr, "link %" PRIu64 " is full for %s, %" PRIu64 " us\n", l->a,
                 l->b == TO_CORE ? "its process" : "the coordinator", l->c);
         break;
     default:
-        fprintf(stderr, "phase %" PRIu64 "\n", l->a);
+        print_process(l);
     }
+}
+
+static void
+print_line(const trace_line *l)
+{
+    fprintf(stderr, "  %10.3f ms  ", (double)l->at_us / US_A_MS);
+    print_connection(l);
 }
 
 void
