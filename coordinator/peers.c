@@ -188,7 +188,8 @@ welcome(sc_core *core, peer *p, const sc_hello *h)
                              .pid = core->options.pid,
                              .heartbeat_ms = (uint64_t)core->options.heartbeat_ms,
                              .lease_ms = (uint64_t)core->options.lease_ms,
-                             .task_max_bytes = SC_TASK_MAX_BYTES};
+                             .task_max_bytes = SC_TASK_MAX_BYTES,
+                             .hello = h->number};
     sc_core_send(core, p, &m);
 }
 

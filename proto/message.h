@@ -120,6 +120,7 @@ typedef struct sc_hello {
     uint32_t credit_tasks;
     uint64_t credit_bytes;
     sc_list handlers; /* sc_hello_handler */
+    uint64_t number;  /* counts the HELLOs of this process, from 1; 0 = it does not count */
 } sc_hello;
 
 /* "I do not know you, say HELLO": the answer to anything else on an unknown connection. */
@@ -135,6 +136,7 @@ typedef struct sc_welcome {
     uint64_t pid;
     uint64_t heartbeat_ms, lease_ms;
     uint64_t task_max_bytes;
+    uint64_t hello; /* number of the HELLO that it answers */
 } sc_welcome;
 
 /* A request refused (request > 0), or the whole session (request = 0). */

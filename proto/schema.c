@@ -108,6 +108,7 @@ static const sc_field sc_hello_fields[] = {
     F(12, U32, sc_hello, credit_tasks, 1000000),
     F(13, U64, sc_hello, credit_bytes, ANY),
     L(14, sc_hello, handlers, SC_MAX_HANDLERS_A_WORKER, &hello_handler),
+    F(15, U64, sc_hello, number, ANY),
 };
 static const sc_field sc_who_fields[] = {F(1, U64, sc_who, epoch, ANY)};
 static const sc_field sc_welcome_fields[] = {
@@ -119,6 +120,7 @@ static const sc_field sc_welcome_fields[] = {
     F(6, U64, sc_welcome, heartbeat_ms, 600000),
     F(7, U64, sc_welcome, lease_ms, 600000),
     F(8, U64, sc_welcome, task_max_bytes, ANY),
+    F(9, U64, sc_welcome, hello, ANY),
 };
 static const sc_field sc_refused_fields[] = {
     F(1, U64, sc_refused, request, ANY),

@@ -22,6 +22,8 @@ move(sc_member *m, sc_member_state to)
     SC_ASSERT(is_legal[m->state][to]);
     sc_log_debug("membership %s -> %s", state_names[m->state], state_names[to]);
     m->state = to;
+    if (to == SC_MEMBER_JOINING)
+        m->first_hello = m->n_hellos + 1;
 }
 
 static void
@@ -29,6 +31,7 @@ say_hello(sc_member *m, int64_t now_ms)
 {
     sc_message hello = {.type = SC_MSG_HELLO, .hello = *m->config.hello};
 
+    hello.hello.number = ++m->n_hellos;
     m->hello_ms = now_ms;
     m->is_hello_sent = m->config.send(m->config.arg, &hello) == 0;
     if (m->is_hello_sent)
@@ -38,7 +41,8 @@ say_hello(sc_member *m, int64_t now_ms)
 void
 sc_member_init(sc_member *m, const sc_member_config *config, int64_t now_ms)
 {
-    *m = (sc_member){.config = *config, .state = SC_MEMBER_JOINING, .refused_ms = -1};
+    *m = (sc_member){
+        .config = *config, .state = SC_MEMBER_JOINING, .refused_ms = -1, .first_hello = 1};
     sc_liveness_init(&m->liveness, config->heartbeat_ms, config->lease_ms, now_ms);
     say_hello(m, now_ms);
 }
@@ -60,6 +64,10 @@ on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
     // Else it answers a HELLO that was repeated, and what we hold was listed after that; or one
     // from before, and the coordinator has not heard yet that we start to count again.
     if (m->state != SC_MEMBER_JOINING || !m->is_hello_sent)
+        return false;
+    // It says that we were known before we were out of touch. What came since is perhaps on its
+    // way, and would be missing in the list.
+    if (welcome->hello != 0 && welcome->hello < m->first_hello)
         return false;
     move(m, SC_MEMBER_JOINED);
     m->was_joined = true;

@@ -38,14 +38,16 @@ typedef struct sc_member {
     sc_member_config config;
     sc_member_state state;
     sc_liveness liveness;
-    int64_t hello_ms;   /* last HELLO */
-    bool is_hello_sent; /* it went out; while nothing is connected it does not */
-    int64_t refused_ms; /* first refusal in a row that may pass, -1 = none */
-    bool was_joined;    /* once at least */
-    bool was_mute;      /* see sc_member_was_mute */
-    uint64_t epoch;     /* of the coordinator that welcomed us last */
-    int code;           /* ENDED by a refusal: why, else 0 */
-    char text[512];     /* what the coordinator said, for a person */
+    int64_t hello_ms;     /* last HELLO */
+    uint64_t n_hellos;    /* said or tried */
+    uint64_t first_hello; /* since we are JOINING: who answers an earlier one means another time */
+    bool is_hello_sent;   /* it went out; while nothing is connected it does not */
+    int64_t refused_ms;   /* first refusal in a row that may pass, -1 = none */
+    bool was_joined;      /* once at least */
+    bool was_mute;        /* see sc_member_was_mute */
+    uint64_t epoch;       /* of the coordinator that welcomed us last */
+    int code;             /* ENDED by a refusal: why, else 0 */
+    char text[512];       /* what the coordinator said, for a person */
 } sc_member;
 
 /** Start JOINING and say HELLO. */

@@ -81,6 +81,22 @@ Test(sessions, hello)
     }
 }
 
+Test(sessions, welcome_names_the_hello)
+{
+    sc_message m = {.type = SC_MSG_HELLO};
+    m.hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
+                         .name = sc_text_of("s"),
+                         .instance = 9,
+                         .protocol_min = 1,
+                         .protocol_max = 1};
+    for (m.hello.number = 3; m.hello.number < 5; m.hello.number++) {
+        sc_message answer;
+        sc_fake_say(&f, 2, &m);
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_WELCOME, &answer));
+        cr_expect_eq(answer.welcome.hello, m.hello.number);
+    }
+}
+
 Test(sessions, refusal_of_a_version_names_both)
 {
     sc_message m = {.type = SC_MSG_HELLO};

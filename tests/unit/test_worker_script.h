@@ -2,16 +2,13 @@
 /* The worker's session, by scripts: a line of steps, and the line of what the session then sent and
  * cancelled, in the same short words. Included by one file of a test program.
  *
- *   W     WELCOME; w: WHO; vN: REFUSED with code N; aN: RESULTS_ACK
- *   r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown handler,
- *         O tasks that may not be repeated, B a broken table, N of the next epoch
- *   tN    take N tasks
- *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB;
- *         V: with 16 MiB; Z: with 4 bytes less than what is sent at once
- *   mN    a task of the first handler took N ns
- *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
- *         F: forget
- *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
+ *   W     WELCOME; oN: WELCOME that answers HELLO number N; w: WHO; vN: REFUSED with code N; aN:
+ * RESULTS_ACK r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown
+ * handler, O tasks that may not be repeated, B a broken table, N of the next epoch tN    take N
+ * tasks eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2
+ * KiB; V: with 16 MiB; Z: with 4 bytes less than what is sent at once mN    a task of the first
+ * handler took N ns q     RECALL run:first+count (run 0: the whole job), then N of the next epoch;
+ * Q: cancel; F: forget f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
  *         nN: N ms pass without a tick
  *   MN    the Nth message from now on cannot be sent
  *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
@@ -267,6 +264,8 @@ step_session(struct world *w, char kind, int n)
 {
     sc_message m = {.type = SC_MSG_WELCOME, .welcome = {.protocol = 1, .epoch = 9}};
 
+    if (kind == 'o')
+        m.welcome.hello = (uint64_t)n;
     if (kind == 'w')
         m.type = SC_MSG_WHO;
     if (kind == 'v')
@@ -281,7 +280,7 @@ step(struct world *w, char *word)
 {
     int n = atoi(word + 1);
 
-    if (strchr("Wwva", *word))
+    if (strchr("Wowva", *word))
         step_session(w, *word, n);
     else if (*word == 'r')
         step_run(w, word + 1);
