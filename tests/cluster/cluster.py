@@ -191,6 +191,16 @@ class Sandbox:
                 continue
         return sorted(found)
 
+    def left(self):
+        """What still runs, for a person to read."""
+        lines = []
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+                lines.append(f"{pid} {state} {' '.join(words)}")
+        return lines
+
     def close(self):
         """End what the test left in the background (SIGTERM), then judge: nothing runs, nothing was reported."""
         for process in reversed(self.started):
@@ -204,8 +214,7 @@ class Sandbox:
                 problems.append(f"did not end on SIGTERM: {e}")
         with contextlib.suppress(AssertionError):
             wait_for(lambda: not self.pids(), 10)
-        left = [f"{pid} {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')}"
-                for pid in self.pids()]
+        left = self.left()
         for pid in self.pids():
             os.kill(pid, signal.SIGKILL)
         for process in self.started:
@@ -259,7 +268,7 @@ class Cluster(Sandbox):
         """End it as a user would."""
         self.ok("down")
         result = self.up.result()
-        assert self.pids() == [], repr(result)
+        assert self.left() == [], repr(result)
         return result
 
     def close(self):

@@ -34,7 +34,7 @@ def test_detach(sandbox):
     coordinator = sandbox.pids("seedcore-coordinator")
     assert again.status == 1 and str(coordinator[0]) in again.stderr, repr(again)
     sandbox.ok("down")
-    assert sandbox.pids() == []
+    assert sandbox.left() == []
     assert sandbox.run("down", "--connect-timeout", "100ms").status == 3
 
 
@@ -129,7 +129,7 @@ def test_signal_drains(cluster, number):
     c.up.signal(number)
     assert process.result().status == 0, "a task that runs is finished"
     assert c.up.result().status == 0
-    assert c.pids() == []
+    assert c.left() == []
 
 
 def test_down_says_what_it_waits_for(cluster):
