@@ -199,17 +199,35 @@ remove_job(sc_core *core, job *j)
     sc_jobs_free(core, j);
 }
 
+static void
+set_staged_timer(sc_core *core, job *j)
+{
+    sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
+                      core->now_ms + core->options.staged_timeout_ms);
+}
+
 void
 sc_jobs_staged_timer(sc_core *core, job *j)
 {
-    if (sc_peers_find_instance(core, j->client)) { // slow, not silent
-        sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
-                          core->now_ms + core->options.staged_timeout_ms);
+    if (!j->is_unsaid && sc_peers_find_instance(core, j->client)) { // slow, not silent
+        set_staged_timer(core, j);
         return;
     }
     char id[SC_UUID_TEXT];
-    sc_log_warn("job %s: upload dropped, its client is silent", sc_uuid_format(&j->id, id));
+    sc_log_warn("job %s: upload dropped, its client is silent about it",
+                sc_uuid_format(&j->id, id));
     remove_job(core, j);
+}
+
+// It said HELLO: uploads that it does not say again soon it has given up, and the DROP was lost.
+void
+sc_jobs_client_back(sc_core *core, uint64_t instance)
+{
+    for (job *j = core->staged; j; j = j->order_next)
+        if (j->client == instance) {
+            j->is_unsaid = true;
+            set_staged_timer(core, j);
+        }
 }
 
 // Its uploads have from now on as long as any silent client's.
@@ -218,8 +236,7 @@ sc_jobs_client_lost(sc_core *core, uint64_t instance)
 {
     for (job *j = core->staged; j; j = j->order_next)
         if (j->client == instance)
-            sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
-                              core->now_ms + core->options.staged_timeout_ms);
+            set_staged_timer(core, j);
 }
 
 void
@@ -329,8 +346,7 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
     j->queued_bytes = j->stored_bytes = m->table.len + m->bytes.len;
     core->queue_bytes += j->queued_bytes;
     core->stored_bytes += j->stored_bytes;
-    sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
-                      core->now_ms + core->options.staged_timeout_ms);
+    set_staged_timer(core, j);
     return j;
 }
 
@@ -391,6 +407,8 @@ open_again(sc_core *core, peer *p, const sc_open *o)
         sc_core_refuse(core, p, o->request, SC_ESTATE, "a job of this id exists already");
     else if (j->is_opened)
         ack(core, p, o->request, j, SC_MSG_OPEN, j->n_stored_chunks);
+    if (j->client == p->instance)
+        j->is_unsaid = false;
     return true; // not opened yet: the store's answer will answer both
 }
 
@@ -471,8 +489,7 @@ take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
     j->queued_bytes += bytes;
     core->queue_bytes += bytes;
     sc_jobs_stored(core, j, bytes);
-    sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
-                      core->now_ms + core->options.staged_timeout_ms);
+    set_staged_timer(core, j);
     emit_put(core, SC_ACTION_PUT_CHUNK, &t, m->table, m->bytes);
 }
 

@@ -553,3 +553,22 @@ Test(sessions, hello_again_forgets_watches)
     sc_fake_worker_ready(&f, 2, NULL);
     cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_HANDLERS), 1);
 }
+
+// An upload that its client gave up while it was out of touch: DROP was lost, and after HELLO it
+// says OPEN of the others only.
+Test(sessions, upload_that_is_not_said_again)
+{
+    sc_open spec = {.handler = sc_text_of("a")};
+    sc_fake_worker_ready(&f, 5, NULL);
+    sc_fake_client(&f, 2);
+    sc_fake_open(&f, 2, 1, &spec);
+    sc_fake_open(&f, 2, 2, &spec);
+    sc_fake_client(&f, 2);
+    sc_fake_open(&f, 2, 2, &spec);
+    sc_fake_pass(&f, f.options.staged_timeout_ms + 1000, 6);
+    sc_fake_forget_sent(&f);
+    sc_fake_commit(&f, 2, 1, 0, 0);
+    cr_expect_eq(refusal(2), SC_ENOJOB, "given up");
+    sc_fake_commit(&f, 2, 2, 0, 0);
+    cr_expect_eq(refusal(2), SC_ESTATE, "still here: a commit of nothing is wrong");
+}
