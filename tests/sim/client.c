@@ -110,6 +110,14 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     }
 }
 
+// The coordinator may take so long to learn that nobody wants an upload: each side may stand still,
+// and each HELLO gives it its time anew.
+static void
+expect_staged(world *w)
+{
+    w->staged_until_us = w->now_us + 6 * STAGED_MS * US_A_MS;
+}
+
 // An upload that is whole is committed after all, or given up.
 static void
 decide(world *w, event *e)
@@ -122,6 +130,7 @@ decide(world *w, event *e)
         sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
     } else {
         sc_client_session_drop(p->client, &a->request);
+        expect_staged(w);
         sc_act_done(a);
     }
     sc_client_set_tick(p);
@@ -227,6 +236,7 @@ maybe_drop(process *p)
     LIST_FOREACH(a, &p->acts, node)
         if (!a->is_done && a->request.chunks && !a->request.has_commit) {
             sc_client_session_drop(p->client, &a->request);
+            expect_staged(p->world);
             sc_act_done(a);
             return;
         }
@@ -439,7 +449,7 @@ sc_client_leave(process *p, bool says_bye)
         sc_client_session_close(p->client);
     p->is_dead = true;
     p->n_acts = 0;
-    p->world->staged_until_us = p->world->now_us + 2 * (STAGED_MS + LEASE_MS) * US_A_MS;
+    expect_staged(p->world);
     sc_heap_remove(&p->world->events, &p->tick.node);
     sc_net_cut(p, says_bye);
 }
