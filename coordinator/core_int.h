@@ -236,7 +236,7 @@ struct job {
     sc_slice pieces_table, pieces_bytes; // array: arguments
     // upload
     uint64_t client;    // instance of the uploader
-    bool is_unsaid;     // it said HELLO since, and has not said OPEN of this again
+    bool is_unsaid;     // it was gone, or said HELLO, and has not said OPEN of this since
     bool is_opened;     // the store has answered PUT_OPEN
     bool is_committing; // COMMIT has come
     bool is_committed;  // and the store has it
@@ -442,8 +442,7 @@ void sc_jobs_commit(sc_core *core, peer *p, const sc_message *message);
 void sc_jobs_drop(sc_core *core, peer *p, const sc_message *message);
 void sc_jobs_staged_timer(sc_core *core, job *j);
 void sc_jobs_client_left(sc_core *core, uint64_t instance);
-void sc_jobs_client_back(sc_core *core, uint64_t instance);
-void sc_jobs_client_lost(sc_core *core, uint64_t instance);
+void sc_jobs_await_client(sc_core *core, uint64_t instance);
 job *sc_jobs_find(sc_core *core, const sc_uuid *id);
 void sc_jobs_move(sc_core *core, job *j, sc_job_state to);
 void sc_jobs_maybe_end(sc_core *core, job *j);

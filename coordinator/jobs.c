@@ -219,24 +219,16 @@ sc_jobs_staged_timer(sc_core *core, job *j)
     remove_job(core, j);
 }
 
-// It said HELLO: uploads that it does not say again soon it has given up, and the DROP was lost.
+// It is gone, or back: uploads that it does not say again in a while it has given up, and the DROP
+// was lost.
 void
-sc_jobs_client_back(sc_core *core, uint64_t instance)
+sc_jobs_await_client(sc_core *core, uint64_t instance)
 {
     for (job *j = core->staged; j; j = j->order_next)
         if (j->client == instance) {
             j->is_unsaid = true;
             set_staged_timer(core, j);
         }
-}
-
-// Its uploads have from now on as long as any silent client's.
-void
-sc_jobs_client_lost(sc_core *core, uint64_t instance)
-{
-    for (job *j = core->staged; j; j = j->order_next)
-        if (j->client == instance)
-            set_staged_timer(core, j);
 }
 
 void

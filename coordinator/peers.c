@@ -94,7 +94,7 @@ sc_peers_gone(sc_core *core, peer *p, const char *why)
 {
     sc_log_write(level_of(p->role), "%s %s gone: %s", role_name(p->role), p->name, why);
     core->totals.peers_lost++;
-    sc_jobs_client_lost(core, p->instance);
+    sc_jobs_await_client(core, p->instance);
     end_session(core, p, true);
 }
 
@@ -252,7 +252,7 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
         sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role),
                      p->name, p->host, (unsigned long long)p->pid);
     }
-    sc_jobs_client_back(core, p->instance);
+    sc_jobs_await_client(core, p->instance);
     sc_liveness_heard(&p->liveness, core->now_ms);
     welcome(core, p, h);
     if (core->is_stopping)
