@@ -23,7 +23,7 @@ enum {
 
 /** @return 0, SC_ENOMEM */
 int sc_places_new(sc_places **out);
-void sc_places_free(sc_places **places);
+void sc_places_free(sc_places **at);
 
 /** A place for 1..SC_PLACES_MAX_BYTES bytes, or -1 without memory. One of at least a page begins on
  * a page and shares none. */

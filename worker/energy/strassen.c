@@ -256,7 +256,8 @@ sc_energy_strassen(const float *w, const float *h, float *gradient, size_t n, si
     if (n < MIN_AGENTS || columns == 0 || !__builtin_cpu_supports("avx512f"))
         return 0;
     set_scales(&s, w, h, n, dim);
-    const factors f = {w, h, gradient, &s, n, dim, n / 2, columns};
+    factors f = {w, h, NULL, &s, n, dim, n / 2, columns};
+    f.out = gradient;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         multiply(&f, &schemes[i]);
     return 2 * columns;
