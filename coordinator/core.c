@@ -19,7 +19,7 @@ sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_
     core->options.host = core->host;
     core->emit = emit;
     core->arg = arg;
-    core->now_ms = now_ms;
+    core->now_ms = core->started_ms = now_ms;
     core->unix_offset_ms = options->started_unix_ms - now_ms;
     core->store_max_bytes = options->store_max_bytes;
     core->next_run = 1;
@@ -231,7 +231,7 @@ timer_due(sc_core *core, timer *t)
         sc_calls_timer(core, SC_CONTAINER(t, call, timer));
         break;
     case TIMER_STOP:
-        sc_peers_check_stopped(core, true);
+        sc_peers_stop_timer(core);
         break;
     }
 }

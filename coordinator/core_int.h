@@ -303,12 +303,15 @@ struct sc_core {
     sc_core_emit emit;
     void *arg;
     int64_t now_ms;
+    int64_t started_ms;
     timer stop_timer;
+    int64_t stop_by_ms;     // when those who drain have had their time
     int64_t unix_offset_ms; // unix time = now_ms + this
     sc_random random;
     sc_heap timers;
-    bool is_stopping; // asked to end: nothing new is taken
-    bool is_leaving;  // waits for nobody but the askers, and for those one lease
+    bool has_had_workers; // or their supervisors
+    bool is_stopping;     // asked to end: nothing new is taken
+    bool is_leaving;      // waits for nobody but the askers, and for those one lease
     bool has_exited;
 
     peer *by_link, *by_instance; // hashes
@@ -417,6 +420,7 @@ peer *sc_peers_find_instance(sc_core *core, uint64_t instance);
 void sc_peers_gone(sc_core *core, peer *p, const char *why);
 void sc_peers_timer(sc_core *core, peer *p);
 void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
+void sc_peers_stop_timer(sc_core *core);
 void sc_peers_check_stopped(sc_core *core, bool is_late);
 void sc_peers_free_all(sc_core *core);
 void sc_peers_who(sc_core *core, uint64_t link);

@@ -153,6 +153,7 @@ new_peer(sc_core *core, uint64_t link, const sc_hello *h)
     SC_ASSERT(p->by_link.tbl && p->by_instance.tbl);
     core->n_peers++;
     core->n_clients += p->role == SC_ROLE_CLIENT;
+    core->has_had_workers |= p->role != SC_ROLE_CLIENT;
     sc_liveness_init(&p->liveness, core->options.heartbeat_ms, core->options.lease_ms,
                      core->now_ms);
     sc_core_timer_set(core, &p->timer, TIMER_PEER, sc_liveness_next_ms(&p->liveness));
@@ -261,6 +262,14 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
 
 /* ---- end of the cluster ---- */
 
+// A coordinator that has just taken another's place is asked to end before workers have found it:
+// they would go on with what they hold, and nobody would tell them.
+static bool
+may_still_come(const sc_core *core)
+{
+    return !core->has_had_workers && core->now_ms < core->started_ms + core->options.lease_ms;
+}
+
 void
 sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
 {
@@ -276,9 +285,12 @@ sc_peers_stop(sc_core *core, peer *asker, uint64_t request)
             processes[n++].pid = p->pid;
         tell_stop(core, p);
     }
-    if (!core->is_stopping)
+    if (!core->is_stopping) {
+        int64_t settled_ms = core->started_ms + core->options.lease_ms;
+        core->stop_by_ms = core->now_ms + core->options.drain_timeout_ms + core->options.lease_ms;
         sc_core_timer_set(core, &core->stop_timer, TIMER_STOP,
-                          core->now_ms + core->options.drain_timeout_ms + core->options.lease_ms);
+                          may_still_come(core) ? settled_ms : core->stop_by_ms);
+    }
     core->is_stopping = true;
     sc_ask_stopping(core);
     sc_message m = {.type = SC_MSG_STOPPING};
@@ -304,7 +316,8 @@ void
 sc_peers_check_stopped(sc_core *core, bool is_late)
 {
     bool is_over = core->is_leaving && (is_late || core->n_askers == 0);
-    if (!core->is_leaving && (is_late || core->n_peers == core->n_clients)) {
+    bool is_alone = core->n_peers == core->n_clients && !may_still_come(core);
+    if (!core->is_leaving && (is_late || is_alone)) {
         leave(core);
         is_over = core->n_askers == 0;
     }
@@ -312,6 +325,15 @@ sc_peers_check_stopped(sc_core *core, bool is_late)
         return;
     core->has_exited = true;
     core->emit(core->arg, &(sc_action){.type = SC_ACTION_EXIT});
+}
+
+void
+sc_peers_stop_timer(sc_core *core)
+{
+    bool is_late = core->is_leaving || core->now_ms >= core->stop_by_ms;
+    if (!is_late)
+        sc_core_timer_set(core, &core->stop_timer, TIMER_STOP, core->stop_by_ms);
+    sc_peers_check_stopped(core, is_late);
 }
 
 void

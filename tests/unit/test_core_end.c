@@ -72,10 +72,37 @@ Test(end, who_waits_for_workers_is_told)
     cr_expect_eq(refusal(2), SC_ESHUTDOWN);
 }
 
+// It has just taken another's place: those who look for it are told, too.
+Test(end, stop_waits_for_who_has_not_come_yet)
+{
+    sc_fake_client(&f, 1);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+    sc_fake_pass(&f, 300, 1);
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0);
+    sc_fake_supervisor(&f, 3);
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_STOP), 1);
+    sc_fake_pass(&f, 5000, 4);
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 0, "it drains");
+    sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_BYE});
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
+}
+
+Test(end, stop_does_not_wait_where_nobody_comes)
+{
+    sc_fake_client(&f, 1);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
+    sc_fake_pass(&f, 900, 1);
+    cr_expect_eq(f.n_actions[SC_ACTION_EXIT], 1);
+}
+
 // Who asked for the end, and how often, and stays, holds it up for one lease.
 Test(end, stop_waits_a_lease_for_the_asker)
 {
     sc_fake_client(&f, 1);
+    sc_fake_supervisor(&f, 9);
+    sc_fake_say(&f, 9, &(sc_message){.type = SC_MSG_BYE});
     sc_fake_client(&f, 2);
     sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {5}});
     sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_STOP, .stop = {6}});
