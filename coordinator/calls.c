@@ -21,6 +21,14 @@ leave_client(call *c)
     c->client = NULL;
 }
 
+static void
+forget_lost(sc_core *core, call *c)
+{
+    if (c->lost_run)
+        HASH_DELETE(by_lost, core->calls_lost, c);
+    c->lost_run = 0;
+}
+
 // Out of its worker or the queue, without its payload.
 static void
 end_call(sc_core *core, call *c)
@@ -32,6 +40,7 @@ end_call(sc_core *core, call *c)
         DL_DELETE(c->handler->calls, c);
         sc_schedule_calls(core, c->handler);
     }
+    forget_lost(core, c);
     leave_client(c);
     core->call_bytes -= c->table.len + c->bytes.len;
     sc_slice_drop(&c->table);
@@ -239,6 +248,18 @@ sc_calls_lost(sc_core *core, call *c, bool was_started)
         free_call(core, c, is_over);
 }
 
+// The worker that had it is lost: it may come back with this run, or be reported dead. Without
+// memory for the table that is not known to be about this call.
+void
+sc_calls_note_lost(sc_core *core, call *c, uint64_t run_number)
+{
+    forget_lost(core, c);
+    c->lost_run = run_number;
+    HASH_ADD(by_lost, core->calls_lost, lost_run, sizeof c->lost_run, c);
+    if (!c->by_lost.tbl)
+        c->lost_run = 0;
+}
+
 // The call that has this run, or had it last when its worker was lost; NULL where it is over.
 call *
 sc_calls_find_run(sc_core *core, const sc_token *token)
@@ -246,9 +267,8 @@ sc_calls_find_run(sc_core *core, const sc_token *token)
     run *r = sc_runs_find(core, token);
     if (r || token->epoch != core->options.epoch)
         return r ? r->call : NULL;
-    call *c = core->calls;
-    while (c && (c->is_over || c->lost_run != token->run))
-        c = c->hh.next;
+    call *c = NULL;
+    HASH_FIND(by_lost, core->calls_lost, &token->run, sizeof token->run, c);
     return c;
 }
 

@@ -141,6 +141,7 @@ sc_core_check(const sc_core *core)
     uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, ended_bytes = 0, n_runs = 0,
              n_staged = 0;
     uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0, n_over = 0;
+    uint32_t n_lost = 0;
     uint64_t call_bytes = 0;
     for (const job *j = core->jobs; j; j = j->hh.next) {
         n_jobs++;
@@ -171,9 +172,11 @@ sc_core_check(const sc_core *core)
         n_calls += !c->is_over;
         n_over += c->is_over;
         call_bytes += c->table.len + c->bytes.len;
+        n_lost += c->lost_run != 0;
         SC_ASSERT(c->client || c->handler->is_once);
         SC_ASSERT(!c->is_over || (!c->client && !c->run));
     }
+    SC_ASSERT(n_lost == HASH_CNT(by_lost, core->calls_lost));
     SC_ASSERT(call_bytes == core->call_bytes && n_over == core->n_over);
     SC_ASSERT(queue_bytes + call_bytes <= core->options.queue_max_bytes);
     SC_ASSERT(n_peers == core->n_peers && n_clients == core->n_clients && n_ready == core->n_ready);

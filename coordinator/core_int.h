@@ -284,6 +284,7 @@ struct call {
     call *prev, *next;           // handler.calls
     call *peer_prev, *peer_next; // peer.calls
     UT_hash_handle hh;           // core->calls
+    UT_hash_handle by_lost;      // core->calls_lost, while lost_run is set
 };
 
 /* A question that is answered later: READ with wait, ASK JOB with wait, ASK HANDLERS with wait. */
@@ -340,6 +341,7 @@ struct sc_core {
     call *calls; // hash by client and request
     uint64_t next_call;
     uint32_t n_calls, n_calls_running; // without those that are over
+    call *calls_lost;                  // hash by lost_run
     call *calls_over;                  // that may not be begun again, first ended first
     uint32_t n_over;
     uint64_t call_bytes; // payload of all calls
@@ -531,6 +533,7 @@ void sc_results_news(sc_core *core);
 void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
 void sc_calls_result(sc_core *core, run *r, const sc_message *message);
 void sc_calls_lost(sc_core *core, call *c, bool was_started);
+void sc_calls_note_lost(sc_core *core, call *c, uint64_t run_number);
 call *sc_calls_find_run(sc_core *core, const sc_token *token);
 bool sc_calls_adopt(sc_core *core, worker *w, const sc_token *token);
 void sc_calls_leave(sc_core *core, call *c, bool was_lost);

@@ -137,7 +137,7 @@ give_up_call(sc_core *core, run *r, bool was_lost)
 {
     call *c = r->call;
     bool was_started = was_lost && sc_workers_may_have_started(r, 0);
-    c->lost_run = r->number;
+    sc_calls_note_lost(core, c, r->number);
     sc_runs_close(core, r);
     sc_calls_lost(core, c, was_started);
 }
