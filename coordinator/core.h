@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "coordinator/saved.h"
 #include "proto/blob.h"
 #include "proto/message.h"
 
@@ -55,6 +56,8 @@ typedef struct sc_store_read {
     uint64_t from, until;     /* indexes from..until-1; with SC_READ_ENDED positions from.. */
     uint32_t order;           /* sc_read_order; both index orders mean: what is there, by index */
     uint32_t max_bytes;
+    uint64_t first_index; /* durable jobs: index of place 0, */
+    uint64_t after;       /* and the number of the write that must be safe before */
 } sc_store_read;
 
 typedef enum sc_action_type {
@@ -66,6 +69,8 @@ typedef enum sc_action_type {
     SC_ACTION_DROP_CHUNK,   /* its tasks have ended */
     SC_ACTION_PUT_RESULTS,  /* keep ended tasks, as they came */
     SC_ACTION_PUT_RANGE,    /* keep ended tasks that share one outcome */
+    SC_ACTION_PUT_ATTEMPT,  /* keep how a task was tried, and when it is to be tried again */
+    SC_ACTION_PUT_STATE,    /* keep the part of a job's record that changes */
     SC_ACTION_GET_RESULTS,  /* answered by SC_EVENT_RESULTS */
     SC_ACTION_DROP_RESULTS, /* of a job that has ended: make room */
     SC_ACTION_DROP_JOB,     /* forget all of it */
@@ -76,6 +81,10 @@ typedef enum sc_action_type {
 
 typedef struct sc_action {
     sc_action_type type;
+    /* Of the job in the journal, which answers then; 0: the store does, but for SEND and those that
+     * are about no job. Durable jobs have all of the actions above but DROP_RESULTS, volatile ones
+     * no PUT_ATTEMPT and no PUT_STATE. */
+    uint64_t number;
     union {
         struct {
             uint64_t link;
@@ -83,7 +92,9 @@ typedef struct sc_action {
         } send;
         struct {
             sc_ticket ticket;
-            sc_slice table, bytes; /* PUT_CHUNK */
+            sc_slice table, bytes;     /* PUT_CHUNK; of a durable array its PUT_OPEN */
+            const sc_saved_job *saved; /* durable: PUT_OPEN all of it, PUT_COMMIT its state */
+            uint64_t place;            /* PUT_CHUNK: of its first task */
         } put;
         struct {
             sc_uuid job;
@@ -93,7 +104,9 @@ typedef struct sc_action {
             sc_uuid job;
             sc_text worker;
             uint64_t base;
-            sc_slice table, bytes; /* records and values */
+            sc_slice table, bytes; /* records and values; the records lie in one chunk */
+            uint64_t first_index;  /* durable jobs: index of place 0 */
+            uint64_t position;     /* durable jobs: ended tasks kept before, the same for range */
         } results;
         struct {
             sc_uuid job;
@@ -101,7 +114,19 @@ typedef struct sc_action {
             uint32_t outcome, attempt;
             sc_text worker;
             sc_text error; /* JSON */
+            uint64_t first_index, position;
         } range;
+        struct {
+            sc_uuid job;
+            sc_saved_attempt next; /* the try that is to come */
+            int64_t at;            /* unix ms */
+            sc_text worker;        /* where the last one failed; may be empty */
+            sc_text error;         /* of that: JSON; empty: blamed for a death */
+        } attempt;
+        struct {
+            sc_uuid job;
+            sc_saved_state state;
+        } state;
         sc_store_read read;
         sc_uuid job; /* DROP_RESULTS, DROP_JOB */
     };

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a journal lies: SQLite (journal_sqlite.c) or PostgreSQL (journal_postgres.c). Functions
+ * block and are called by the journal's thread alone, one at a time; each returns within seconds
+ * even where the other side is silent, and looks at `should_stop` while it waits. They keep no
+ * queue and decide no retry: journal.c does. One suite of tests holds for both
+ * (tests/unit/test_journal_backends.c).
+ *
+ * Layout, the same in both: what was written is never updated but for the record of a job.
+ *
+ *   jobs      number (key), id, client, open, table, bytes, and the columns of sc_saved_state
+ *   chunks    (number, chunk): place of its first task, tasks, table, bytes
+ *   ended     (number, position), and by (number, place): a row for each PUT_RESULTS or PUT_RANGE
+ *   attempts  in the order of writing: number, place, attempt, blame, due_at, at, worker, error
+ *   dropped   numbers of jobs of which rows are left to be deleted
+ *   meta      version of the layout, epoch, leader, its last beat */
+#ifndef SC_JOURNAL_BACKEND_H
+#define SC_JOURNAL_BACKEND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "coordinator/core.h"
+#include "coordinator/saved.h"
+#include "proto/run.h"
+
+enum { SC_JOURNAL_VERSION = 1 };
+
+/* A row of `ended`: records of a message, or tasks that share one outcome (table empty: the
+ * record's offset and len count for nothing). Borrowed. */
+typedef struct sc_ended_row {
+    uint64_t position; /* ended tasks of the job before it */
+    uint64_t place;    /* lowest of its places */
+    uint64_t count;    /* tasks */
+    uint32_t lowest;   /* offset of the record with the lowest place; an index is first_index +
+                          place - lowest + offset */
+    sc_record range;   /* of a range: what each of its records says */
+    sc_text worker;
+    sc_slice table, bytes; /* of a range: empty, the error as JSON */
+} sc_ended_row;
+
+/** @return false: no more rows are wanted */
+typedef bool (*sc_ended_row_cb)(void *arg, const sc_ended_row *row);
+
+typedef struct sc_journal_backend {
+    const char *scheme; /* "sqlite", "postgresql": what a location begins with, before its colon */
+
+    /** Open, check, create or migrate. A damaged or newer journal is left as it is.
+     *  @return 0, or a code with what it is, where, and how to repair or set it aside */
+    int (*open)(const char *location, const atomic_bool *should_stop, void **out, sc_error *err);
+    /** Become the one that writes, and take the next epoch. @return 0; SC_EBUSY: another leads
+     * (`err` says who), ask again in a moment; another code: it cannot be told */
+    int (*lead)(void *b, uint64_t *epoch, sc_error *err);
+    /** All jobs, by number. `each` is given a borrowed job. @return 0 or a code */
+    int (*jobs)(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg, sc_error *err);
+    /** The tasks of a job that has not ended. @return 0 or a code; sc_saved_tasks_free */
+    int (*tasks)(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err);
+
+    /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
+     * be called. Codes: -ENOSPC (full), SC_ELOST (the database is away), SC_ESTATE (another leads
+     * now), others. */
+    int (*begin)(void *b, sc_error *err);
+    int (*put)(void *b, const sc_action *action, sc_error *err); /* PUT_..., DROP_... */
+    /** @param is_safe  it must survive a loss of power; else it may wait for the next that must */
+    int (*commit)(void *b, bool is_safe, sc_error *err);
+    void (*rollback)(void *b);
+
+    /** @return 0, SC_ENOTFOUND; blobs with one reference each */
+    int (*chunk)(void *b, uint64_t number, uint32_t chunk, sc_blob **table, sc_blob **bytes,
+                 sc_error *err);
+    /** Rows in the order of their positions, from the one that `position` lies in. */
+    int (*ended_from)(void *b, uint64_t number, uint64_t position, sc_ended_row_cb each, void *arg,
+                      sc_error *err);
+    /** Rows with a place in from..until-1, by their lowest place, and no others than those and some
+     * of the same chunk. */
+    int (*ended_between)(void *b, uint64_t number, uint64_t from, uint64_t until,
+                         sc_ended_row_cb each, void *arg, sc_error *err);
+
+    /** Between groups: we are alive (leaders of a shared journal), and a slice of the housekeeping
+     * (checkpoint, rows of dropped jobs), a few ms. @return 1: more is to be done; 0; a code as of
+     * commit */
+    int (*tend)(void *b, sc_error *err);
+    void (*close)(void *b);
+} sc_journal_backend;
+
+extern const sc_journal_backend sc_journal_sqlite, sc_journal_postgres;
+
+/** NULL is accepted. */
+void sc_saved_tasks_free(sc_saved_tasks **tasks);
+
+#endif
