@@ -5,7 +5,8 @@
  *   peers.c     sessions and their ends
  *   workers.c   worker processes: ready, draining, dead
  *   held.c      what a worker says after HELLO that it still has
- *   jobs.c      upload, job states, bounds, forgetting
+ *   jobs.c      job states, bounds, forgetting
+ *   upload.c    how jobs come in
  *   tasks.c     chunks, tasks that leave the straight path
  *   runs.c      the table of open runs
  *   room.c      which worker has room
@@ -442,10 +443,6 @@ void sc_held_take(sc_core *core, worker *w, const sc_held *m);
 void sc_held_requeue_rest(sc_core *core, worker *w);
 
 /* jobs.c */
-void sc_jobs_open(sc_core *core, peer *p, const sc_message *message);
-void sc_jobs_chunk(sc_core *core, peer *p, const sc_message *message);
-void sc_jobs_commit(sc_core *core, peer *p, const sc_message *message);
-void sc_jobs_drop(sc_core *core, peer *p, const sc_message *message);
 void sc_jobs_staged_timer(sc_core *core, job *j);
 void sc_jobs_client_left(sc_core *core, uint64_t instance);
 void sc_jobs_await_client(sc_core *core, uint64_t instance);
@@ -456,9 +453,17 @@ void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_make_room(sc_core *core);
 void sc_jobs_free(sc_core *core, job *j);
+void sc_jobs_remove(sc_core *core, job *j);
+void sc_jobs_set_staged_timer(sc_core *core, job *j);
 handler *sc_jobs_find_handler(sc_core *core, sc_text name);
 bool sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes);
 void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name);
+
+/* upload.c */
+void sc_upload_open(sc_core *core, peer *p, const sc_message *message);
+void sc_upload_chunk(sc_core *core, peer *p, const sc_message *message);
+void sc_upload_commit(sc_core *core, peer *p, const sc_message *message);
+void sc_upload_drop(sc_core *core, peer *p, const sc_message *message);
 
 /* tasks.c */
 uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);

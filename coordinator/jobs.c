@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs: upload, states, bounds, forgetting. Part of the core.
+/* Jobs: states, bounds, forgetting. Part of the core.
  *
  *   staged --commit--> open --first run--> running --all tasks ended--> succeeded | failed |
  * cancelled |                  +------------------------------------------------^
@@ -151,6 +151,21 @@ sc_jobs_make_room(sc_core *core)
     }
 }
 
+// Would this much more payload pass the bound of all queued payload, calls included?
+bool
+sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
+{
+    uint64_t waiting = core->queue_bytes + core->call_bytes;
+    if (waiting + bytes <= core->options.queue_max_bytes)
+        return false;
+    sc_core_refuse(core, p, request, SC_ELIMIT,
+                   "the queue is full: %llu of %llu bytes wait and %llu more were offered; try "
+                   "again when jobs have ended",
+                   (unsigned long long)waiting, (unsigned long long)core->options.queue_max_bytes,
+                   (unsigned long long)bytes);
+    return true;
+}
+
 /* ---- ends of jobs ---- */
 
 void
@@ -188,8 +203,8 @@ sc_jobs_free(sc_core *core, job *j)
 }
 
 // Those who wait for a job that goes are told so.
-static void
-remove_job(sc_core *core, job *j)
+void
+sc_jobs_remove(sc_core *core, job *j)
 {
     for (watch *w; (w = j->watches);) {
         sc_core_refuse(core, w->peer, w->request, SC_ENOJOB, "the job has been forgotten");
@@ -199,8 +214,8 @@ remove_job(sc_core *core, job *j)
     sc_jobs_free(core, j);
 }
 
-static void
-set_staged_timer(sc_core *core, job *j)
+void
+sc_jobs_set_staged_timer(sc_core *core, job *j)
 {
     sc_core_timer_set(core, &j->staged_timer, TIMER_STAGED,
                       core->now_ms + core->options.staged_timeout_ms);
@@ -210,13 +225,13 @@ void
 sc_jobs_staged_timer(sc_core *core, job *j)
 {
     if (!j->is_unsaid && sc_peers_find_instance(core, j->client)) { // slow, not silent
-        set_staged_timer(core, j);
+        sc_jobs_set_staged_timer(core, j);
         return;
     }
     char id[SC_UUID_TEXT];
     sc_log_warn("job %s: upload dropped, its client is silent about it",
                 sc_uuid_format(&j->id, id));
-    remove_job(core, j);
+    sc_jobs_remove(core, j);
 }
 
 // It is gone, or back: uploads that it does not say again in a while it has given up, and the DROP
@@ -227,7 +242,7 @@ sc_jobs_await_client(sc_core *core, uint64_t instance)
     for (job *j = core->staged; j; j = j->order_next)
         if (j->client == instance) {
             j->is_unsaid = true;
-            set_staged_timer(core, j);
+            sc_jobs_set_staged_timer(core, j);
         }
 }
 
@@ -237,11 +252,11 @@ sc_jobs_client_left(sc_core *core, uint64_t instance)
     for (job *j = core->staged, *next; j; j = next) {
         next = j->order_next;
         if (j->client == instance)
-            remove_job(core, j);
+            sc_jobs_remove(core, j);
     }
 }
 
-/* ---- OPEN ---- */
+/* ---- handlers ---- */
 
 void
 sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name)
@@ -268,328 +283,4 @@ sc_jobs_find_handler(sc_core *core, sc_text name)
     if (name.len)
         HASH_FIND(hh, core->handlers_by_name, name.data, name.len, h);
     return h;
-}
-
-// What is wrong with an OPEN, or NULL.
-static const char *
-wrong_with(const sc_message *m)
-{
-    static const sc_uuid nil;
-    const sc_open *o = &m->open;
-    if (memcmp(&o->job, &nil, sizeof nil) == 0)
-        return "a job needs an id";
-    if (!o->is_array)
-        return m->table.len || m->bytes.len ? "OPEN of an upload has no payload" : NULL;
-    if (o->n_tasks == 0 || o->first_index > UINT64_MAX - o->n_tasks)
-        return "an array has 1 to 2147483648 tasks, indexes below 2^64";
-    uint32_t n_pieces = sc_tasks_count(m->table);
-    if (n_pieces == 0 || n_pieces > SC_MAX_ARRAY_PIECES || m->bytes.len > SC_TASK_MAX_BYTES ||
-        sc_tasks_check(m->table, m->bytes, n_pieces, SC_TASK_MAX_BYTES) < 0)
-        return "the arguments of an array are 1 to 256 pieces, 16 MiB in all";
-    return NULL;
-}
-
-// Room for one more job, by forgetting the one that ended first.
-static bool
-make_place(sc_core *core)
-{
-    if (core->n_jobs < core->options.max_jobs)
-        return true;
-    if (!core->jobs_ended)
-        return false;
-    remove_job(core, core->jobs_ended);
-    return true;
-}
-
-static job *
-new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
-{
-    const sc_open *o = &m->open;
-    job *j = calloc(1, sizeof *j);
-    if (!j)
-        return NULL;
-    j->id = o->job;
-    j->client = p->instance;
-    j->handler = h;
-    j->priority = o->priority;
-    j->retries = o->retries;
-    j->backoff_base_ms = o->backoff_base_ms;
-    j->backoff_max_ms = o->backoff_max_ms;
-    j->is_array = o->is_array;
-    sc_text_copy(o->name, j->name, sizeof j->name);
-    if (o->is_array) {
-        j->first_index = o->first_index;
-        j->n_tasks = o->n_tasks;
-        j->pieces_table = sc_slice_keep(m->table);
-        j->pieces_bytes = sc_slice_keep(m->bytes);
-    }
-    HASH_ADD(hh, core->jobs, id, sizeof j->id, j);
-    if (!j->hh.tbl || (o->is_array && (!j->pieces_table.data || !j->pieces_bytes.data))) {
-        if (j->hh.tbl)
-            HASH_DEL(core->jobs, j);
-        sc_slice_drop(&j->pieces_table);
-        sc_slice_drop(&j->pieces_bytes);
-        free(j);
-        return NULL;
-    }
-    core->n_jobs++;
-    core->n_staged++;
-    DL_APPEND2(core->staged, j, order_prev, order_next);
-    j->queued_bytes = j->stored_bytes = m->table.len + m->bytes.len;
-    core->queue_bytes += j->queued_bytes;
-    core->stored_bytes += j->stored_bytes;
-    set_staged_timer(core, j);
-    return j;
-}
-
-// Would this much more payload pass what the store can take, after dropping all that it may drop?
-static bool
-refuse_full(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
-{
-    uint64_t kept = core->stored_bytes - core->ended_bytes;
-    if (kept + bytes <= core->store_max_bytes)
-        return false;
-    sc_core_refuse(core, p, request, SC_ESTOREFULL,
-                   "the store is full: jobs that have not ended hold %llu of the %llu bytes that "
-                   "RESULT_MEMORY, SPILL_MAX and the disk under --dir have room for, and %llu more "
-                   "were offered; try again when jobs have ended",
-                   (unsigned long long)kept, (unsigned long long)core->store_max_bytes,
-                   (unsigned long long)bytes);
-    return true;
-}
-
-static void
-ack(sc_core *core, peer *p, uint64_t request, const job *j, uint32_t of, uint32_t number)
-{
-    sc_message m = {.type = SC_MSG_ACK};
-    m.ack = (sc_ack){request, j->id, of, number, WINDOW_BYTES};
-    sc_core_send(core, p, &m);
-}
-
-static void
-emit_put(sc_core *core, sc_action_type type, const sc_ticket *ticket, sc_slice table,
-         sc_slice bytes)
-{
-    core->emit(core->arg, &(sc_action){.type = type, .put = {*ticket, table, bytes}});
-}
-
-// Would this much more payload pass the bound of all queued payload, calls included?
-bool
-sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
-{
-    uint64_t waiting = core->queue_bytes + core->call_bytes;
-    if (waiting + bytes <= core->options.queue_max_bytes)
-        return false;
-    sc_core_refuse(core, p, request, SC_ELIMIT,
-                   "the queue is full: %llu of %llu bytes wait and %llu more were offered; try "
-                   "again when jobs have ended",
-                   (unsigned long long)waiting, (unsigned long long)core->options.queue_max_bytes,
-                   (unsigned long long)bytes);
-    return true;
-}
-
-// Said before? Then the same answer. @return true where there is nothing more to do
-static bool
-open_again(sc_core *core, peer *p, const sc_open *o)
-{
-    job *j = sc_jobs_find(core, &o->job);
-    if (!j)
-        return false;
-    if (j->client != p->instance)
-        sc_core_refuse(core, p, o->request, SC_ESTATE, "a job of this id exists already");
-    else if (j->is_opened)
-        ack(core, p, o->request, j, SC_MSG_OPEN, j->n_stored_chunks);
-    if (j->client == p->instance)
-        j->is_unsaid = false;
-    return true; // not opened yet: the store's answer will answer both
-}
-
-void
-sc_jobs_open(sc_core *core, peer *p, const sc_message *m)
-{
-    const sc_open *o = &m->open;
-    const char *wrong = wrong_with(m);
-    handler *h = sc_jobs_find_handler(core, o->handler);
-    if (core->is_stopping) {
-        sc_core_refuse(core, p, o->request, SC_ESHUTDOWN, "the cluster is ending");
-    } else if (wrong) {
-        sc_core_refuse(core, p, o->request, SC_EBADARG, "%s", wrong);
-    } else if (o->queue.len && !sc_text_equal(o->queue, "default")) {
-        sc_core_refuse(core, p, o->request, SC_EQUEUE, "unknown queue %.*s; there is: default",
-                       (int)o->queue.len, o->queue.data);
-    } else if (open_again(core, p, o)) {
-        return;
-    } else if (!h) {
-        sc_jobs_refuse_handler(core, p, o->request, o->handler);
-    } else if (sc_jobs_refuse_bytes(core, p, o->request, m->table.len + m->bytes.len) ||
-               refuse_full(core, p, o->request, m->table.len + m->bytes.len)) {
-        return;
-    } else if (!make_place(core)) {
-        sc_core_refuse(core, p, o->request, SC_ELIMIT,
-                       "%llu jobs are open already; try again when some have ended",
-                       (unsigned long long)core->n_jobs);
-    } else {
-        job *j = new_job(core, p, m, h);
-        if (!j) {
-            sc_core_refuse(core, p, o->request, SC_ENOMEM, "out of memory");
-            return;
-        }
-        sc_ticket t = {j->id, p->instance, o->request, SC_MSG_OPEN, 0};
-        emit_put(core, SC_ACTION_PUT_OPEN, &t, j->pieces_table, j->pieces_bytes);
-    }
-}
-
-/* ---- CHUNK, COMMIT, DROP ---- */
-
-static int
-check_chunk(const job *j, const sc_message *m)
-{
-    const sc_chunk *c = &m->chunk;
-    if (c->count == 0 || sc_tasks_check(m->table, m->bytes, c->count, SC_TASK_MAX_BYTES) < 0)
-        return SC_EMALFORMED;
-    if (c->count > 1 && m->bytes.len > SC_CHUNK_MAX_BYTES)
-        return SC_ETOOLARGE;
-    if (c->number != j->n_chunks || c->first != j->n_tasks || j->is_committing)
-        return SC_ESTATE;
-    return j->n_tasks + c->count > SC_JOB_MAX_TASKS ? SC_ELIMIT : 0;
-}
-
-static bool
-grow_infos(job *j)
-{
-    if (j->n_chunks < j->chunk_infos_max)
-        return true;
-    uint32_t max = j->chunk_infos_max ? j->chunk_infos_max * 2 : 16;
-    void *grown = realloc(j->chunk_infos, max * sizeof *j->chunk_infos);
-    if (!grown)
-        return false;
-    j->chunk_infos = grown;
-    j->chunk_infos_max = max;
-    return true;
-}
-
-static void
-take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
-{
-    uint64_t bytes = m->table.len + m->bytes.len;
-    sc_ticket t = {j->id, p->instance, m->chunk.request, SC_MSG_CHUNK, j->n_chunks};
-    j->chunk_infos[j->n_chunks].first = j->n_tasks;
-    j->chunk_infos[j->n_chunks].bytes = bytes;
-    j->chunk_infos[j->n_chunks].is_stored = false;
-    j->n_chunks++;
-    j->n_tasks += m->chunk.count;
-    j->queued_bytes += bytes;
-    core->queue_bytes += bytes;
-    sc_jobs_stored(core, j, bytes);
-    set_staged_timer(core, j);
-    emit_put(core, SC_ACTION_PUT_CHUNK, &t, m->table, m->bytes);
-}
-
-void
-sc_jobs_chunk(sc_core *core, peer *p, const sc_message *m)
-{
-    const sc_chunk *c = &m->chunk;
-    job *j = sc_jobs_find(core, &c->job);
-    if (!j || j->client != p->instance || j->is_array) {
-        sc_core_refuse(core, p, c->request, SC_ENOJOB, "no such upload; it may have been dropped");
-        return;
-    }
-    if (c->number < j->n_stored_chunks) {
-        ack(core, p, c->request, j, SC_MSG_CHUNK, c->number);
-        return;
-    }
-    if (c->number < j->n_chunks)
-        return; // the store will answer
-    if (j->state != SC_JOB_STAGED) {
-        sc_core_refuse(core, p, c->request, SC_ESTATE, "the upload is complete already");
-        return;
-    }
-    int rc = check_chunk(j, m);
-    if (rc == 0 && !grow_infos(j))
-        rc = SC_ENOMEM;
-    if (rc < 0)
-        sc_core_refuse(core, p, c->request, rc, "chunk %u of the upload: %s", c->number,
-                       sc_error_text(rc));
-    if (rc < 0 || sc_jobs_refuse_bytes(core, p, c->request, m->table.len + m->bytes.len) ||
-        refuse_full(core, p, c->request, m->table.len + m->bytes.len))
-        remove_job(core, j); // its client cannot go on
-    else
-        take_chunk(core, p, j, m);
-}
-
-void
-sc_jobs_commit(sc_core *core, peer *p, const sc_message *m)
-{
-    const sc_commit *c = &m->commit;
-    job *j = sc_jobs_find(core, &c->job);
-    if (!j || j->client != p->instance) {
-        sc_core_refuse(core, p, c->request, SC_ENOJOB, "no such upload; it may have been dropped");
-    } else if (j->state != SC_JOB_STAGED) {
-        ack(core, p, c->request, j, SC_MSG_COMMIT, 0);
-    } else if (c->n_chunks != j->n_chunks || c->n_tasks != j->n_tasks || c->n_tasks == 0) {
-        sc_core_refuse(core, p, c->request, SC_ESTATE,
-                       "commit of %llu tasks in %u chunks, but %llu in %u are here",
-                       (unsigned long long)c->n_tasks, c->n_chunks, (unsigned long long)j->n_tasks,
-                       j->n_chunks);
-        remove_job(core, j);
-    } else if (!j->is_committing) {
-        j->is_committing = true;
-        j->commit_request = c->request;
-        sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0};
-        emit_put(core, SC_ACTION_PUT_COMMIT, &t, (sc_slice){0}, (sc_slice){0});
-    }
-}
-
-void
-sc_jobs_drop(sc_core *core, peer *p, const sc_message *m)
-{
-    job *j = sc_jobs_find(core, &m->drop.job);
-    if (j && j->state == SC_JOB_STAGED && j->client == p->instance)
-        remove_job(core, j);
-}
-
-/* ---- the store's answers ---- */
-
-// Answers come in any order: a chunk counts when all before it are stored too, as its client takes
-// an ACK for all of them; the job is open when everything is.
-static void
-stored(sc_core *core, peer *p, job *j, const sc_ticket *t)
-{
-    uint32_t before = j->n_stored_chunks;
-    if (t->of == SC_MSG_OPEN)
-        j->is_opened = true;
-    else if (t->of == SC_MSG_COMMIT)
-        j->is_committed = j->is_committing;
-    else if (t->number < j->n_chunks)
-        j->chunk_infos[t->number].is_stored = true;
-    while (j->n_stored_chunks < j->n_chunks && j->chunk_infos[j->n_stored_chunks].is_stored)
-        j->n_stored_chunks++;
-    if (p && t->of == SC_MSG_OPEN)
-        ack(core, p, t->request, j, SC_MSG_OPEN, before);
-    else if (p && j->n_stored_chunks > before)
-        ack(core, p, t->request, j, SC_MSG_CHUNK, j->n_stored_chunks - 1);
-    bool is_whole = j->is_array || (j->is_committed && j->n_stored_chunks == j->n_chunks);
-    if (!j->is_opened || !is_whole)
-        return;
-    sc_jobs_move(core, j, SC_JOB_OPEN);
-    if (p && !j->is_array)
-        ack(core, p, j->commit_request, j, SC_MSG_COMMIT, 0);
-}
-
-void
-sc_core_stored(sc_core *core, const sc_ticket *t, int status, int64_t now_ms)
-{
-    core->now_ms = now_ms;
-    job *j = sc_jobs_find(core, &t->job);
-    peer *p = sc_peers_find_instance(core, t->client);
-    if (!j || j->state != SC_JOB_STAGED || j->client != t->client)
-        return; // of an upload that is gone
-    if (status == 0) {
-        stored(core, p, j, t);
-        return;
-    }
-    if (p)
-        sc_core_refuse(core, p, t->request, status, "the job cannot be stored: %s",
-                       sc_error_text(status));
-    remove_job(core, j);
 }
