@@ -41,6 +41,7 @@
     X(SC_ESTATE, -5021, "wrong_state", "not possible in this state")                               \
     X(SC_ESHUTDOWN, -5022, "shutting_down", "the cluster is ending")                               \
     X(SC_EQUEUE, -5023, "unknown_queue", "no such queue")                                          \
+    X(SC_EJOURNAL, -5024, "journal", "the journal cannot be written")                              \
     X(SC_EINTERNAL, -5099, "internal", "a bug of ours")
 
 enum sc_errors {

@@ -31,8 +31,9 @@ struct value {
 };
 
 struct folders {
-    char dir[PATH_BYTES]; // DIR and DATA, resolved
+    char dir[PATH_BYTES]; // DIR, DATA and JOURNAL, resolved
     char data[PATH_BYTES];
+    char journal[PATH_BYTES + 32];
 };
 
 struct sc_settings {
@@ -270,9 +271,9 @@ default_dir(char *out, size_t size)
     return snprintf(out, size, "%s/.local/state/seedcore", home);
 }
 
-/* Works out DIR and DATA from their texts. */
+/* Works out DIR, DATA and JOURNAL from their texts. */
 static int
-resolve(const char *dir, const char *data, struct folders *out, sc_error *err)
+resolve(const char *dir, const char *data, const char *journal, struct folders *out, sc_error *err)
 {
     int len = *dir ? snprintf(out->dir, sizeof(out->dir), "%s", dir)
                    : default_dir(out->dir, sizeof(out->dir));
@@ -283,6 +284,11 @@ resolve(const char *dir, const char *data, struct folders *out, sc_error *err)
                 : snprintf(out->data, sizeof(out->data), "%s/data.sqlite", out->dir);
     if (len >= PATH_BYTES)
         return sc_error_set(err, SC_EBADARG, "DATA: the name of the folder is too long");
+    len = *journal
+              ? snprintf(out->journal, sizeof(out->journal), "%s", journal)
+              : snprintf(out->journal, sizeof(out->journal), "sqlite:%s/journal.sqlite", out->dir);
+    if (len >= PATH_BYTES)
+        return sc_error_set(err, SC_EBADARG, "JOURNAL: the name of the folder is too long");
     return 0;
 }
 
@@ -314,7 +320,8 @@ sc_settings_new(sc_settings **out, sc_error *err)
     for (int i = 0; i < SC_N_SETTINGS && rc == 0; i++)
         rc = read_first((sc_setting)i, &s->values[i], err);
     if (rc == 0)
-        rc = resolve(s->values[SC_SET_DIR].text, s->values[SC_SET_DATA].text, &s->folders, err);
+        rc = resolve(s->values[SC_SET_DIR].text, s->values[SC_SET_DATA].text,
+                     s->values[SC_SET_JOURNAL].text, &s->folders, err);
     if (rc == 0)
         rc = sc_settings_check(s, err);
     if (rc)
@@ -342,12 +349,13 @@ sc_settings_set(sc_settings *s, sc_setting which, const char *text, sc_error *er
 {
     const char *dir = which == SC_SET_DIR ? text : s->values[SC_SET_DIR].text;
     const char *data = which == SC_SET_DATA ? text : s->values[SC_SET_DATA].text;
+    const char *journal = which == SC_SET_JOURNAL ? text : s->values[SC_SET_JOURNAL].text;
     char label[LABEL_BYTES];
     struct folders folders;
     struct value value;
     int rc = read_value(which, sc_setting_flag(which, label, sizeof(label)), text, &value, err);
 
-    rc = rc ? rc : resolve(dir, data, &folders, err);
+    rc = rc ? rc : resolve(dir, data, journal, &folders, err);
     if (rc) {
         free(value.text);
         return rc;
@@ -387,6 +395,8 @@ sc_settings_text(const sc_settings *s, sc_setting which)
     SC_ASSERT(infos[which].type == SC_SETTING_TEXT);
     if (which == SC_SET_DIR)
         return s->folders.dir;
+    if (which == SC_SET_JOURNAL)
+        return s->folders.journal;
     return which == SC_SET_DATA ? s->folders.data : s->values[which].text;
 }
 

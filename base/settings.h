@@ -75,6 +75,11 @@ typedef enum sc_setting_source {
       "an upload whose client is silent for this long is dropped")                                 \
     X(SC_SET_JOBS_MAX, "JOBS_MAX", SC_SETTING_COUNT, "100000", 1, 10000000,                        \
       "jobs that the coordinator remembers; beyond it the one that ended first is forgotten")      \
+    X(SC_SET_JOB_RETENTION, "JOB_RETENTION", SC_SETTING_DURATION, "7d", 1000, 3153600000000,       \
+      "ended jobs and their results are forgotten after this")                                     \
+    X(SC_SET_JOURNAL, "JOURNAL", SC_SETTING_TEXT, "", 0, 4000,                                     \
+      "where jobs are kept: sqlite:PATH or postgresql://... (empty: sqlite:journal.sqlite in "     \
+      "DIR)")                                                                                      \
     X(SC_SET_SQLITE_POOL_SIZE, "SQLITE_POOL_SIZE", SC_SETTING_COUNT, "2", 1, 64,                   \
       "connections of a worker process to the embedded database")                                  \
     X(SC_SET_SQLITE_MAX_OVERFLOW, "SQLITE_MAX_OVERFLOW", SC_SETTING_COUNT, "0", 0, 64,             \
@@ -118,8 +123,8 @@ int sc_settings_set(sc_settings *s, sc_setting which, const char *text, sc_error
 SC_MUST_USE int sc_settings_check(const sc_settings *s, sc_error *err);
 /** Value of a number, duration (ms), size (bytes) or flag. */
 int64_t sc_settings_int(const sc_settings *s, sc_setting which);
-/** Value of a text; valid as long as `s` and until it is set again. DIR and DATA come resolved,
- *  never empty. */
+/** Value of a text; valid as long as `s` and until it is set again. DIR, DATA and JOURNAL come
+ *  resolved, never empty. */
 const char *sc_settings_text(const sc_settings *s, sc_setting which);
 sc_setting_source sc_settings_source(const sc_settings *s, sc_setting which);
 const sc_setting_info *sc_setting_info_of(sc_setting which);

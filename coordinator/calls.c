@@ -287,7 +287,7 @@ sc_calls_adopt(sc_core *core, worker *w, const sc_token *token)
         DL_DELETE(c->handler->calls, c);
         sc_schedule_calls(core, c->handler);
     }
-    run from = {.number = token->run,
+    run from = {.token = *token,
                 .worker = w,
                 .call = c,
                 .handler = c->handler,

@@ -114,7 +114,8 @@ check_open_job(const job *j)
         j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
     SC_ASSERT(t.queued == j->queued && t.delayed == j->delayed && t.running == j->running);
     SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
-    bool should = j->n_fetching == 0 && (j->again || j->next < j->n_tasks);
+    bool should = j->n_fetching == 0 && !j->is_waiting && !j->handed_write &&
+                  (j->again || j->next < j->n_tasks);
     SC_ASSERT(j->is_in_lane == should);
     SC_ASSERT(n_fetching == j->n_fetching);
 }
@@ -127,7 +128,9 @@ check_job(const job *j)
         return;
     }
     SC_ASSERT(j->queued + j->delayed + j->running + j->done + j->dead + j->cancelled == j->n_tasks);
-    SC_ASSERT(j->prefix <= j->next && j->next <= j->n_tasks && j->queued_bytes <= j->stored_bytes);
+    SC_ASSERT(j->prefix <= j->next && j->next <= j->n_tasks &&
+              (j->number || j->queued_bytes <= j->stored_bytes));
+    SC_ASSERT(!j->number || j->stored_bytes == 0);
     if (sc_job_has_ended(j->state))
         SC_ASSERT(j->queued + j->delayed + j->running == 0 && !j->chunks && !j->again &&
                   !j->is_in_lane);

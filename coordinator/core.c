@@ -24,6 +24,7 @@ sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_
     core->store_max_bytes = options->store_max_bytes;
     core->next_run = 1;
     core->next_call = 1;
+    core->next_number = 1;
     sc_random_init(&core->random, options->seed);
     sc_heap_init(&core->timers);
     sc_slab_init(&core->run_slab, sizeof(run), 0);
@@ -64,6 +65,7 @@ sc_core_free(sc_core **core_at)
     }
     for (uint32_t i = 0; i < core->n_offers; i++)
         free(core->offers[i]);
+    free(core->trouble);
     sc_heap_fini(&core->timers);
     sc_slab_fini(&core->run_slab);
     sc_slab_fini(&core->chunk_slab);
@@ -115,10 +117,21 @@ sc_core_refuse(sc_core *core, peer *p, uint64_t request, int code, const char *f
     sc_core_refuse_link(core, p->link, request, code, text);
 }
 
+// What is to be kept of a job, or no longer.
 void
-sc_core_emit_job(sc_core *core, sc_action_type type, const sc_uuid *id)
+sc_core_write(sc_core *core, job *j, sc_action *action)
 {
-    core->emit(core->arg, &(sc_action){.type = type, .job = *id});
+    action->number = j->number;
+    if (j->number)
+        j->last_write = ++core->n_writes;
+    core->emit(core->arg, action);
+}
+
+// Is all that was written about it safe?
+bool
+sc_job_is_safe(const sc_core *core, const job *j)
+{
+    return j->last_write <= core->written;
 }
 
 void
@@ -233,6 +246,12 @@ timer_due(sc_core *core, timer *t)
     case TIMER_STOP:
         sc_peers_stop_timer(core);
         break;
+    case TIMER_RESTORED:
+        sc_saved_check_restored(core);
+        break;
+    case TIMER_RETENTION:
+        sc_jobs_retention_timer(core);
+        break;
     }
 }
 
@@ -265,6 +284,26 @@ sc_core_store_limit(sc_core *core, uint64_t max_bytes, int64_t now_ms)
     uint64_t configured = core->options.store_max_bytes;
     core->store_max_bytes = max_bytes < configured ? max_bytes : configured;
     sc_jobs_make_room(core);
+}
+
+void
+sc_core_written(sc_core *core, uint64_t n, int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    SC_ASSERT(n >= core->written && n <= core->n_writes);
+    core->written = n;
+    sc_results_written(core);
+    sc_saved_written(core);
+}
+
+void
+sc_core_trouble(sc_core *core, const char *why, int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    free(core->trouble);
+    core->trouble = why ? strdup(why) : NULL;
+    if (why && !core->trouble)
+        core->trouble = strdup("out of memory");
 }
 
 void

@@ -38,6 +38,7 @@ typedef struct sc_core_options {
     uint64_t queue_max_bytes; /* payloads of all jobs that have not ended */
     uint64_t store_max_bytes; /* payloads and results in the store together */
     uint64_t max_jobs;
+    int64_t retention_ms; /* ended jobs are forgotten after this */
 } sc_core_options;
 
 /* Comes back with SC_EVENT_STORED as it went out. */
@@ -141,6 +142,13 @@ int sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, in
 /** Drops everything and emits nothing. */
 void sc_core_free(sc_core **core);
 
+/** What the journal has kept, once, before the first event. From the first turn on restored jobs
+ * wait a moment for workers to say what they still hold, before anything of them is handed out.
+ * Jobs that cannot be understood are skipped and said in the log. @param tasks  of each job, NULL
+ * for those that have ended; everything is borrowed @return 0, SC_ENOMEM */
+int sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *tasks, size_t n,
+                    int64_t now_ms);
+
 /* ---- events ---- */
 
 /** A message has come over a connection (`link`: not 0, never used again for another). */
@@ -154,8 +162,17 @@ void sc_core_send_failed(sc_core *core, uint64_t link, int64_t now_ms);
 void sc_core_turn(sc_core *core, int64_t now_ms);
 /** The time of sc_core_next_ms has come. Messages that have arrived must have been given before. */
 void sc_core_tick(sc_core *core, int64_t now_ms);
-/** SC_ACTION_PUT_OPEN, PUT_CHUNK or PUT_COMMIT is done (status 0) or failed. */
-void sc_core_stored(sc_core *core, const sc_ticket *ticket, int status, int64_t now_ms);
+/** SC_ACTION_PUT_OPEN, PUT_CHUNK or PUT_COMMIT is done (status 0) or failed. @param why  may be
+ * NULL
+ */
+void sc_core_stored(sc_core *core, const sc_ticket *ticket, int status, const char *why,
+                    int64_t now_ms);
+/** All writes up to the n-th are safe: the durable jobs' actions that are no question (PUT_...,
+ * DROP_...), as they were emitted, from 1. */
+void sc_core_written(sc_core *core, uint64_t n, int64_t now_ms);
+/** The journal cannot be written, and why; NULL: it can again. Durable jobs are refused meanwhile,
+ * all else goes on. */
+void sc_core_trouble(sc_core *core, const char *why, int64_t now_ms);
 /** The payload asked for; status < 0: it cannot be read, and its tasks are dead. The slices are
  * borrowed. */
 void sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_slice table,

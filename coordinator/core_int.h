@@ -5,6 +5,7 @@
  *   peers.c     sessions and their ends
  *   workers.c   worker processes: ready, draining, dead
  *   held.c      what a worker says after HELLO that it still has
+ *   saved.c     what the journal keeps, and what it gives back
  *   jobs.c      job states, bounds, forgetting
  *   upload.c    how jobs come in
  *   tasks.c     chunks, tasks that leave the straight path
@@ -40,8 +41,13 @@ enum {
     BIT_WORDS = (SC_CHUNK_MAX_TASKS + 63) / 64,
     HANDLER_WORDS = SC_MAX_HANDLERS / 64,
     RATE_SECONDS = 5,
-    PAGE_MAX_BYTES = 1 << 20, // of table and bytes in one answer
-    WINDOW_BYTES = 4 << 20,   // upload on its way: enough for 16 chunks
+    PAGE_MAX_BYTES = 1 << 20,                // of table and bytes in one answer
+    WINDOW_BYTES = 4 << 20,                  // upload on its way: enough for 16 chunks
+    ADOPT_AHEAD = 1024 * SC_CHUNK_MAX_TASKS, // places beyond those known to be handed out that a
+                                             // worker may come back with after a restart
+    ADOPT_WAIT_MS = 500,                     // restored jobs wait so long for workers to come back,
+    ADOPT_LIST_MS = 2000,                    // and so long in all for lists that have begun
+    SAVE_CHUNKS = 64, // a job's record is written again when its prefix has moved so far
     // Open runs of a worker, a message each: a quarter of what its link queues (proto/link.c), so
     // that many small runs (tasks tried again, calls) never fill it.
     MAX_RUNS_A_WORKER = 1024,
@@ -67,7 +73,9 @@ typedef enum timer_kind {
     TIMER_STAGED,
     TIMER_DELAYED,
     TIMER_CALL,
-    TIMER_STOP
+    TIMER_STOP,
+    TIMER_RESTORED,
+    TIMER_RETENTION
 } timer_kind;
 typedef struct timer {
     sc_heap_node node;
@@ -124,12 +132,16 @@ struct worker {
     uint32_t running, waiting; // as it said last
     uint64_t n_done;
     uint64_t results_number; // last RESULTS received
+    uint64_t last_write;     // the last write that its results caused
+    uint64_t ack_number;     // RESULTS up to here are safe once
+    uint64_t ack_write;      // this write is (0: nobody waits); then in core->unsafe
     bool must_ack;           // in core->to_ack (ack_next)
     bool is_reported;        // its supervisor said what had started (run.held) when it died
     bool is_reserved;        // a suspect task runs or will run alone here
     bool is_recalling;       // asked to give something back, and nothing came of it yet
     run *runs;               // handed out (run.prev/next), oldest first
     worker *ack_next;
+    worker *unsafe_prev, *unsafe_next;     // core->unsafe
     worker *reserved_prev, *reserved_next; // core->reserved
     worker *offer_prev, *offer_next;
     worker *roomy_prev[SC_N_SLOT_KINDS], *roomy_next[SC_N_SLOT_KINDS];
@@ -158,6 +170,7 @@ struct range {
     chunk *chunk;
     uint32_t first, count; // offsets in the chunk
     uint32_t attempt;
+    bool is_unsure;     // restored: it may have been begun before, and may not be begun again
     range *prev, *next; // job.again
 };
 
@@ -166,11 +179,11 @@ typedef struct exception exception;
 struct exception {
     chunk *chunk;
     uint32_t offset;
-    uint32_t attempt;    // of the next try
-    uint64_t blamed_run; // the last run that it was blamed for
-    uint32_t blame;      // worker processes that died while it was executing
-    bool is_delayed;     // timer is set
-    bool is_suspect;     // in core->suspects
+    uint32_t attempt; // of the next try
+    sc_token blamed;  // the last run that it was blamed for
+    uint32_t blame;   // worker processes that died while it was executing
+    bool is_delayed;  // timer is set
+    bool is_suspect;  // in core->suspects
     timer timer;
     exception *next;                        // chunk.exceptions
     exception *suspect_prev, *suspect_next; // core->suspects
@@ -183,8 +196,8 @@ struct chunk {
     uint32_t number;
     uint64_t first; // place of its first task in the job, from 0
     uint32_t count;
-    uint32_t n_ended;
-    run *runs; // open ones (run.chunk_prev/chunk_next)
+    uint32_t n_ended, n_dead, n_cancelled; // n_ended with the other two
+    run *runs;                             // open ones (run.chunk_prev/chunk_next)
     bits ended;
     bool is_fetching;
     sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
@@ -194,8 +207,7 @@ struct chunk {
 
 /* What one worker was given: the table of open runs is core->runs. */
 struct run {
-    uint64_t number; // key; with the epoch it is the token
-    uint64_t epoch;
+    sc_token token; // key
     worker *worker;
     chunk *chunk; // NULL for a call
     call *call;   // NULL for a task of a job
@@ -228,7 +240,10 @@ struct job {
     handler *handler;
     sc_job_state state;
     uint32_t priority;
-    uint64_t seq; // order of submission
+    uint64_t number;     // in the journal; 0: volatile
+    uint64_t last_write; // number of the last write about it
+    uint64_t position;   // ended tasks kept so far
+    uint64_t seq;        // order of submission
     bool is_array;
     uint64_t first_index; // index = first_index + place
     uint64_t n_tasks;
@@ -250,11 +265,20 @@ struct job {
     timer staged_timer;
     // progress
     uint64_t queued, delayed, running, done, dead, cancelled; // sum to n_tasks
-    uint64_t next;       // place of the first task never handed out
-    uint64_t prefix;     // all places below have ended
-    range *again;        // to be handed out before `next` (range.prev/next)
-    uint32_t n_fetching; // chunks asked for; while > 0 the job is in no lane
-    chunk *chunks;       // touched ones, by number
+    uint64_t next;                 // place of the first task never handed out
+    uint64_t prefix;               // all places below have ended
+    uint64_t handed, handed_write; // handlers that may not be repeated: below, tasks may be handed
+                                   // out once this write is safe
+    bool is_waiting;               // restored: workers have not said yet what they hold; in no lane
+    struct {
+        uint64_t prefix, done, dead, cancelled;
+    } behind; // places of chunks that have ended and been let go: below `prefix`, the first of a
+              // chunk; what is written of them
+    uint64_t adopt_until;  // restored: workers may come back with places below
+    uint64_t saved_prefix; // behind.prefix when it was written last
+    range *again;          // to be handed out before `next` (range.prev/next)
+    uint32_t n_fetching;   // chunks asked for; while > 0 the job is in no lane
+    chunk *chunks;         // touched ones, by number
     bool is_in_lane;
     sc_heap_node lane_node;         // handler.lanes[priority], keyed by seq
     uint64_t stored_bytes;          // payload and results in the store
@@ -262,10 +286,11 @@ struct job {
     int64_t submitted_at, ended_at; // unix ms
     bool has_news;                  // in core->news (news_next)
     job *news_next;
-    watch *watches;               // readers and waiters (watch.job_prev/job_next)
-    job *order_prev, *order_next; // core->staged or core->jobs_by_age
-    job *ended_prev, *ended_next; // core->jobs_ended
-    UT_hash_handle hh;            // core->jobs
+    job *handed_prev, *handed_next; // core->handed, while handed_write is not safe
+    watch *watches;                 // readers and waiters (watch.job_prev/job_next)
+    job *order_prev, *order_next;   // core->staged or core->jobs_by_age
+    job *ended_prev, *ended_next;   // core->jobs_ended
+    UT_hash_handle hh;              // core->jobs
 };
 
 struct call {
@@ -307,6 +332,10 @@ struct sc_core {
     int64_t now_ms;
     int64_t started_ms;
     timer stop_timer;
+    timer restored_timer; // while restored jobs wait for workers
+    bool is_restoring;
+    int64_t restored_ms;    // when they began to
+    timer retention_timer;  // of the job that ended first
     int64_t stop_by_ms;     // when those who drain have had their time
     int64_t unix_offset_ms; // unix time = now_ms + this
     sc_random random;
@@ -332,12 +361,17 @@ struct sc_core {
     job *jobs_ended;  // of these the ended ones, first ended first (job.ended_*)
     job *first_kept;  // first of jobs_ended whose results have not been dropped
     uint64_t n_jobs, n_open, next_seq;
+    uint64_t next_number;       // of a durable job
+    uint64_t n_writes, written; // about durable jobs: emitted; safe
+    char *trouble;              // why the journal cannot be written; NULL: it can
+    job *handed;                // jobs that wait for a write before they hand out more
+    worker *unsafe;             // workers whose results wait for a write, in its order
     uint64_t queue_bytes, stored_bytes, store_max_bytes;
     uint64_t spilled_bytes; // of stored_bytes, as the store says
     uint64_t ended_bytes;   // of stored_bytes, results of ended jobs: can be dropped
     uint32_t n_staged;
 
-    run *runs; // hash: the open runs
+    run *runs; // hash by token: the open runs
     uint64_t next_run;
     call *calls; // hash by client and request
     uint64_t next_call;
@@ -369,6 +403,17 @@ typedef struct demand {
     uint32_t class;
     uint64_t bytes;
 } demand;
+
+/* Tasks that have ended, by outcome. */
+typedef struct outcomes {
+    uint32_t done, dead, cancelled;
+} outcomes;
+
+/* How an attempt failed. */
+typedef struct failure {
+    uint32_t attempt;
+    sc_text worker, error; // JSON
+} failure;
 
 /* sets of handlers, by id */
 static inline bool
@@ -403,156 +448,6 @@ bit_clear(bits *b, uint32_t i)
  */
 bool sc_bits_next(const bits *b, uint32_t from, uint32_t end, uint32_t *first, uint32_t *count);
 
-/* core.c */
-void sc_core_timer_set(sc_core *core, timer *t, timer_kind kind, int64_t deadline_ms);
-void sc_core_timer_stop(sc_core *core, timer *t);
-void sc_core_send(sc_core *core, peer *p, const sc_message *message);
-void sc_core_send_link(sc_core *core, uint64_t link, const sc_message *message);
-void sc_core_refuse(sc_core *core, peer *p, uint64_t request, int code, const char *format, ...)
-    SC_PRINTF(5, 6);
-void sc_core_refuse_link(sc_core *core, uint64_t link, uint64_t request, int code,
-                         const char *text);
-void sc_core_emit_job(sc_core *core, sc_action_type type, const sc_uuid *id);
-void sc_core_count_rate(sc_core *core, uint64_t started, uint64_t ended);
-void sc_core_news(sc_core *core, job *j);
-int64_t sc_core_unix_ms(const sc_core *core);
-
-/* peers.c */
-void sc_peers_message(sc_core *core, uint64_t link, const sc_message *message);
-peer *sc_peers_find_instance(sc_core *core, uint64_t instance);
-void sc_peers_gone(sc_core *core, peer *p, const char *why);
-void sc_peers_timer(sc_core *core, peer *p);
-void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
-void sc_peers_stop_timer(sc_core *core);
-void sc_peers_check_stopped(sc_core *core, bool is_late);
-void sc_peers_free_all(sc_core *core);
-void sc_peers_who(sc_core *core, uint64_t link);
-
-/* workers.c */
-int sc_workers_new(sc_core *core, peer *p, const sc_hello *h);
-void sc_workers_relist(sc_core *core, worker *w);
-void sc_workers_ready(sc_core *core, peer *p, const sc_ready *m);
-void sc_workers_heartbeat(sc_core *core, worker *w, const sc_heartbeat *m);
-void sc_workers_died(sc_core *core, const sc_died *m);
-bool sc_workers_may_have_started(const run *r, uint32_t offset);
-void sc_workers_free(sc_core *core, worker *w, bool was_lost);
-
-/* held.c */
-run *sc_held_find_run(sc_core *core, worker *w, const sc_held_run *held, uint64_t *offset);
-void sc_held_take(sc_core *core, worker *w, const sc_held *m);
-void sc_held_requeue_rest(sc_core *core, worker *w);
-
-/* jobs.c */
-void sc_jobs_staged_timer(sc_core *core, job *j);
-void sc_jobs_client_left(sc_core *core, uint64_t instance);
-void sc_jobs_await_client(sc_core *core, uint64_t instance);
-job *sc_jobs_find(sc_core *core, const sc_uuid *id);
-void sc_jobs_move(sc_core *core, job *j, sc_job_state to);
-void sc_jobs_maybe_end(sc_core *core, job *j);
-void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
-void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
-void sc_jobs_make_room(sc_core *core);
-void sc_jobs_free(sc_core *core, job *j);
-void sc_jobs_remove(sc_core *core, job *j);
-void sc_jobs_set_staged_timer(sc_core *core, job *j);
-handler *sc_jobs_find_handler(sc_core *core, sc_text name);
-bool sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes);
-void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name);
-
-/* upload.c */
-void sc_upload_open(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_chunk(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_commit(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_drop(sc_core *core, peer *p, const sc_message *message);
-
-/* tasks.c */
-uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);
-uint64_t sc_tasks_chunk_first(const job *j, uint32_t number);
-uint32_t sc_tasks_chunk_count(const job *j, uint32_t number);
-chunk *sc_tasks_touch(sc_core *core, job *j, uint32_t number);
-chunk *sc_tasks_find_chunk(job *j, uint32_t number);
-void sc_tasks_progress(sc_core *core, job *j);
-void sc_tasks_drop_payload(chunk *c);
-void sc_tasks_count_ended(sc_core *core, chunk *c, uint32_t n);
-void sc_tasks_suspect(sc_core *core, exception *e);
-void sc_tasks_unsuspect(sc_core *core, exception *e);
-void sc_tasks_undelay(sc_core *core, exception *e);
-void sc_tasks_drop_range(sc_core *core, range *r);
-uint32_t sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted);
-exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
-void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
-void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
-void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
-void sc_tasks_timer(sc_core *core, exception *e);
-void sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code);
-void sc_tasks_end_all(sc_core *core, job *j, int code);
-void sc_tasks_forget(sc_core *core, job *j);
-exception *sc_tasks_find_exception(const chunk *c, uint32_t offset);
-void sc_tasks_drop_exception(sc_core *core, exception *e);
-
-/* runs.c */
-run *sc_runs_open(sc_core *core, const run *from);
-run *sc_runs_adopt(sc_core *core, const run *from);
-void sc_runs_add(sc_core *core, run *r, const bits *which, uint32_t n);
-bool sc_runs_take(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted);
-run *sc_runs_find(sc_core *core, const sc_token *token);
-uint64_t sc_runs_base(const run *r);
-void sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n);
-void sc_runs_forget(sc_core *core, const run *r, uint32_t offset, uint32_t count);
-void sc_runs_close(sc_core *core, run *r);
-void sc_runs_ended(sc_core *core, run *r, uint32_t n);
-
-/* room.c */
-int sc_room_offer(sc_core *core, worker *w, const sc_list *list);
-void sc_room_join(sc_core *core, worker *w);
-void sc_room_leave(sc_core *core, worker *w);
-void sc_room_update(sc_core *core, worker *w);
-uint64_t sc_room_n_out(const worker *w, sc_slot_kind kind);
-worker *sc_room_find(sc_core *core, const demand *d, uint32_t *room);
-void sc_room_reserve(sc_core *core, worker *w);
-void sc_room_unreserve(sc_core *core, worker *w);
-
-/* schedule.c */
-void sc_schedule(sc_core *core);
-void sc_schedule_lane(sc_core *core, job *j);
-void sc_schedule_calls(sc_core *core, handler *h);
-void sc_schedule_alone(sc_core *core, worker *w, exception *e);
-
-/* recall.c */
-void sc_recall_for_idle(sc_core *core);
-void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
-
-/* poison.c */
-bool sc_poison_is_open(sc_core *core, const sc_task_ref *ref);
-void sc_poison_blame(sc_core *core, const sc_task_ref *ref);
-void sc_poison_schedule(sc_core *core);
-
-/* results.c */
-void sc_results_learn_cost(handler *h, uint64_t cost_ns, uint32_t n);
-void sc_results_take(sc_core *core, worker *w, const sc_message *message);
-void sc_results_flush_acks(sc_core *core);
-void sc_results_read(sc_core *core, peer *p, const sc_read *read);
-void sc_results_news(sc_core *core);
-
-/* calls.c */
-void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
-void sc_calls_result(sc_core *core, run *r, const sc_message *message);
-void sc_calls_lost(sc_core *core, call *c, bool was_started);
-void sc_calls_note_lost(sc_core *core, call *c, uint64_t run_number);
-call *sc_calls_find_run(sc_core *core, const sc_token *token);
-bool sc_calls_adopt(sc_core *core, worker *w, const sc_token *token);
-void sc_calls_leave(sc_core *core, call *c, bool was_lost);
-void sc_calls_free_all(sc_core *core);
-void sc_calls_fail(sc_core *core, call *c, int code, const char *text);
-void sc_calls_timer(sc_core *core, call *c);
-void sc_calls_passed(sc_core *core);
-
-/* ask.c */
-void sc_ask_answer(sc_core *core, peer *p, const sc_ask *ask);
-void sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j);
-void sc_ask_ready(sc_core *core);
-void sc_ask_stopping(sc_core *core);
-watch *sc_watch_new(sc_core *core, peer *p, job *j, uint64_t request);
-void sc_watch_free(sc_core *core, watch *w);
+#include "coordinator/core_parts.h"
 
 #endif

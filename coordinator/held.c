@@ -60,7 +60,7 @@ adopted_run(sc_core *core, worker *w, const sc_held_run *held, chunk *c)
         return r->worker == w && r->chunk == c && r->is_adopted ? r : NULL;
     if (w->n_runs >= MAX_RUNS_A_WORKER)
         return NULL;
-    run from = {.number = held->token.run,
+    run from = {.token = held->token,
                 .worker = w,
                 .chunk = c,
                 .handler = j->handler,
@@ -117,7 +117,44 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
     sc_runs_add(core, r, &one, 1);
     j->queued--;
     j->running++;
+    if (j->state == SC_JOB_OPEN)
+        sc_jobs_move(core, j, SC_JOB_RUNNING);
     return true;
+}
+
+// Was this token given by this coordinator, or for a durable job by one before it?
+static bool
+was_given(const sc_core *core, const job *j, const sc_token *token)
+{
+    if (token->epoch == core->options.epoch)
+        return token->run < core->next_run;
+    return j && j->number && token->epoch < core->options.epoch;
+}
+
+// After a restart nobody knows how far a job had been handed out: as far as workers say, within
+// bounds.
+static bool
+reach(sc_core *core, job *j, const sc_held_run *held)
+{
+    if (held->token.epoch == core->options.epoch)
+        return true;
+    uint64_t place = held->first - j->first_index, end = place + held->count;
+    bool is_once = j->handler->is_once;
+    return held->first >= j->first_index && end >= place && end <= j->n_tasks &&
+           end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end, false);
+}
+
+// Restored tasks that may not be begun twice: these have not begun, so they may.
+static void
+note_not_started(sc_core *core, job *j, const sc_held_run *held)
+{
+    uint32_t offset;
+    for (uint64_t i = 0; j->is_waiting && i < held->count; i++) {
+        chunk *c = find_open(j, held->first + i, &offset);
+        uint32_t attempt = c ? sc_tasks_take_queued(core, c, offset, held->attempt) : 0;
+        if (attempt)
+            sc_tasks_again(core, c, offset, 1, attempt);
+    }
 }
 
 static void
@@ -125,14 +162,15 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
 {
     static const sc_uuid nil;
     job *j = sc_jobs_find(core, &held->job);
-    bool is_ours = held->is_started && held->token.epoch == core->options.epoch &&
-                   held->token.run < core->next_run;
+    bool is_ours = held->is_started && was_given(core, j, &held->token);
     uint64_t kept_until = held->first; // all below are kept, or told to be forgotten
     if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))
         return;
-    if (!is_ours || !j || j->state != SC_JOB_RUNNING ||
-        !sc_set_has(w->offer->handlers, j->handler->id)) {
+    if (j && !held->is_started)
+        note_not_started(core, j, held);
+    if (!is_ours || !j || (j->state != SC_JOB_RUNNING && j->state != SC_JOB_OPEN) ||
+        !sc_set_has(w->offer->handlers, j->handler->id) || !reach(core, j, held)) {
         forget(core, w, held, held->first, held->count);
         return;
     }

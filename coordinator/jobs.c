@@ -16,6 +16,8 @@
 
 #include "base/log.h"
 
+enum { FORGET_AT_ONCE = 64 };
+
 job *
 sc_jobs_find(sc_core *core, const sc_uuid *id)
 {
@@ -35,9 +37,19 @@ enter_open(sc_core *core, job *j)
     sc_core_timer_stop(core, &j->staged_timer);
     j->seq = core->next_seq++;
     j->queued = j->n_tasks;
-    j->submitted_at = sc_core_unix_ms(core);
     core->n_open++;
     sc_schedule_lane(core, j);
+}
+
+// Ended jobs are forgotten one after the other, when their time has come.
+static void
+set_retention_timer(sc_core *core)
+{
+    const job *j = core->jobs_ended;
+    if (j)
+        sc_core_timer_set(core, &core->retention_timer, TIMER_RETENTION,
+                          core->now_ms + j->ended_at + core->options.retention_ms -
+                              sc_core_unix_ms(core));
 }
 
 static void
@@ -55,6 +67,9 @@ enter_ended(sc_core *core, job *j)
     DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
     if (!core->first_kept)
         core->first_kept = j;
+    if (core->jobs_ended == j)
+        set_retention_timer(core);
+    sc_saved_put_state(core, j);
     sc_core_news(core, j);
 }
 
@@ -92,9 +107,12 @@ sc_jobs_maybe_end(sc_core *core, job *j)
 
 /* ---- bounds ---- */
 
+// Only what volatile jobs have in the store counts there.
 void
 sc_jobs_stored(sc_core *core, job *j, uint64_t bytes)
 {
+    if (j->number)
+        return;
     j->stored_bytes += bytes;
     core->stored_bytes += bytes;
 }
@@ -103,10 +121,13 @@ sc_jobs_stored(sc_core *core, job *j, uint64_t bytes)
 void
 sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes)
 {
-    SC_ASSERT(bytes <= j->queued_bytes && bytes <= j->stored_bytes);
+    SC_ASSERT(bytes <= j->queued_bytes);
     j->queued_bytes -= bytes;
-    j->stored_bytes -= bytes;
     core->queue_bytes -= bytes;
+    if (j->number)
+        return;
+    SC_ASSERT(bytes <= j->stored_bytes);
+    j->stored_bytes -= bytes;
     core->stored_bytes -= bytes;
 }
 
@@ -118,7 +139,7 @@ drop_results(sc_core *core, job *j)
         return;
     char id[SC_UUID_TEXT];
     sc_log_warn("job %s: its results are dropped, the store is full", sc_uuid_format(&j->id, id));
-    sc_core_emit_job(core, SC_ACTION_DROP_RESULTS, &j->id);
+    sc_core_write(core, j, &(sc_action){.type = SC_ACTION_DROP_RESULTS, .job = j->id});
     core->stored_bytes -= j->stored_bytes;
     core->ended_bytes -= j->stored_bytes;
     j->stored_bytes = 0;
@@ -130,7 +151,7 @@ largest_open(sc_core *core)
 {
     job *best = NULL;
     for (job *j = core->jobs_by_age; j; j = j->order_next)
-        if (!sc_job_has_ended(j->state) && (!best || j->stored_bytes > best->stored_bytes))
+        if (!sc_job_has_ended(j->state) && j->stored_bytes > (best ? best->stored_bytes : 0))
             best = j;
     return best;
 }
@@ -174,6 +195,7 @@ sc_jobs_free(sc_core *core, job *j)
     while (j->watches)
         sc_watch_free(core, j->watches);
     sc_tasks_forget(core, j);
+    sc_saved_handed_drop(core, j);
     sc_core_timer_stop(core, &j->staged_timer);
     sc_slice_drop(&j->pieces_table);
     sc_slice_drop(&j->pieces_bytes);
@@ -210,8 +232,21 @@ sc_jobs_remove(sc_core *core, job *j)
         sc_core_refuse(core, w->peer, w->request, SC_ENOJOB, "the job has been forgotten");
         sc_watch_free(core, w);
     }
-    sc_core_emit_job(core, SC_ACTION_DROP_JOB, &j->id);
+    sc_core_write(core, j, &(sc_action){.type = SC_ACTION_DROP_JOB, .job = j->id});
     sc_jobs_free(core, j);
+}
+
+// The first of those that have ended have had their time; a bounded number at once.
+void
+sc_jobs_retention_timer(sc_core *core)
+{
+    for (int n = 0; core->jobs_ended && n < FORGET_AT_ONCE; n++) {
+        job *j = core->jobs_ended;
+        if (j->ended_at + core->options.retention_ms > sc_core_unix_ms(core))
+            break;
+        sc_jobs_remove(core, j);
+    }
+    set_retention_timer(core);
 }
 
 void
@@ -274,6 +309,15 @@ sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name)
     else
         sc_core_refuse(core, p, request, SC_ENOHANDLER, "unknown handler %.*s; there are: %s",
                        (int)name.len, name.data, known);
+}
+
+// The same for a job that was kept, before any worker has said so: what the handler needs is not
+// known yet. NULL: no room for another.
+handler *
+sc_jobs_get_handler(sc_core *core, sc_text name)
+{
+    handler *h = sc_jobs_find_handler(core, name);
+    return h ? h : sc_room_new_handler(core, &(sc_hello_handler){.name = name});
 }
 
 handler *

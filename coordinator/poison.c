@@ -45,8 +45,9 @@ static chunk *
 find_open(sc_core *core, const sc_task_ref *ref, uint32_t *offset)
 {
     job *j = sc_jobs_find(core, &ref->job);
-    if (!j || ref->token.epoch != core->options.epoch || sc_job_has_ended(j->state) ||
-        ref->index < j->first_index || ref->index - j->first_index >= j->next)
+    bool is_ours = ref->token.epoch == core->options.epoch || (j && j->number);
+    if (!j || !is_ours || sc_job_has_ended(j->state) || ref->index < j->first_index ||
+        ref->index - j->first_index >= j->next)
         return NULL;
     uint64_t place = ref->index - j->first_index;
     chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
@@ -76,9 +77,9 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref)
     }
     chunk *c = find_open(core, ref, &offset);
     exception *e = c ? sc_tasks_get_exception(core, c, offset) : NULL;
-    if (!e || e->blamed_run == ref->token.run)
+    if (!e || memcmp(&e->blamed, &ref->token, sizeof e->blamed) == 0)
         return;
-    e->blamed_run = ref->token.run;
+    e->blamed = ref->token;
     if (++e->blame >= SC_POISON_COUNT) {
         end_poisonous(core, e);
         return;
@@ -88,6 +89,8 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref)
         e->attempt = attempt;
         sc_tasks_suspect(core, e);
     }
+    sc_saved_attempt next = {.attempt = sc_runs_attempt(c, offset, e->attempt), .blame = e->blame};
+    sc_saved_put_attempt(core, c, offset, &next, NULL);
 }
 
 /* ---- running alone ---- */
@@ -102,7 +105,8 @@ static bool
 may_take(const worker *w, const exception *e)
 {
     const handler *h = e->chunk->job->handler;
-    return sc_set_has(w->offer->handlers, h->id) && w->slots[h->kind] > 0;
+    return !e->chunk->job->is_waiting && sc_set_has(w->offer->handlers, h->id) &&
+           w->slots[h->kind] > 0;
 }
 
 static exception *

@@ -42,7 +42,7 @@ recall_half(sc_core *core, worker *victim, sc_slot_kind kind)
     const chunk *c = r->chunk;
     sc_message m = {.type = SC_MSG_RECALL};
     m.recall = (sc_recall){.job = c->job->id,
-                           .token = {r->epoch, r->number},
+                           .token = r->token,
                            .first = c->job->first_index + c->first + r->first + from,
                            .count = r->count - from,
                            .mode = SC_RECALL_WAITING};

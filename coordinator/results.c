@@ -23,15 +23,61 @@ must_ack(sc_core *core, worker *w)
     core->to_ack = w;
 }
 
+static void
+ack(sc_core *core, worker *w, uint64_t number)
+{
+    sc_message m = {.type = SC_MSG_RESULTS_ACK, .results_ack = {number}};
+    sc_core_send(core, w->peer, &m);
+}
+
+// Results are acknowledged once what they caused is safe. Of those that are not, a worker waits for
+// the last one at the time, then looks again: so a write is waited for by a worker, not by a
+// message.
 void
 sc_results_flush_acks(sc_core *core)
 {
     for (worker *w; (w = core->to_ack);) {
         core->to_ack = w->ack_next;
         w->must_ack = false;
-        sc_message m = {.type = SC_MSG_RESULTS_ACK, .results_ack = {w->results_number}};
-        sc_core_send(core, w->peer, &m);
+        if (w->ack_write)
+            continue;
+        if (w->last_write <= core->written) {
+            ack(core, w, w->results_number);
+            continue;
+        }
+        w->ack_write = w->last_write;
+        w->ack_number = w->results_number;
+        DL_APPEND2(core->unsafe, w, unsafe_prev, unsafe_next);
     }
+}
+
+// More writes are safe.
+void
+sc_results_written(sc_core *core)
+{
+    for (worker *w; (w = core->unsafe) && w->ack_write <= core->written;) {
+        DL_DELETE2(core->unsafe, w, unsafe_prev, unsafe_next);
+        w->ack_write = 0;
+        ack(core, w, w->ack_number);
+        if (w->results_number > w->ack_number)
+            must_ack(core, w);
+    }
+}
+
+// Its session is over, or begins anew: nothing is acknowledged any more.
+void
+sc_results_leave(sc_core *core, worker *w)
+{
+    if (w->ack_write)
+        DL_DELETE2(core->unsafe, w, unsafe_prev, unsafe_next);
+    w->ack_write = 0;
+    if (!w->must_ack)
+        return;
+    worker **at = &core->to_ack;
+    while (*at != w)
+        at = &(*at)->ack_next;
+    *at = w->ack_next;
+    w->must_ack = false;
 }
 
 /* ---- taking ---- */
@@ -52,10 +98,10 @@ sc_results_learn_cost(handler *h, uint64_t cost_ns, uint32_t n)
 
 // What became of the records of one message.
 typedef struct verdict {
-    uint32_t n_done, n_dead, n_cancelled; // to be stored
-    uint32_t n_retry;                     // to be tried again
-    uint32_t n_unknown;                   // not in the table of open runs
-    uint8_t keep[SC_CHUNK_MAX_TASKS];     // by record: goes to the store
+    outcomes ended;                   // to be stored
+    uint32_t n_retry;                 // to be tried again
+    uint32_t n_unknown;               // not in the table of open runs
+    uint8_t keep[SC_CHUNK_MAX_TASKS]; // by record: goes to the store
 } verdict;
 
 // Is this record's task open in this run? Then it is no longer.
@@ -79,14 +125,23 @@ end_task(sc_core *core, chunk *c, uint32_t offset)
 }
 
 static void
+retry(sc_core *core, const run *r, uint32_t offset, sc_text error)
+{
+    failure why = {r->attempt, sc_text_of(r->worker->peer->name), error};
+    sc_tasks_retry(core, r->chunk, offset, &why);
+}
+
+static void
 judge(sc_core *core, run *r, const sc_message *m, verdict *v)
 {
     chunk *c = r->chunk;
     job *j = c->job;
-    uint64_t run_base = j->first_index + c->first + r->first;
+    uint64_t run_base = sc_runs_base(r);
+    size_t at = 0; // of the value behind that of the record
     for (uint32_t i = 0, n = sc_records_count(m->table); i < n; i++) {
         sc_record record = sc_records_get(m->table, i);
         uint64_t index = m->results.base + record.offset;
+        at += record.len;
         if (!close_bit(r, index, run_base)) {
             v->n_unknown++;
             continue;
@@ -94,15 +149,16 @@ judge(sc_core *core, run *r, const sc_message *m, verdict *v)
         uint32_t offset = r->first + (uint32_t)(index - run_base);
         if (record.outcome == SC_DEAD && record.flags & SC_RECORD_RETRY &&
             r->attempt <= j->retries) {
+            const char *error = (const char *)m->bytes.data + at - record.len;
             v->n_retry++;
-            sc_tasks_retry(core, c, offset, r->attempt);
+            retry(core, r, offset, (sc_text){error, record.len});
             continue;
         }
         v->keep[i] = 1;
         end_task(core, c, offset);
-        v->n_done += record.outcome == SC_DONE;
-        v->n_dead += record.outcome == SC_DEAD;
-        v->n_cancelled += record.outcome == SC_CANCELLED;
+        v->ended.done += record.outcome == SC_DONE;
+        v->ended.dead += record.outcome == SC_DEAD;
+        v->ended.cancelled += record.outcome == SC_CANCELLED;
     }
 }
 
@@ -135,10 +191,16 @@ filter(const sc_message *m, const verdict *v, sc_slice *table, sc_slice *bytes)
     return true;
 }
 
+static uint32_t
+n_ended_of(const verdict *v)
+{
+    return v->ended.done + v->ended.dead + v->ended.cancelled;
+}
+
 static void
 store(sc_core *core, job *j, const worker *w, const sc_message *m, const verdict *v)
 {
-    uint32_t n_kept = v->n_done + v->n_dead + v->n_cancelled;
+    uint32_t n_kept = n_ended_of(v);
     sc_slice table = m->table, bytes = m->bytes;
     bool is_filtered = n_kept < sc_records_count(m->table);
     if (n_kept == 0)
@@ -150,7 +212,10 @@ store(sc_core *core, job *j, const worker *w, const sc_message *m, const verdict
     a.results.base = m->results.base;
     a.results.table = table;
     a.results.bytes = bytes;
-    core->emit(core->arg, &a);
+    a.results.first_index = j->first_index;
+    a.results.position = j->position;
+    j->position += n_kept;
+    sc_core_write(core, j, &a);
     sc_jobs_stored(core, j, table.len + bytes.len);
     if (is_filtered) {
         sc_slice_drop(&table);
@@ -166,21 +231,21 @@ take(sc_core *core, worker *w, run *r, const sc_message *m)
     chunk *c = r->chunk;
     job *j = c->job;
     judge(core, r, m, &v);
-    uint32_t n_ended = v.n_done + v.n_dead + v.n_cancelled;
+    uint32_t n_ended = n_ended_of(&v);
     core->totals.unknown_results += v.n_unknown;
     sc_results_learn_cost(r->handler, m->results.cost_ns, n_ended);
     j->running -= n_ended;
-    j->done += v.n_done;
-    j->dead += v.n_dead;
-    j->cancelled += v.n_cancelled;
-    w->n_done += v.n_done;
+    j->done += v.ended.done;
+    j->dead += v.ended.dead;
+    j->cancelled += v.ended.cancelled;
+    w->n_done += v.ended.done;
     sc_core_count_rate(core, 0, n_ended);
     store(core, j, w, m, &v);
     if (n_ended + v.n_retry > 0)
         sc_runs_ended(core, r, n_ended + v.n_retry);
     if (n_ended == 0)
         return;
-    sc_tasks_count_ended(core, c, n_ended);
+    sc_tasks_count_ended(core, c, &v.ended);
     sc_tasks_progress(core, j);
 }
 
@@ -200,6 +265,7 @@ sc_results_take(sc_core *core, worker *w, const sc_message *m)
     }
     w->results_number = m->results.number;
     w->is_recalling = false; // it goes on: asking again may bring something
+    uint64_t n_writes = core->n_writes;
     run *r = sc_runs_find(core, &m->results.token);
     if (!r || r->worker != w)
         core->totals.unknown_results += n;
@@ -207,6 +273,8 @@ sc_results_take(sc_core *core, worker *w, const sc_message *m)
         sc_calls_result(core, r, m);
     else
         take(core, w, r, m);
+    if (core->n_writes > n_writes)
+        w->last_write = core->n_writes;
 }
 
 /* ---- reading ---- */
@@ -216,7 +284,7 @@ static uint64_t
 read_until(const job *j, uint32_t order)
 {
     if (order == SC_READ_ENDED)
-        return j->done + j->dead + j->cancelled;
+        return j->position;
     return j->first_index + (order == SC_READ_INDEX ? j->prefix : j->n_tasks);
 }
 
@@ -240,7 +308,10 @@ answer_read(sc_core *core, const peer *p, const job *j, const sc_read *read)
                              .request = read->request,
                              .from = read->from < first ? first : read->from,
                              .order = read->order,
-                             .max_bytes = read->max_bytes};
+                             .max_bytes = read->max_bytes,
+                             .first_index = j->first_index,
+                             .after = j->last_write};
+    a.number = j->number;
     a.read.until = until < a.read.from ? a.read.from : until;
     if (a.read.max_bytes > PAGE_MAX_BYTES)
         a.read.max_bytes = PAGE_MAX_BYTES;
@@ -282,30 +353,45 @@ sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_m
         return;
     }
     sc_message m = *page;
-    uint64_t end = read->order == SC_READ_ENDED ? j->n_tasks : j->first_index + j->n_tasks;
+    uint64_t end = read->order == SC_READ_ENDED ? j->position : j->first_index + j->n_tasks;
     m.page.request = read->request;
     m.page.n_dropped = j->n_dropped;
-    m.page.is_end = sc_job_has_ended(j->state) && (m.page.next >= end || j->n_dropped > 0);
+    m.page.is_end = sc_job_has_ended(j->state) && sc_job_is_safe(core, j) &&
+                    (m.page.next >= end || j->n_dropped > 0);
     sc_core_send(core, p, &m);
 }
 
-// Jobs in which something changed this turn: answer those who waited for it.
+static void
+tell_watches(sc_core *core, job *j, bool has_ended)
+{
+    for (watch *w = j->watches, *next; w; w = next) {
+        next = w->job_next;
+        if (!(w->is_read ? can_answer(j, &w->read) : has_ended))
+            continue;
+        if (w->is_read)
+            answer_read(core, w->peer, j, &w->read);
+        else
+            sc_ask_job(core, w->peer, w->request, j);
+        sc_watch_free(core, w);
+    }
+}
+
+// Jobs in which something changed this turn: answer those who waited for it. The end of a durable
+// job is told once it is safe; until then it stays in the list.
 void
 sc_results_news(sc_core *core)
 {
+    job *later = NULL;
     for (job *j; (j = core->news);) {
         core->news = j->news_next;
         j->has_news = false;
-        for (watch *w = j->watches, *next; w; w = next) {
-            next = w->job_next;
-            bool is_due = w->is_read ? can_answer(j, &w->read) : sc_job_has_ended(j->state);
-            if (!is_due)
-                continue;
-            if (w->is_read)
-                answer_read(core, w->peer, j, &w->read);
-            else
-                sc_ask_job(core, w->peer, w->request, j);
-            sc_watch_free(core, w);
-        }
+        bool has_ended = sc_job_has_ended(j->state), is_safe = sc_job_is_safe(core, j);
+        tell_watches(core, j, has_ended && is_safe);
+        if (!has_ended || is_safe || !j->watches)
+            continue;
+        j->has_news = true;
+        j->news_next = later;
+        later = j;
     }
+    core->news = later;
 }

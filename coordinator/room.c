@@ -23,15 +23,13 @@ describe(handler *h, const sc_hello_handler *from)
     h->is_once = from->is_once;
 }
 
-static handler *
-get_handler(sc_core *core, const sc_hello_handler *from)
+// NULL: no room for another, or no memory.
+handler *
+sc_room_new_handler(sc_core *core, const sc_hello_handler *from)
 {
     handler *h = NULL;
-    HASH_FIND(hh, core->handlers_by_name, from->name.data, from->name.len, h);
-    if (h)
-        describe(h, from);
-    if (h || core->n_handlers == SC_MAX_HANDLERS || !(h = calloc(1, sizeof *h)))
-        return h;
+    if (core->n_handlers == SC_MAX_HANDLERS || !(h = calloc(1, sizeof *h)))
+        return NULL;
     sc_text_copy(from->name, h->name, sizeof h->name);
     describe(h, from);
     h->id = core->n_handlers;
@@ -43,6 +41,16 @@ get_handler(sc_core *core, const sc_hello_handler *from)
     for (int p = 0; p < SC_PRIORITIES; p++)
         sc_heap_init(&h->lanes[p]);
     core->handlers[core->n_handlers++] = h;
+    return h;
+}
+
+static handler *
+get_handler(sc_core *core, const sc_hello_handler *from)
+{
+    handler *h = sc_jobs_find_handler(core, from->name);
+    if (!h)
+        return sc_room_new_handler(core, from);
+    describe(h, from);
     return h;
 }
 

@@ -9,8 +9,8 @@ run *
 sc_runs_find(sc_core *core, const sc_token *token)
 {
     run *r = NULL;
-    HASH_FIND(hh, core->runs, &token->run, sizeof token->run, r);
-    return r && r->epoch == token->epoch ? r : NULL;
+    HASH_FIND(hh, core->runs, token, sizeof *token, r);
+    return r;
 }
 
 // The index of its first task in the job.
@@ -20,17 +20,16 @@ sc_runs_base(const run *r)
     return r->chunk ? r->chunk->job->first_index + r->chunk->first + r->first : 0;
 }
 
-// A run of `from` with a number and no tasks yet, in the table; NULL without memory.
+// A run of `from` with a token and no tasks yet, in the table; NULL without memory.
 static run *
-new_run(sc_core *core, const run *from, uint64_t number)
+new_run(sc_core *core, const run *from, sc_token token)
 {
     run *r = sc_slab_new(&core->run_slab);
     if (!r)
         return NULL;
     *r = *from;
-    r->number = number;
-    r->epoch = core->options.epoch;
-    HASH_ADD(hh, core->runs, number, sizeof r->number, r);
+    r->token = token;
+    HASH_ADD(hh, core->runs, token, sizeof r->token, r);
     if (!r->hh.tbl) {
         sc_slab_free(&core->run_slab, r);
         return NULL;
@@ -61,11 +60,11 @@ sc_runs_add(sc_core *core, run *r, const bits *which, uint32_t n)
     sc_room_update(core, w);
 }
 
-// Registers a run whose fields but number and epoch are set in `from`; all its offsets are open.
+// Registers a run whose fields but its token are set in `from`; all its offsets are open.
 run *
 sc_runs_open(sc_core *core, const run *from)
 {
-    run *r = new_run(core, from, core->next_run);
+    run *r = new_run(core, from, (sc_token){core->options.epoch, core->next_run});
     bits all = {0};
     if (!r)
         return NULL;
@@ -76,11 +75,11 @@ sc_runs_open(sc_core *core, const run *from)
     return r;
 }
 
-// Registers a run under its old number, with no task yet. One that gets none has to be closed.
+// Registers a run under its old token, with no task yet. One that gets none has to be closed.
 run *
 sc_runs_adopt(sc_core *core, const run *from)
 {
-    run *r = new_run(core, from, from->number);
+    run *r = new_run(core, from, from->token);
     if (r)
         r->is_adopted = true;
     return r;
@@ -104,7 +103,7 @@ void
 sc_runs_forget(sc_core *core, const run *r, uint32_t offset, uint32_t count)
 {
     sc_message m = {.type = SC_MSG_RECALL};
-    m.recall = (sc_recall){.token = {r->epoch, r->number},
+    m.recall = (sc_recall){.token = r->token,
                            .first = sc_runs_base(r) + offset,
                            .count = count,
                            .mode = SC_RECALL_FORGET};
@@ -132,6 +131,17 @@ sc_runs_take(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted)
         return true;
     }
     return false;
+}
+
+// The attempt that a task is in while it is handed out.
+uint32_t
+sc_runs_attempt(const chunk *c, uint32_t offset, uint32_t otherwise)
+{
+    for (const run *r = c->runs; r; r = r->chunk_next)
+        if (offset >= r->first && offset < r->first + r->count &&
+            bit_get(&r->left, offset - r->first))
+            return r->attempt;
+    return otherwise;
 }
 
 // `n` of its tasks are no longer there (their bits are cleared by the caller); the last one closes

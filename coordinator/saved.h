@@ -16,32 +16,34 @@
 typedef struct sc_saved_state {
     uint32_t state;       /* sc_job_state */
     uint64_t n_tasks;     /* of an upload from its COMMIT on; of an array always */
-    uint32_t n_chunks;    /* 0 in arrays */
     int64_t submitted_at; /* unix ms; 0 while staged */
     int64_t ended_at;     /* 0 before */
     uint64_t prefix;      /* all places below have ended; the first of a chunk, or n_tasks */
     uint64_t done, dead, cancelled; /* of the places below prefix */
+    uint64_t position;              /* ended tasks that were kept: where SC_READ_ENDED ends */
     uint64_t handed; /* handlers that may not be repeated: no place from here on was ever handed
                         out */
 } sc_saved_state;
+
+typedef struct sc_saved_chunk {
+    uint32_t count; /* tasks */
+    uint32_t bytes; /* of its table and payload */
+} sc_saved_chunk;
 
 typedef struct sc_saved_job {
     uint64_t number;       /* of the job in its journal, 1..2^31-1, never used again */
     uint64_t client;       /* instance of who opened it */
     sc_slice open;         /* header of its OPEN as proto/message.h encodes it: the whole policy */
     sc_slice table, bytes; /* payload of that: the arguments of an array */
+    sc_slice chunks; /* of an upload: an sc_saved_chunk for each, by number; while it is staged
+                        those whose payload is there */
     sc_saved_state state;
 } sc_saved_job;
-
-typedef struct sc_saved_chunk {
-    uint64_t first; /* place of its first task */
-    uint64_t bytes; /* of its table and payload */
-} sc_saved_chunk;
 
 /* Ended places that follow each other, within one chunk or over whole ones. */
 typedef struct sc_saved_stretch {
     uint64_t place, count;
-    bool has_failed; /* one of them is dead or cancelled */
+    uint64_t dead, cancelled; /* of them; over several chunks all are dead or all are cancelled */
 } sc_saved_stretch;
 
 /* A task that has not ended and has a history: the last that was written of it. */
@@ -54,9 +56,6 @@ typedef struct sc_saved_attempt {
 
 /* What is known of the tasks of a job that has not ended. */
 typedef struct sc_saved_tasks {
-    sc_saved_chunk
-        *chunks; /* of an upload: by number, from 0; a staged one may have lost its last */
-    uint32_t n_chunks;
     sc_saved_stretch *ended; /* at or above prefix; disjoint, in any order */
     uint64_t n_ended;
     uint64_t done, dead, cancelled; /* of these */

@@ -12,7 +12,7 @@ static bool
 has_work(const job *j)
 {
     return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && j->n_fetching == 0 &&
-           (j->again || j->next < j->n_tasks);
+           !j->is_waiting && !j->handed_write && (j->again || j->next < j->n_tasks);
 }
 
 // After what it has to hand out has changed: keep a job in its lane, or out of it.
@@ -48,7 +48,7 @@ send_run(sc_core *core, const run *r, const sc_uuid *id, uint64_t first, sc_slic
     sc_message m = {.type = SC_MSG_RUN, .table = table, .bytes = bytes};
     m.run = (sc_run){.job = *id,
                      .handler = sc_text_of(r->handler->name),
-                     .token = {r->epoch, r->number},
+                     .token = r->token,
                      .first = first,
                      .count = r->count,
                      .class = r->class,
@@ -67,8 +67,9 @@ have_payload(sc_core *core, chunk *c)
     if (!c->is_fetching) {
         c->is_fetching = true;
         j->n_fetching++;
-        core->emit(core->arg,
-                   &(sc_action){.type = SC_ACTION_GET_CHUNK, .chunk = {j->id, c->number}});
+        core->emit(core->arg, &(sc_action){.type = SC_ACTION_GET_CHUNK,
+                                           .number = j->number,
+                                           .chunk = {j->id, c->number}});
     }
     sc_schedule_lane(core, j);
     return false;
@@ -222,6 +223,8 @@ hand_out(sc_core *core, handler *h, uint32_t class)
     if (!have_payload(core, p.chunk))
         return true; // it is in no lane until then
     cut(&p, w, room);
+    if (!p.again && !sc_saved_may_hand_out(core, j, j->next + p.count))
+        return true; // nor until that is written
     if (!send_piece(core, w, &p, false))
         return false;
     advance(core, j, &p);

@@ -152,7 +152,7 @@ static void
 on_stored(void *arg, const sc_ticket *ticket, int status)
 {
     sc_shell *s = arg;
-    sc_core_stored(s->core, ticket, status, now(s));
+    sc_core_stored(s->core, ticket, status, NULL, now(s));
 }
 
 static void
@@ -219,6 +219,7 @@ new_core(sc_shell *s, const sc_settings *settings, uint64_t parent_pid)
         .queue_max_bytes = (uint64_t)sc_settings_int(settings, SC_SET_QUEUE_BYTES),
         .store_max_bytes = memory + (uint64_t)sc_settings_int(settings, SC_SET_SPILL_MAX),
         .max_jobs = (uint64_t)sc_settings_int(settings, SC_SET_JOBS_MAX),
+        .retention_ms = sc_settings_int(settings, SC_SET_JOB_RETENTION),
     };
     return sc_core_new(&options, emit, s, now(s), &s->core);
 }

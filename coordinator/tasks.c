@@ -107,14 +107,17 @@ free_chunk(sc_core *core, chunk *c)
     sc_slab_free(&core->chunk_slab, c);
 }
 
+// Tasks that are dead or cancelled may be tried again later: the journal keeps their payload.
 static void
-drop_stored(sc_core *core, job *j, uint32_t number)
+drop_stored(sc_core *core, job *j, uint32_t number, bool has_failed)
 {
-    core->emit(core->arg, &(sc_action){.type = SC_ACTION_DROP_CHUNK, .chunk = {j->id, number}});
+    sc_action a = {.type = SC_ACTION_DROP_CHUNK, .chunk = {j->id, number}};
+    if (!j->number || !has_failed)
+        sc_core_write(core, j, &a);
     sc_jobs_unqueued(core, j, j->chunk_infos[number].bytes);
 }
 
-// All tasks of a chunk have ended: its payload is of no more use.
+// All tasks of a chunk have ended: its payload is of no more use here.
 static void
 chunk_ended(sc_core *core, chunk *c)
 {
@@ -122,14 +125,16 @@ chunk_ended(sc_core *core, chunk *c)
     sc_tasks_drop_payload(c);
     if (j->is_array)
         return;
-    drop_stored(core, j, c->number);
+    drop_stored(core, j, c->number, c->n_dead + c->n_cancelled > 0);
 }
 
-// `n` more tasks of a chunk have ended; their bits are set.
+// More tasks of a chunk have ended; their bits are set.
 void
-sc_tasks_count_ended(sc_core *core, chunk *c, uint32_t n)
+sc_tasks_count_ended(sc_core *core, chunk *c, const outcomes *ended)
 {
-    c->n_ended += n;
+    c->n_ended += ended->done + ended->dead + ended->cancelled;
+    c->n_dead += ended->dead;
+    c->n_cancelled += ended->cancelled;
     if (c->n_ended == c->count)
         chunk_ended(core, c);
 }
@@ -159,10 +164,15 @@ sc_tasks_progress(sc_core *core, job *j)
         if (c->n_ended < c->count)
             break;
         SC_ASSERT(!c->runs);
+        j->behind.prefix = j->prefix;
+        j->behind.done += c->count - c->n_dead - c->n_cancelled;
+        j->behind.dead += c->n_dead;
+        j->behind.cancelled += c->n_cancelled;
         free_chunk(core, c);
     }
     sc_core_news(core, j);
     sc_jobs_maybe_end(core, j);
+    sc_saved_progress(core, j);
 }
 
 /* ---- exceptions ---- */
@@ -222,20 +232,59 @@ sc_tasks_suspect(sc_core *core, exception *e)
 /* ---- handed out again ---- */
 
 // Neighbours that come one after the other wait, and travel, as one stretch.
-void
-sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt)
+static void
+append(sc_core *core, const range *from)
 {
+    chunk *c = from->chunk;
     range *last = c->job->again ? c->job->again->prev : NULL; // DL: the head's prev is the tail
-    if (last && last->chunk == c && last->attempt == attempt &&
-        last->first + last->count == first) {
-        last->count += count;
+    if (last && last->chunk == c && last->attempt == from->attempt &&
+        last->is_unsure == from->is_unsure && last->first + last->count == from->first) {
+        last->count += from->count;
         return;
     }
     range *r = sc_slab_new(&core->range_slab);
     SC_ASSERT(r); // losing a task would be worse than ending
-    *r = (range){.chunk = c, .first = first, .count = count, .attempt = attempt};
+    *r = *from;
     DL_APPEND(c->job->again, r);
     sc_schedule_lane(core, c->job);
+}
+
+void
+sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt)
+{
+    append(core, &(range){.chunk = c, .first = first, .count = count, .attempt = attempt});
+}
+
+// What has not ended and has no history in a chunk behind those handed out waits there as if it had
+// been handed out and had come back.
+static void
+pass_over(sc_core *core, chunk *c, uint32_t from, bool is_unsure)
+{
+    bits open;
+    for (int i = 0; i < BIT_WORDS; i++)
+        open.words[i] = ~c->ended.words[i];
+    for (const exception *e = c->exceptions; e; e = e->next)
+        bit_clear(&open, e->offset);
+    for (uint32_t at = from, first, n; sc_bits_next(&open, at, c->count, &first, &n);
+         at = first + n) {
+        append(core, &(range){c, first, n, 1, is_unsure, NULL, NULL});
+    }
+}
+
+// Moves `next` beyond a place, to the end of its chunk. @return false without memory
+bool
+sc_tasks_reach(sc_core *core, job *j, uint64_t until, bool is_unsure)
+{
+    while (j->next < until && j->next < j->n_tasks) {
+        chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, j->next));
+        if (!c)
+            return false;
+        uint32_t from = (uint32_t)(j->next - c->first);
+        j->next = c->first + c->count;
+        pass_over(core, c, from, is_unsure);
+    }
+    sc_schedule_lane(core, j);
+    return true;
 }
 
 void
@@ -259,7 +308,7 @@ sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted)
             return 0;
         uint32_t attempt = r->attempt, behind = r->first + r->count - offset - 1;
         if (behind)
-            sc_tasks_again(core, c, offset + 1, behind, attempt);
+            append(core, &(range){c, offset + 1, behind, attempt, r->is_unsure, NULL, NULL});
         r->count = offset - r->first;
         if (r->count == 0)
             sc_tasks_drop_range(core, r);
@@ -327,16 +376,21 @@ backoff_ms(sc_core *core, const job *j, uint32_t attempt)
     return sc_random_below(&core->random, cap + 1); // full jitter
 }
 
-// A failed task (counted as running) that has attempts left: `attempt` is the one that failed.
+// A failed task (counted as running) that has attempts left: `why` says the one that failed.
 void
-sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why)
 {
     job *j = c->job;
     j->running--;
+    uint32_t attempt = why->attempt;
     uint64_t wait_ms = backoff_ms(core, j, attempt);
     exception *e = sc_tasks_get_exception(core, c, offset);
     if (e)
         e->attempt = attempt + 1;
+    sc_saved_attempt next = {.attempt = attempt + 1,
+                             .blame = e ? e->blame : 0,
+                             .due_at = sc_core_unix_ms(core) + (int64_t)wait_ms};
+    sc_saved_put_attempt(core, c, offset, &next, why);
     if (!e || core->n_delayed >= MAX_DELAYED || wait_ms == 0) {
         j->queued++;
         if (e && e->blame) {
@@ -391,7 +445,10 @@ put_range(sc_core *core, job *j, uint64_t place, uint64_t count, uint32_t attemp
     a.range.outcome = code == SC_ECANCELLED ? SC_CANCELLED : SC_DEAD;
     a.range.attempt = attempt;
     a.range.error = (sc_text){error, (uint32_t)n};
-    core->emit(core->arg, &a);
+    a.range.first_index = j->first_index;
+    a.range.position = j->position;
+    j->position += count;
+    sc_core_write(core, j, &a);
     sc_jobs_stored(core, j, (uint64_t)n);
     j->queued -= count;
     *(a.range.outcome == SC_DEAD ? &j->dead : &j->cancelled) += count;
@@ -409,7 +466,9 @@ sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int 
         if (c->exceptions && (e = sc_tasks_find_exception(c, i)))
             sc_tasks_drop_exception(core, e);
     }
-    sc_tasks_count_ended(core, c, count);
+    outcomes ended = {.dead = code == SC_ECANCELLED ? 0 : count,
+                      .cancelled = code == SC_ECANCELLED ? count : 0};
+    sc_tasks_count_ended(core, c, &ended);
 }
 
 static void
@@ -430,7 +489,7 @@ end_untouched(sc_core *core, job *j, int code)
 {
     put_range(core, j, j->next, j->n_tasks - j->next, 1, code);
     for (uint32_t k = sc_tasks_chunk_of(j, j->next); k < j->n_chunks; k++)
-        drop_stored(core, j, k);
+        drop_stored(core, j, k, true);
 }
 
 // Give up every open task of a job that has been committed.

@@ -39,6 +39,21 @@ make_place(sc_core *core)
     return true;
 }
 
+// What a job's OPEN says of it, but for its tasks.
+void
+sc_upload_set_policy(job *j, handler *h, const sc_open *o)
+{
+    j->id = o->job;
+    j->handler = h;
+    j->priority = o->priority;
+    j->retries = o->retries;
+    j->backoff_base_ms = o->backoff_base_ms;
+    j->backoff_max_ms = o->backoff_max_ms;
+    j->is_array = o->is_array;
+    j->first_index = o->is_array ? o->first_index : 0;
+    sc_text_copy(o->name, j->name, sizeof j->name);
+}
+
 static job *
 new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
 {
@@ -46,17 +61,9 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
     job *j = calloc(1, sizeof *j);
     if (!j)
         return NULL;
-    j->id = o->job;
+    sc_upload_set_policy(j, h, o);
     j->client = p->instance;
-    j->handler = h;
-    j->priority = o->priority;
-    j->retries = o->retries;
-    j->backoff_base_ms = o->backoff_base_ms;
-    j->backoff_max_ms = o->backoff_max_ms;
-    j->is_array = o->is_array;
-    sc_text_copy(o->name, j->name, sizeof j->name);
     if (o->is_array) {
-        j->first_index = o->first_index;
         j->n_tasks = o->n_tasks;
         j->pieces_table = sc_slice_keep(m->table);
         j->pieces_bytes = sc_slice_keep(m->bytes);
@@ -73,11 +80,23 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
     core->n_jobs++;
     core->n_staged++;
     DL_APPEND2(core->staged, j, order_prev, order_next);
-    j->queued_bytes = j->stored_bytes = m->table.len + m->bytes.len;
+    j->number = o->is_durable ? core->next_number++ : 0;
+    j->queued_bytes = m->table.len + m->bytes.len;
     core->queue_bytes += j->queued_bytes;
-    core->stored_bytes += j->stored_bytes;
+    sc_jobs_stored(core, j, j->queued_bytes);
     sc_jobs_set_staged_timer(core, j);
     return j;
+}
+
+// A durable job while the journal cannot be written?
+static bool
+refuse_trouble(sc_core *core, peer *p, uint64_t request, bool is_durable)
+{
+    if (!is_durable || !core->trouble)
+        return false;
+    sc_core_refuse(core, p, request, SC_EJOURNAL,
+                   "the journal cannot be written now: %s; try again later", core->trouble);
+    return true;
 }
 
 // Would this much more payload pass what the store can take, after dropping all that it may drop?
@@ -102,13 +121,6 @@ ack(sc_core *core, peer *p, uint64_t request, const job *j, uint32_t of, uint32_
     sc_message m = {.type = SC_MSG_ACK};
     m.ack = (sc_ack){request, j->id, of, number, WINDOW_BYTES};
     sc_core_send(core, p, &m);
-}
-
-static void
-emit_put(sc_core *core, sc_action_type type, const sc_ticket *ticket, sc_slice table,
-         sc_slice bytes)
-{
-    core->emit(core->arg, &(sc_action){.type = type, .put = {*ticket, table, bytes}});
 }
 
 // Said before? Then the same answer. @return true where there is nothing more to do
@@ -145,7 +157,8 @@ sc_upload_open(sc_core *core, peer *p, const sc_message *m)
     } else if (!h) {
         sc_jobs_refuse_handler(core, p, o->request, o->handler);
     } else if (sc_jobs_refuse_bytes(core, p, o->request, m->table.len + m->bytes.len) ||
-               refuse_full(core, p, o->request, m->table.len + m->bytes.len)) {
+               (!o->is_durable && refuse_full(core, p, o->request, m->table.len + m->bytes.len)) ||
+               refuse_trouble(core, p, o->request, o->is_durable)) {
         return;
     } else if (!make_place(core)) {
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
@@ -158,7 +171,7 @@ sc_upload_open(sc_core *core, peer *p, const sc_message *m)
             return;
         }
         sc_ticket t = {j->id, p->instance, o->request, SC_MSG_OPEN, 0};
-        emit_put(core, SC_ACTION_PUT_OPEN, &t, j->pieces_table, j->pieces_bytes);
+        sc_saved_put_open(core, j, &t, m);
     }
 }
 
@@ -194,7 +207,7 @@ grow_infos(job *j)
 static void
 take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
 {
-    uint64_t bytes = m->table.len + m->bytes.len;
+    uint64_t bytes = m->table.len + m->bytes.len, place = j->n_tasks;
     sc_ticket t = {j->id, p->instance, m->chunk.request, SC_MSG_CHUNK, j->n_chunks};
     j->chunk_infos[j->n_chunks].first = j->n_tasks;
     j->chunk_infos[j->n_chunks].bytes = bytes;
@@ -205,7 +218,8 @@ take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
     core->queue_bytes += bytes;
     sc_jobs_stored(core, j, bytes);
     sc_jobs_set_staged_timer(core, j);
-    emit_put(core, SC_ACTION_PUT_CHUNK, &t, m->table, m->bytes);
+    sc_action a = {.type = SC_ACTION_PUT_CHUNK, .put = {t, m->table, m->bytes, NULL, place}};
+    sc_core_write(core, j, &a);
 }
 
 void
@@ -234,7 +248,7 @@ sc_upload_chunk(sc_core *core, peer *p, const sc_message *m)
         sc_core_refuse(core, p, c->request, rc, "chunk %u of the upload: %s", c->number,
                        sc_error_text(rc));
     if (rc < 0 || sc_jobs_refuse_bytes(core, p, c->request, m->table.len + m->bytes.len) ||
-        refuse_full(core, p, c->request, m->table.len + m->bytes.len))
+        (!j->number && refuse_full(core, p, c->request, m->table.len + m->bytes.len)))
         sc_jobs_remove(core, j); // its client cannot go on
     else
         take_chunk(core, p, j, m);
@@ -259,7 +273,7 @@ sc_upload_commit(sc_core *core, peer *p, const sc_message *m)
         j->is_committing = true;
         j->commit_request = c->request;
         sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0};
-        emit_put(core, SC_ACTION_PUT_COMMIT, &t, (sc_slice){0}, (sc_slice){0});
+        sc_saved_put_commit(core, j, &t);
     }
 }
 
@@ -300,7 +314,7 @@ stored(sc_core *core, peer *p, job *j, const sc_ticket *t)
 }
 
 void
-sc_core_stored(sc_core *core, const sc_ticket *t, int status, int64_t now_ms)
+sc_core_stored(sc_core *core, const sc_ticket *t, int status, const char *why, int64_t now_ms)
 {
     core->now_ms = now_ms;
     job *j = sc_jobs_find(core, &t->job);
@@ -312,7 +326,7 @@ sc_core_stored(sc_core *core, const sc_ticket *t, int status, int64_t now_ms)
         return;
     }
     if (p)
-        sc_core_refuse(core, p, t->request, status, "the job cannot be stored: %s",
-                       sc_error_text(status));
+        sc_core_refuse(core, p, t->request, j->number ? SC_EJOURNAL : status,
+                       "the job cannot be stored: %s", why ? why : sc_error_text(status));
     sc_jobs_remove(core, j);
 }

@@ -22,6 +22,7 @@ sc_workers_ready(sc_core *core, peer *p, const sc_ready *m)
     sc_log_info("worker %s ready", p->name);
     sc_room_join(core, w);
     sc_ask_ready(core);
+    sc_saved_check_restored(core);
 }
 
 void
@@ -120,6 +121,7 @@ sc_workers_relist(sc_core *core, worker *w)
     sc_room_leave(core, w);
     w->state = WORKER_LISTING;
     w->results_number = 0;
+    sc_results_leave(core, w);
     w->is_recalling = false;
     for (run *r = w->runs; r; r = r->next)
         memset(&r->held, 0, sizeof r->held);
@@ -137,7 +139,7 @@ give_up_call(sc_core *core, run *r, bool was_lost)
 {
     call *c = r->call;
     bool was_started = was_lost && sc_workers_may_have_started(r, 0);
-    sc_calls_note_lost(core, c, r->number);
+    sc_calls_note_lost(core, c, r->token.run);
     sc_runs_close(core, r);
     sc_calls_lost(core, c, was_started);
 }
@@ -163,11 +165,6 @@ sc_workers_free(sc_core *core, worker *w, bool was_lost)
             give_up_call(core, r, was_lost);
         else
             give_up_tasks(core, r, was_lost);
-    if (w->must_ack) {
-        worker **at = &core->to_ack;
-        while (*at != w)
-            at = &(*at)->ack_next;
-        *at = w->ack_next;
-    }
+    sc_results_leave(core, w);
     free(w);
 }

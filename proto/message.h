@@ -177,6 +177,7 @@ typedef struct sc_open {
     uint64_t first_index, n_tasks; /* with is_array: n_tasks 1..2^31 */
     uint32_t retries;              /* further attempts after a failed one */
     uint64_t backoff_base_ms, backoff_max_ms;
+    bool is_durable; /* kept in the journal: it survives the coordinator */
 } sc_open;
 
 /* Tasks first..first+count-1; the table has a length for each. Chunks come in order: number k

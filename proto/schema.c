@@ -150,6 +150,7 @@ static const sc_field sc_open_fields[] = {
     F(10, U32, sc_open, retries, 65534),
     F(11, U64, sc_open, backoff_base_ms, 86400000),
     F(12, U64, sc_open, backoff_max_ms, 86400000),
+    F(13, BOOL, sc_open, is_durable, 1),
 };
 static const sc_field sc_chunk_fields[] = {
     F(1, U64, sc_chunk, request, ANY),

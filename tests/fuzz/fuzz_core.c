@@ -347,6 +347,7 @@ start(world *w, const uint8_t *data, size_t size)
         .queue_max_bytes = 4000,
         .store_max_bytes = 2000,
         .max_jobs = 2,
+        .retention_ms = 3600000,
     };
     w->now_ms = 1000;
     sc_speech_init(&w->speech, data, size);

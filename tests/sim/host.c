@@ -149,6 +149,7 @@ sc_host_start(world *w)
         .queue_max_bytes = w->shape.is_store_small ? 64 << 10 : 64 << 20,
         .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
         .max_jobs = 100,
+        .retention_ms = 7 * 86400000,
     };
     w->core_tick = (event){.run = tick, .is_kept = true};
     w->core_turn = (event){.run = turn, .is_kept = true};

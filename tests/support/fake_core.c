@@ -52,6 +52,7 @@ sc_fake_init(sc_fake *f)
         .queue_max_bytes = 1 << 20,
         .store_max_bytes = 1 << 20,
         .max_jobs = 8,
+        .retention_ms = 7 * 86400000,
     };
 }
 

@@ -334,7 +334,7 @@ sc_model_store_answer(sc_model_store *s, const sc_model_question *q, int status,
     kept_chunk *c;
     switch (q->type) {
     case SC_ASKED_STORED:
-        sc_core_stored(core, &q->ticket, status, now_ms);
+        sc_core_stored(core, &q->ticket, status, NULL, now_ms);
         break;
     case SC_ASKED_CHUNK:
         c = find_chunk(find_job(s, &q->job), q->number);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See model_journal.h. */
+#include "tests/support/model_journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/buffer.h"
+#include "proto/run.h"
+
+/* An action with all that it points to. */
+typedef struct write {
+    sc_action action;
+    sc_saved_job saved;
+    bool is_refused;
+} write;
+
+struct sc_model_journal {
+    write **writes;
+    size_t n_writes, max_writes;
+    size_t n_before; // of earlier cores
+    uint64_t epoch;
+};
+
+static void *
+must(void *memory)
+{
+    SC_ASSERT(memory);
+    return memory;
+}
+
+sc_model_journal *
+sc_model_journal_new(void)
+{
+    return must(calloc(1, sizeof(sc_model_journal)));
+}
+
+/* ---- copies ---- */
+
+static void
+keep(sc_slice *s)
+{
+    if (s->len)
+        *s = sc_slice_keep(*s);
+}
+
+static void
+keep_text(sc_text *t)
+{
+    char *copy = must(malloc(t->len + 1));
+    if (t->len)
+        memcpy(copy, t->data, t->len);
+    t->data = copy;
+}
+
+static write *
+copy(const sc_action *a)
+{
+    write *w = must(calloc(1, sizeof *w));
+    w->action = *a;
+    switch (a->type) {
+    case SC_ACTION_PUT_OPEN:
+    case SC_ACTION_PUT_CHUNK:
+    case SC_ACTION_PUT_COMMIT:
+        keep(&w->action.put.table);
+        keep(&w->action.put.bytes);
+        if (!a->put.saved)
+            break;
+        w->saved = *a->put.saved;
+        w->action.put.saved = &w->saved;
+        keep(&w->saved.open);
+        keep(&w->saved.table);
+        keep(&w->saved.bytes);
+        keep(&w->saved.chunks);
+        break;
+    case SC_ACTION_PUT_RESULTS:
+        keep(&w->action.results.table);
+        keep(&w->action.results.bytes);
+        keep_text(&w->action.results.worker);
+        break;
+    case SC_ACTION_PUT_RANGE:
+        keep_text(&w->action.range.worker);
+        keep_text(&w->action.range.error);
+        break;
+    case SC_ACTION_PUT_ATTEMPT:
+        keep_text(&w->action.attempt.worker);
+        keep_text(&w->action.attempt.error);
+        break;
+    default:
+        break;
+    }
+    return w;
+}
+
+static void
+free_write(write *w)
+{
+    sc_action *a = &w->action;
+    switch (a->type) {
+    case SC_ACTION_PUT_OPEN:
+    case SC_ACTION_PUT_CHUNK:
+    case SC_ACTION_PUT_COMMIT:
+        sc_slice_drop(&a->put.table);
+        sc_slice_drop(&a->put.bytes);
+        sc_slice_drop(&w->saved.open);
+        sc_slice_drop(&w->saved.table);
+        sc_slice_drop(&w->saved.bytes);
+        sc_slice_drop(&w->saved.chunks);
+        break;
+    case SC_ACTION_PUT_RESULTS:
+        sc_slice_drop(&a->results.table);
+        sc_slice_drop(&a->results.bytes);
+        free((char *)a->results.worker.data);
+        break;
+    case SC_ACTION_PUT_RANGE:
+        free((char *)a->range.worker.data);
+        free((char *)a->range.error.data);
+        break;
+    case SC_ACTION_PUT_ATTEMPT:
+        free((char *)a->attempt.worker.data);
+        free((char *)a->attempt.error.data);
+        break;
+    default:
+        break;
+    }
+    free(w);
+}
+
+void
+sc_model_journal_free(sc_model_journal **at)
+{
+    sc_model_journal *j = *at;
+    if (!j)
+        return;
+    for (size_t i = 0; i < j->n_writes; i++)
+        free_write(j->writes[i]);
+    free(j->writes);
+    free(j);
+    *at = NULL;
+}
+
+/* ---- writing ---- */
+
+static bool
+is_write(const sc_action *a)
+{
+    return a->number > 0 && a->type != SC_ACTION_GET_CHUNK && a->type != SC_ACTION_GET_RESULTS;
+}
+
+bool
+sc_model_journal_act(sc_model_journal *j, const sc_action *a)
+{
+    if (!is_write(a))
+        return false;
+    if (j->n_writes == j->max_writes) {
+        j->max_writes = j->max_writes ? j->max_writes * 2 : 64;
+        j->writes = must(realloc(j->writes, j->max_writes * sizeof(write *)));
+    }
+    j->writes[j->n_writes++] = copy(a);
+    return true;
+}
+
+uint64_t
+sc_model_journal_n_writes(const sc_model_journal *j)
+{
+    return j->n_writes - j->n_before;
+}
+
+const sc_ticket *
+sc_model_journal_refuse(sc_model_journal *j, uint64_t n)
+{
+    SC_ASSERT(n > 0 && j->n_before + n <= j->n_writes);
+    write *w = j->writes[j->n_before + n - 1];
+    bool is_upload = w->action.type == SC_ACTION_PUT_OPEN ||
+                     w->action.type == SC_ACTION_PUT_CHUNK ||
+                     w->action.type == SC_ACTION_PUT_COMMIT;
+    if (!is_upload || w->is_refused)
+        return NULL;
+    w->is_refused = true;
+    return &w->action.put.ticket;
+}
+
+void
+sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe)
+{
+    SC_ASSERT(j->n_before + n_safe <= j->n_writes);
+    while (j->n_writes > j->n_before + n_safe)
+        free_write(j->writes[--j->n_writes]);
+    j->n_before = j->n_writes;
+}
+
+uint64_t
+sc_model_journal_epoch(sc_model_journal *j)
+{
+    return ++j->epoch;
+}
+
+/* ---- reading it all ---- */
+
+/* A task of which something was written. */
+typedef struct known {
+    uint64_t place;
+    bool has_ended;
+    uint32_t outcome;
+    sc_saved_attempt next;
+    UT_hash_handle hh;
+} known;
+
+typedef struct found {
+    sc_saved_job job;
+    sc_uuid id;
+    sc_saved_chunk *chunks;
+    uint32_t n_chunks;
+    known *tasks;
+    uint64_t position;
+    sc_saved_tasks result;
+    UT_hash_handle hh;
+} found;
+
+static known *
+get_known(found *f, uint64_t place)
+{
+    known *k = NULL;
+    HASH_FIND(hh, f->tasks, &place, sizeof place, k);
+    if (k)
+        return k;
+    k = must(calloc(1, sizeof *k));
+    k->place = place;
+    HASH_ADD(hh, f->tasks, place, sizeof place, k);
+    return k;
+}
+
+static void
+note_end(found *f, uint64_t place, uint32_t outcome)
+{
+    known *k = get_known(f, place);
+    SC_ASSERT(!k->has_ended); // a task ends once
+    k->has_ended = true;
+    k->outcome = outcome;
+}
+
+static void
+note_results(found *f, const sc_action *a)
+{
+    uint32_t n = sc_records_count(a->results.table);
+    SC_ASSERT(a->results.position == f->position);
+    for (uint32_t i = 0; i < n; i++) {
+        sc_record r = sc_records_get(a->results.table, i);
+        note_end(f, a->results.base + r.offset - a->results.first_index, r.outcome);
+    }
+    f->position += n;
+}
+
+static void
+note_range(found *f, const sc_action *a)
+{
+    SC_ASSERT(a->range.position == f->position);
+    for (uint64_t i = 0; i < a->range.count; i++)
+        note_end(f, a->range.first + i - a->range.first_index, a->range.outcome);
+    f->position += a->range.count;
+}
+
+static void
+free_found(found **all, found *f)
+{
+    for (known *k = f->tasks, *next; k; k = next) {
+        next = k->hh.next;
+        HASH_DEL(f->tasks, k);
+        free(k);
+    }
+    HASH_DEL(*all, f);
+    free(f->chunks);
+    free(f->result.ended);
+    free(f->result.attempts);
+    free(f);
+}
+
+static void
+note_chunk(found *f, const sc_action *a)
+{
+    SC_ASSERT(a->put.ticket.number == f->n_chunks);
+    f->chunks = must(realloc(f->chunks, (f->n_chunks + 1) * sizeof *f->chunks));
+    f->chunks[f->n_chunks++] = (sc_saved_chunk){sc_tasks_count(a->put.table),
+                                                (uint32_t)(a->put.table.len + a->put.bytes.len)};
+    f->job.chunks = sc_slice_borrow(f->chunks, f->n_chunks * sizeof *f->chunks);
+}
+
+static void
+note(found **all, const sc_action *a)
+{
+    found *f = NULL;
+    HASH_FIND(hh, *all, &a->number, sizeof a->number, f);
+    if (a->type == SC_ACTION_PUT_OPEN) {
+        SC_ASSERT(!f);
+        f = must(calloc(1, sizeof *f));
+        f->job = *a->put.saved;
+        f->id = a->put.ticket.job;
+        HASH_ADD(hh, *all, job.number, sizeof f->job.number, f);
+        return;
+    }
+    if (!f)
+        return; // of a job that was refused
+    if (a->type == SC_ACTION_PUT_CHUNK) {
+        note_chunk(f, a);
+    } else if (a->type == SC_ACTION_PUT_COMMIT) {
+        SC_ASSERT(a->put.saved->chunks.len == f->job.chunks.len);
+        f->job.state = a->put.saved->state;
+    } else if (a->type == SC_ACTION_PUT_STATE) {
+        f->job.state = a->state.state;
+    } else if (a->type == SC_ACTION_PUT_RESULTS) {
+        note_results(f, a);
+    } else if (a->type == SC_ACTION_PUT_RANGE) {
+        note_range(f, a);
+    } else if (a->type == SC_ACTION_PUT_ATTEMPT) {
+        get_known(f, a->attempt.next.place)->next = a->attempt.next;
+    } else if (a->type == SC_ACTION_DROP_JOB) {
+        free_found(all, f);
+    }
+}
+
+// What sc_saved_tasks says of a job, from what is known of each task.
+static void
+conclude(found *f)
+{
+    sc_saved_tasks *t = &f->result;
+    uint64_t n = HASH_COUNT(f->tasks);
+    t->ended = must(calloc(n + 1, sizeof *t->ended));
+    t->attempts = must(calloc(n + 1, sizeof *t->attempts));
+    t->position = f->position;
+    for (const known *k = f->tasks; k; k = k->hh.next) {
+        if (!k->has_ended) {
+            t->attempts[t->n_attempts++] = k->next;
+            continue;
+        }
+        if (k->place < f->job.state.prefix)
+            continue;
+        t->ended[t->n_ended++] =
+            (sc_saved_stretch){k->place, 1, k->outcome == SC_DEAD, k->outcome == SC_CANCELLED};
+        t->done += k->outcome == SC_DONE;
+        t->dead += k->outcome == SC_DEAD;
+        t->cancelled += k->outcome == SC_CANCELLED;
+    }
+}
+
+void
+sc_model_journal_restore(sc_model_journal *j, sc_model_store *store, sc_core *core, int64_t now_ms)
+{
+    found *all = NULL;
+    for (size_t i = 0; i < j->n_writes; i++) {
+        sc_model_question question;
+        if (j->writes[i]->is_refused)
+            continue;
+        note(&all, &j->writes[i]->action);
+        sc_model_store_act(store, &j->writes[i]->action, &question);
+    }
+    size_t n = HASH_COUNT(all), at = 0;
+    sc_saved_job *jobs = must(calloc(n + 1, sizeof *jobs));
+    sc_saved_tasks **tasks = must(calloc(n + 1, sizeof(sc_saved_tasks *)));
+    for (found *f = all; f; f = f->hh.next, at++) {
+        jobs[at] = f->job;
+        if (sc_job_has_ended(f->job.state.state))
+            continue;
+        conclude(f);
+        tasks[at] = &f->result;
+    }
+    SC_ASSERT(sc_core_restore(core, jobs, tasks, n, now_ms) == 0);
+    free(jobs);
+    free(tasks);
+    while (all)
+        free_found(&all, all);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simplest journal: the list of all writes, of which the first so many are safe. Tests and the
+ * simulation say when more of them are, and after a crash how many were; what a restarted core is
+ * given is made by reading the list from its start. Payloads and results are read from a model
+ * store that is given the same actions. */
+#ifndef SC_MODEL_JOURNAL_H
+#define SC_MODEL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coordinator/core.h"
+#include "tests/support/model_store.h"
+
+typedef struct sc_model_journal sc_model_journal;
+
+sc_model_journal *sc_model_journal_new(void);
+void sc_model_journal_free(sc_model_journal **journal);
+
+/** Is it a write about a durable job? Then it is kept (copied). */
+bool sc_model_journal_act(sc_model_journal *j, const sc_action *action);
+/** Writes that the present core has emitted. */
+uint64_t sc_model_journal_n_writes(const sc_model_journal *j);
+/** The n-th write of the present core (from 1) is an upload's: it is refused and was never there.
+ *  @return its ticket, or NULL where it is no upload's or was refused already */
+const sc_ticket *sc_model_journal_refuse(sc_model_journal *j, uint64_t n);
+
+/** The process is gone: of the writes of the present core only the first `n_safe` were kept. */
+void sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe);
+/** Gives a new core, and a new store, what is there. */
+void sc_model_journal_restore(sc_model_journal *j, sc_model_store *store, sc_core *core,
+                              int64_t now_ms);
+/** The next epoch. */
+uint64_t sc_model_journal_epoch(sc_model_journal *j);
+
+#endif
