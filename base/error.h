@@ -51,13 +51,13 @@ enum sc_errors {
         SC_ENOMEM = -ENOMEM,
 };
 
-enum { SC_ERROR_TEXT = 160 };
+enum { SC_ERROR_TEXT = 480 };
 
 /* What a person reads. `code` is 0 while there is no error. */
 typedef struct sc_error {
     int code;                 /* 0 or negative */
     char sqlstate[6];         /* five characters where a database gave one, else "" */
-    char text[SC_ERROR_TEXT]; /* always terminated; cut at 159 bytes or a character before */
+    char text[SC_ERROR_TEXT]; /* always terminated; cut at 479 bytes or a character before */
 } sc_error;
 
 /** Wire name of a code ("poison"); "system" for a system error, "unknown" for any other. */

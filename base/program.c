@@ -48,19 +48,19 @@ add_settings(const sc_program *p, struct poptOption *rows, struct words *words)
     }
 }
 
-static void
-take(const sc_program *p, sc_settings *settings, int option, const char *text)
+// @return 0, or what sc_settings_set says
+static int
+take(const sc_program *p, sc_settings *settings, int option, const char *text, sc_error *err)
 {
-    sc_error err;
     if (option == OPTION_VERSION) {
         printf("%s %s\n", p->name, SC_VERSION);
         exit(0);
     }
-    if (option < OPTION_SETTING)
-        p->take(p->arg, option, text);
-    else if (sc_settings_set(settings, (sc_setting)(option - OPTION_SETTING), text ? text : "1",
-                             &err) < 0)
-        sc_program_usage(p->name, "%s", err.text);
+    if (option >= OPTION_SETTING)
+        return sc_settings_set(settings, (sc_setting)(option - OPTION_SETTING), text ? text : "1",
+                               err);
+    p->take(p->arg, option, text);
+    return 0;
 }
 
 void
@@ -81,20 +81,21 @@ sc_program_parse(const sc_program *p, int argc, char **argv, sc_settings *settin
     poptContext context = poptGetContext(p->name, argc, (const char **)argv, rows, 0);
     if (!context)
         sc_program_usage(p->name, "out of memory");
-    int option;
-    while ((option = poptGetNextOpt(context)) > 0) {
+    int option, rc = 0;
+    sc_error err;
+    while (rc == 0 && (option = poptGetNextOpt(context)) > 0) {
         char *text = poptGetOptArg(context);
-        take(p, settings, option, text);
+        rc = take(p, settings, option, text, &err);
         free(text);
     }
-    if (option < -1)
-        sc_program_usage(p->name, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
-                         poptStrerror(option));
-    if (poptPeekArg(context))
-        sc_program_usage(p->name, "%s: there are no arguments, only options", poptPeekArg(context));
+    if (rc == 0 && option < -1)
+        rc = sc_error_set(&err, SC_EBADARG, "%s: %s",
+                          poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option));
+    else if (rc == 0 && poptPeekArg(context))
+        rc = sc_error_set(&err, SC_EBADARG, "%s: there are no arguments, only options",
+                          poptPeekArg(context));
     poptFreeContext(context);
-    sc_error err;
-    if (sc_settings_check(settings, &err) < 0)
+    if (rc < 0 || sc_settings_check(settings, &err) < 0)
         sc_program_usage(p->name, "%s", err.text);
 }
 

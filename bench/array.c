@@ -38,7 +38,7 @@ on_accepted(void *arg, const char *job, const sc_failure *why)
 static double
 submit(sc_bench_cluster *cluster)
 {
-    static const sc_job_spec spec = {.handler = "echo", .priority = -1};
+    static const sc_job_spec spec = {.handler = "echo", .priority = -1, .is_volatile = true};
     submission s = {.client = cluster->client};
     double start = sc_bench_now_s();
     if (sc_client_submit_array(s.client, &spec, 0, TASKS, "null", 4, on_accepted, &s) != 0)

@@ -126,7 +126,7 @@ on_accepted(void *arg, const char *id, const sc_failure *why)
 static double
 run_job(job *j)
 {
-    static const sc_job_spec spec = {.handler = "echo", .priority = -1};
+    static const sc_job_spec spec = {.handler = "echo", .priority = -1, .is_volatile = true};
     j->is_read = calloc(j->n_tasks, 1);
     if (j->is_read == NULL)
         sc_bench_fail("no memory");

@@ -64,6 +64,7 @@ fill_open(sc_client *c, const sc_job_spec *spec, char *texts, sc_message *out)
             (uint64_t)(spec->backoff_base_ms ? spec->backoff_base_ms : BACKOFF_BASE_MS),
         .backoff_max_ms =
             (uint64_t)(spec->backoff_max_ms ? spec->backoff_max_ms : BACKOFF_LONGEST_MS),
+        .is_durable = !spec->is_volatile,
     };
 
     if (!spec->handler || *spec->handler == '\0' || open.priority >= SC_PRIORITIES ||

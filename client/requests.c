@@ -92,14 +92,15 @@ sc_client_requests_fail_all(sc_client_session *s, int code, const char *text)
         fail(s, s->requests, code, text);
 }
 
-// A call would run twice; a new coordinator was not meant by STOP.
+// A call would run twice; a new coordinator was not meant by STOP; of a volatile upload what was
+// acknowledged is gone on both sides.
 static bool
 is_lost(const sc_client_session *s, const sc_client_request *r)
 {
     if (r->epoch == 0 || r->epoch == s->epoch)
         return false;
     return r->message.type == SC_MSG_CALL || r->message.type == SC_MSG_STOP ||
-           (r->chunks && r->chunks->n_acked > 0); // those chunks are gone on both sides
+           (r->chunks && r->chunks->n_acked > 0 && !r->message.open.is_durable);
 }
 
 static int

@@ -8,7 +8,7 @@
  * returns. Payloads and results are JSON text, handed on unchanged. The client connects in the
  * background, finds the coordinator again when it is lost, and repeats what was not answered; a
  * request whose coordinator restarted meanwhile ends with code `lost` where it cannot be repeated
- * (a call, an upload).
+ * (a call, the upload of a volatile job).
  *
  * Starting a request may also fail with -5020 (no coordinator was found in time), -5005 (the client
  * is closing), -5004 (too many requests are open) or the number of a refusal of the session. */
@@ -78,7 +78,9 @@ typedef struct sc_job_spec {
     const char *queue;                       /* NULL: "default" */
     int priority;                            /* 0..9, 9 first; < 0: the default, 4 */
     unsigned retries;                        /* further attempts after a failed one; 0..65534 */
-    int64_t backoff_base_ms, backoff_max_ms; /* before them; 0: 1 s and 5 min */
+    int64_t backoff_base_ms, backoff_max_ms; /* before them, a random part of base * 2^n; 0: 1 s and
+                                                5 min */
+    bool is_volatile; /* not kept in the journal: faster, and gone with the coordinator */
 } sc_job_spec;
 
 /** `job` is the id as text. why NULL: accepted. */

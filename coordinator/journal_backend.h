@@ -28,17 +28,18 @@
 
 enum { SC_JOURNAL_VERSION = 1 };
 
-/* A row of `ended`: records of a message, or tasks that share one outcome (table empty: the
- * record's offset and len count for nothing). Borrowed. */
+/* A row of `ended`: the records of a message, or tasks that share one outcome (`range`; table
+ * empty, bytes are the error as JSON). Borrowed. */
 typedef struct sc_ended_row {
     uint64_t position; /* ended tasks of the job before it */
     uint64_t place;    /* lowest of its places */
     uint64_t count;    /* tasks */
-    uint32_t lowest;   /* offset of the record with the lowest place; an index is first_index +
-                          place - lowest + offset */
-    sc_record range;   /* of a range: what each of its records says */
+    bool is_range;
+    uint32_t lowest; /* offset of the record with the lowest place: that of another is place +
+                        (its offset - lowest) */
+    uint32_t outcome, attempt; /* of a range */
     sc_text worker;
-    sc_slice table, bytes; /* of a range: empty, the error as JSON */
+    sc_slice table, bytes;
 } sc_ended_row;
 
 /** @return false: no more rows are wanted */
@@ -50,21 +51,25 @@ typedef struct sc_journal_backend {
     /** Open, check, create or migrate. A damaged or newer journal is left as it is.
      *  @return 0, or a code with what it is, where, and how to repair or set it aside */
     int (*open)(const char *location, const atomic_bool *should_stop, void **out, sc_error *err);
-    /** Become the one that writes, and take the next epoch. @return 0; SC_EBUSY: another leads
-     * (`err` says who), ask again in a moment; another code: it cannot be told */
+    /** Become the one that writes. @param epoch  the next one; it is kept at the latest by the
+     * first group @return 0; SC_EBUSY: another leads (`err` says who), ask again in a moment;
+     * another code: it cannot be told */
     int (*lead)(void *b, uint64_t *epoch, sc_error *err);
-    /** All jobs, by number. `each` is given a borrowed job. @return 0 or a code */
+    /** All jobs, by number. `each` is given a borrowed job; what it returns but 0 ends it. @return
+     * 0 or a code */
     int (*jobs)(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg, sc_error *err);
-    /** The tasks of a job that has not ended. @return 0 or a code; sc_saved_tasks_free */
+    /** The tasks of a job that has been committed and not ended. @return 0 or a code;
+     * sc_saved_tasks_free */
     int (*tasks)(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err);
 
     /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
-     * be called. Codes: -ENOSPC (full), SC_ELOST (the database is away), SC_ESTATE (another leads
-     * now), others. */
-    int (*begin)(void *b, sc_error *err);
-    int (*put)(void *b, const sc_action *action, sc_error *err); /* PUT_..., DROP_... */
+     * be called (after one of begin too). Codes: -ENOSPC (full), SC_ELOST (the database is away),
+     * SC_ESTATE (another leads now), SC_EMALFORMED (damaged), others. A group without writes says
+     * whether writing works. */
     /** @param is_safe  it must survive a loss of power; else it may wait for the next that must */
-    int (*commit)(void *b, bool is_safe, sc_error *err);
+    int (*begin)(void *b, bool is_safe, sc_error *err);
+    int (*put)(void *b, const sc_action *action, sc_error *err); /* PUT_..., DROP_... */
+    int (*commit)(void *b, sc_error *err);
     void (*rollback)(void *b);
 
     /** @return 0, SC_ENOTFOUND; blobs with one reference each */
@@ -73,8 +78,7 @@ typedef struct sc_journal_backend {
     /** Rows in the order of their positions, from the one that `position` lies in. */
     int (*ended_from)(void *b, uint64_t number, uint64_t position, sc_ended_row_cb each, void *arg,
                       sc_error *err);
-    /** Rows with a place in from..until-1, by their lowest place, and no others than those and some
-     * of the same chunk. */
+    /** Rows that may have a place in from..until-1, by their lowest place; some have none. */
     int (*ended_between)(void *b, uint64_t number, uint64_t from, uint64_t until,
                          sc_ended_row_cb each, void *arg, sc_error *err);
 
@@ -85,7 +89,7 @@ typedef struct sc_journal_backend {
     void (*close)(void *b);
 } sc_journal_backend;
 
-extern const sc_journal_backend sc_journal_sqlite, sc_journal_postgres;
+extern const sc_journal_backend sc_journal_sqlite;
 
 /** NULL is accepted. */
 void sc_saved_tasks_free(sc_saved_tasks **tasks);

@@ -157,15 +157,15 @@ main(int argc, char **argv)
         return refuse(&p, &err);
     }
     listen_for_end(&p);
-    sc_log_info("ready endpoint=%s pid=%d", sc_shell_endpoint(p.shell), (int)getpid());
-    // 4. serve until somebody asks us to end
+    // 4. open the journal, lead, serve, until somebody asks us to end
     uv_run(&p.loop, UV_RUN_DEFAULT);
     end(&p);
     uv_run(&p.loop, UV_RUN_DEFAULT);
     // 5. nothing is left open: a leak of a handle is a bug
     SC_ASSERT(uv_loop_close(&p.loop) == 0);
+    int status = sc_shell_status(p.shell);
     sc_shell_free(&p.shell);
     sc_settings_free(&p.settings);
     close(lock);
-    return 0;
+    return status;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "coordinator/core.h"
+#include "coordinator/journal.h"
 #include "coordinator/store.h"
 #include "proto/link.h"
 
@@ -20,10 +21,14 @@ enum {
 
 struct sc_shell {
     uv_loop_t *loop;
-    sc_core *core;
+    const sc_settings *settings;
+    uint64_t parent_pid;
+    sc_journal *journal;
+    sc_core *core; // from here on NULL until we lead
     sc_link *link;
     sc_store *store;
     uv_timer_t timer;
+    int status;
     int64_t timer_ms; // what it is set to
     bool must_spin;
     bool must_exit;
@@ -66,7 +71,10 @@ emit(void *arg, const sc_action *action)
         s->must_exit = true;
         break;
     default:
-        sc_store_act(s->store, action);
+        if (action->number)
+            sc_journal_act(s->journal, action);
+        else
+            sc_store_act(s->store, action);
     }
 }
 
@@ -88,12 +96,15 @@ set_timer(sc_shell *s)
         uv_timer_start(&s->timer, on_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
-// What the store and the socket have to say of the core's actions, until nothing is left to say.
+// What the stores and the socket have to say of the core's actions, until nothing is left to say.
 static void
 settle(sc_shell *s)
 {
     for (;;) {
         unsigned n = sc_store_deliver(s->store) + s->n_failed;
+        n += sc_journal_deliver(s->journal);
+        if (s->is_stopping)
+            return; // the journal cannot go on
         while (s->n_failed)
             sc_core_send_failed(s->core, s->failed[--s->n_failed], now(s));
         if (n == 0)
@@ -179,7 +190,56 @@ on_limit(void *arg, uint64_t max_bytes)
 static void
 on_ready(void *arg)
 {
-    on_turn(arg);
+    sc_shell *s = arg;
+    if (s->core)
+        on_turn(s);
+    else
+        sc_journal_deliver(s->journal);
+}
+
+/* ---- the journal's answers ---- */
+
+static void
+on_journal_stored(void *arg, const sc_ticket *ticket, int status, const char *why)
+{
+    sc_shell *s = arg;
+    sc_core_stored(s->core, ticket, status, why, now(s));
+}
+
+static void
+on_written(void *arg, uint64_t n)
+{
+    sc_shell *s = arg;
+    sc_core_written(s->core, n, now(s));
+}
+
+static void
+on_trouble(void *arg, const char *why)
+{
+    sc_shell *s = arg;
+    sc_core_trouble(s->core, why, now(s));
+}
+
+static void
+on_waiting(void *arg, const char *leader)
+{
+    (void)arg;
+    sc_log_info("waiting to lead: %s", leader);
+}
+
+// What a person should know has been logged.
+static void
+end_badly(sc_shell *s)
+{
+    s->status = 1;
+    sc_shell_stop(s);
+}
+
+static void
+on_failed(void *arg, const sc_error *err)
+{
+    sc_log_error("%s", err->text);
+    end_badly(arg);
 }
 
 /* ---- start, stop ---- */
@@ -198,19 +258,19 @@ check_endpoint(const sc_settings *settings, sc_error *err)
 }
 
 static int
-new_core(sc_shell *s, const sc_settings *settings, uint64_t parent_pid)
+new_core(sc_shell *s, uint64_t epoch)
 {
     char host[SC_NAME_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
-    int64_t unix_ms = sc_clock_unix_ms();
+    const sc_settings *settings = s->settings;
     uint64_t memory = (uint64_t)sc_settings_int(settings, SC_SET_RESULT_MEMORY);
     sc_core_options options = {
-        .epoch = (uint64_t)unix_ms,
+        .epoch = epoch,
         .seed = sc_random_entropy(),
-        .parent_pid = parent_pid,
+        .parent_pid = s->parent_pid,
         .pid = (uint64_t)getpid(),
         .host = host,
-        .started_unix_ms = unix_ms,
+        .started_unix_ms = sc_clock_unix_ms(),
         .heartbeat_ms = sc_settings_int(settings, SC_SET_HEARTBEAT),
         .lease_ms = sc_settings_int(settings, SC_SET_PEER_LEASE),
         .staged_timeout_ms = sc_settings_int(settings, SC_SET_STAGED_TIMEOUT),
@@ -225,19 +285,70 @@ new_core(sc_shell *s, const sc_settings *settings, uint64_t parent_pid)
 }
 
 static int
-new_store(sc_shell *s, const sc_settings *settings, sc_error *err)
+new_store(sc_shell *s, sc_error *err)
 {
     sc_store_events events = {on_stored, on_chunk, on_results, on_limit, on_ready, s};
-    uint64_t memory = (uint64_t)sc_settings_int(settings, SC_SET_RESULT_MEMORY);
-    return sc_store_new(s->loop, sc_settings_text(settings, SC_SET_DIR), memory, &events, &s->store,
-                        err);
+    uint64_t memory = (uint64_t)sc_settings_int(s->settings, SC_SET_RESULT_MEMORY);
+    return sc_store_new(s->loop, sc_settings_text(s->settings, SC_SET_DIR), memory, &events,
+                        &s->store, err);
+}
+
+static int
+listen_to_peers(sc_shell *s, sc_error *err)
+{
+    sc_link_events events = {on_message, on_malformed, on_turn, s};
+    return sc_link_listen(s->loop, sc_settings_text(s->settings, SC_SET_ENDPOINT), &events,
+                          &s->link, err);
+}
+
+// Nobody else leads, and this is what is there: from here on we serve.
+static void
+on_leading(void *arg, uint64_t epoch, const sc_saved_job *jobs, sc_saved_tasks *const *tasks,
+           size_t n_jobs)
+{
+    sc_shell *s = arg;
+    sc_error err = {0};
+    uv_update_time(s->loop); // the journal may have taken long
+    int rc = new_store(s, &err);
+    if (rc == 0 && ((rc = new_core(s, epoch)) < 0 ||
+                    (rc = sc_core_restore(s->core, jobs, tasks, n_jobs, now(s))) < 0))
+        sc_error_set(&err, rc, "%s", sc_error_text(rc));
+    if (rc == 0)
+        rc = listen_to_peers(s, &err);
+    if (rc < 0) {
+        sc_log_error("%s", err.text);
+        end_badly(s);
+        return;
+    }
+    if (n_jobs > 0)
+        sc_log_info("%zu jobs restored", n_jobs);
+    set_timer(s);
+    sc_log_info("ready endpoint=%s pid=%d", sc_link_endpoint(s->link), (int)getpid());
+}
+
+static int
+new_journal(sc_shell *s, sc_error *err)
+{
+    sc_journal_options options = {.location = sc_settings_text(s->settings, SC_SET_JOURNAL),
+                                  .cache_bytes =
+                                      (uint64_t)sc_settings_int(s->settings, SC_SET_RESULT_MEMORY)};
+    sc_journal_events events = {.on_leading = on_leading,
+                                .on_waiting = on_waiting,
+                                .on_failed = on_failed,
+                                .on_stored = on_journal_stored,
+                                .on_written = on_written,
+                                .on_chunk = on_chunk,
+                                .on_results = on_results,
+                                .on_trouble = on_trouble,
+                                .on_ready = on_ready,
+                                .arg = s};
+    return sc_journal_new(s->loop, &options, &events, &s->journal, err);
 }
 
 int
 sc_shell_new(uv_loop_t *loop, const sc_settings *settings, uint64_t parent_pid, sc_shell **out,
              sc_error *err)
 {
-    sc_link_events events = {on_message, on_malformed, on_turn, NULL};
     int rc = check_endpoint(settings, err);
     if (rc < 0)
         return rc;
@@ -245,36 +356,17 @@ sc_shell_new(uv_loop_t *loop, const sc_settings *settings, uint64_t parent_pid, 
     if (!s)
         return sc_error_set(err, SC_ENOMEM, "out of memory");
     s->loop = loop;
+    s->settings = settings;
+    s->parent_pid = parent_pid;
     s->timer_ms = INT64_MIN;
-    events.arg = s;
-    if ((rc = new_core(s, settings, parent_pid)) < 0) {
-        sc_error_set(err, rc, "out of memory");
-        goto no_core;
+    if ((rc = new_journal(s, err)) < 0) {
+        free(s);
+        return rc;
     }
-    if ((rc = new_store(s, settings, err)) < 0)
-        goto no_store;
-    if ((rc = sc_link_listen(loop, sc_settings_text(settings, SC_SET_ENDPOINT), &events, &s->link,
-                             err)) < 0)
-        goto no_link;
     uv_timer_init(loop, &s->timer);
     s->timer.data = s;
-    set_timer(s);
     *out = s;
     return 0;
-no_link:
-    sc_store_close(&s->store, NULL, NULL);
-    uv_run(loop, UV_RUN_DEFAULT);
-no_store:
-    sc_core_free(&s->core);
-no_core:
-    free(s);
-    return rc;
-}
-
-const char *
-sc_shell_endpoint(const sc_shell *s)
-{
-    return sc_link_endpoint(s->link);
 }
 
 void
@@ -282,6 +374,10 @@ sc_shell_leave(sc_shell *s)
 {
     if (s->is_stopping)
         return;
+    if (!s->core) {
+        sc_shell_stop(s);
+        return;
+    }
     sc_core_leave(s->core, now(s));
     settle(s);
 }
@@ -295,6 +391,13 @@ sc_shell_stop(sc_shell *s)
     uv_close((uv_handle_t *)&s->timer, NULL);
     sc_link_close(&s->link, NULL, NULL);
     sc_store_close(&s->store, NULL, NULL);
+    sc_journal_close(&s->journal, NULL, NULL);
+}
+
+int
+sc_shell_status(const sc_shell *s)
+{
+    return s->status;
 }
 
 void

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/settings.h"
 #include "client/cli/cli.h"
 #include "client/cli/feed.h"
 #include "client/cli/input.h"
@@ -38,6 +39,8 @@ struct submit {
     sc_reader reader;
     sc_out output;
 };
+
+enum { RETRIES_MAX = 65534, BACKOFF_MAX_MS = 86400000 };
 
 /* What comes behind the last index must be a number, too. */
 static const uint64_t index_max = UINT64_MAX - 1;
@@ -104,6 +107,41 @@ read_args(struct submit *s)
     return 0;
 }
 
+/* "exp:BASE..MAX". @return 0, or SC_EBADARG saying what it is not */
+static int
+parse_backoff(const char *text, sc_job_spec *spec, sc_error *err)
+{
+    char base[32];
+    const char *dots = strstr(text, "..");
+    size_t len = dots && strncmp(text, "exp:", 4) == 0 ? (size_t)(dots - text) - 4 : sizeof base;
+
+    snprintf(base, sizeof base, "%.*s", len < sizeof base ? (int)len : 0, text + 4);
+    if (len >= sizeof base || sc_parse_duration(base, &spec->backoff_base_ms) ||
+        sc_parse_duration(dots + 2, &spec->backoff_max_ms))
+        return sc_error_set(err, SC_EBADARG, "\"%.60s\" is not exp:BASE..MAX, such as exp:1s..5m",
+                            text);
+    if (spec->backoff_base_ms < 1 || spec->backoff_max_ms > BACKOFF_MAX_MS ||
+        spec->backoff_max_ms < spec->backoff_base_ms)
+        return sc_error_set(err, SC_EBADARG,
+                            "\"%.60s\" is not 1ms to 1d, the second not below the first", text);
+    return 0;
+}
+
+static int
+read_retries(struct submit *s)
+{
+    const char *backoff = sc_args_text(&s->cli->args, SC_OPT_BACKOFF);
+    int64_t retries = 0;
+    sc_error err = {0};
+
+    if (sc_args_number(&s->cli->args, SC_OPT_RETRIES, "--retries", 0, RETRIES_MAX, &retries, &err))
+        return sc_cli_usage(s->cli, "%s", err.text);
+    if (backoff && parse_backoff(backoff, &s->spec, &err))
+        return sc_cli_usage(s->cli, "--backoff: %s", err.text);
+    s->spec.retries = (unsigned)retries;
+    return 0;
+}
+
 static int
 read_options(struct submit *s)
 {
@@ -120,7 +158,9 @@ read_options(struct submit *s)
                        &priority, &err))
         return sc_cli_usage(s->cli, "%s", err.text);
     s->spec.priority = (int)priority;
-    return read_args(s);
+    s->spec.is_volatile = sc_args_has(&s->cli->args, SC_OPT_VOLATILE);
+    int rc = read_retries(s);
+    return rc ? rc : read_args(s);
 }
 
 /* The job has ended and its results are written. */
@@ -334,6 +374,17 @@ static const struct poptOption options[] = {
         "JSON"),
     SC_OPTION("name", SC_OPT_NAME, "a label for people", "TEXT"),
     SC_OPTION("priority", SC_OPT_PRIORITY, "0 to 9, 9 goes first (default 4)", "0..9"),
+    SC_OPTION("retries", SC_OPT_RETRIES,
+              "further attempts for a task whose handler failed and says that another may help "
+              "(default 0)",
+              "N"),
+    SC_OPTION("backoff", SC_OPT_BACKOFF,
+              "how long to wait before them: a random time up to BASE, doubled each time up to MAX "
+              "(default exp:1s..5m)",
+              "exp:BASE..MAX"),
+    SC_SWITCH("volatile", SC_OPT_VOLATILE,
+              "do not keep the job in the journal: it is accepted sooner, and gone with the "
+              "coordinator"),
     SC_SWITCH("wait", SC_OPT_WAIT,
               "wait until the job has ended; exit 1 unless all tasks are done"),
     SC_OPTION("output", SC_OPT_OUTPUT,

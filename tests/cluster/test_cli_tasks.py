@@ -253,7 +253,7 @@ def test_output_replaces_a_file_only_when_it_is_whole(c):
 
 def test_status_says_what_lies_on_disk(cluster):
     c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "64KiB"})
-    submit(c, "echo", "--array", "1-300", "--args", f'"{"x" * 10000}"', "--wait")
+    submit(c, "echo", "--volatile", "--array", "1-300", "--args", f'"{"x" * 10000}"', "--wait")
     wait_for(lambda: c.ok("status", "--json").json["spill_bytes"] > 2_500_000, what="results in the file")
     assert c.ok("status", "--json").json["memory_bytes"] < 500_000
 
@@ -262,8 +262,8 @@ def test_output_without_all_results_does_not_appear(cluster):
     c = cluster(workers=1, env={"SEEDCORE_RESULT_MEMORY": "0", "SEEDCORE_SPILL_MAX": "1MiB"})
     file = c.folder / "results"
     file.write_text("old")
-    first = submit(c, "echo", "--wait")
-    c.run("submit", "echo", "--array", "1-300", "--args", f'"{"x" * 10000}"', "--wait")  # needs the room of the first
+    first = submit(c, "echo", "--volatile", "--wait")
+    c.run("submit", "echo", "--volatile", "--array", "1-300", "--args", f'"{"x" * 10000}"', "--wait")  # needs the room of the first
     result = c.run("results", first, "--output", file)
     assert result.status == 1 and "dropped" in result.stderr, repr(result)
     assert file.read_text() == "old"

@@ -205,13 +205,16 @@ def test_settings_reach_the_children(sandbox):
 def test_wait_survives_a_new_coordinator():
     c = Cluster(workers=1)
     try:
-        job = c.ok("submit", "sleep", "--args", '{"ms":60000}', "--json").json["job"]
-        process = c.start("wait", job)
-        wait_for(lambda: c.ok("status", "--json").json["clients"] > 1, what="its session")
+        job = c.ok("submit", "sleep", "--args", '{"ms":4000}', "--json").json["job"]
+        lost = c.ok("submit", "sleep", "--volatile", "--args", '{"ms":60000}', "--json").json["job"]
+        process, losing = c.start("wait", job), c.start("wait", lost)
+        wait_for(lambda: c.ok("status", "--json").json["clients"] > 2, what="their sessions")
         wait_for(lambda: "up at" in c.up.peek().stderr, what="the line that says it is ready")
         os.kill(c.coordinator_pid(), signal.SIGKILL)
         result = process.result()
-        assert result.status == 1 and "the coordinator" in result.stderr, repr(result)
+        assert result.status == 0 and "the coordinator is back" in result.stderr, repr(result)
+        result = losing.result()
+        assert result.status == 1 and "lost with the coordinator" in result.stderr, repr(result)
     finally:
         c.close()
 

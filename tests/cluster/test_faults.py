@@ -134,7 +134,7 @@ def test_failing_tasks(cluster):
 def test_killed_coordinator(cluster):
     """Volatile jobs end with it, by name; a new one takes its place and the workers come back."""
     c = cluster(workers=2)
-    job = submit(c, "sleep", "--array", "0-3", "--args", '{"ms": 60000}')
+    job = submit(c, "sleep", "--volatile", "--array", "0-3", "--args", '{"ms": 60000}')
     waiting = c.start("wait", job)
     wait_for(lambda: status(c, job)["running"] == 4, what="all run")
     wait_for(lambda: c.ok("status", "--json").json["clients"] == 2, what="the one that waits, beside the one that looks")
@@ -150,7 +150,7 @@ def test_client_killed_during_its_upload(cluster):
     c = cluster(workers=1, env={"SEEDCORE_STAGED_TIMEOUT": "300ms"})
     fifo = c.folder / "lines"
     os.mkfifo(fifo)
-    client = c.start("submit", "echo", "--input", str(fifo))
+    client = c.start("submit", "echo", "--volatile", "--input", str(fifo))
     with open(fifo, "w") as lines:
         for i in range(20000):
             lines.write(f"{i}\n")

@@ -8,11 +8,11 @@ take_array(world *w, const sc_message *m)
     const sc_open *o = &m->open;
     size_t at = 0;
     int len = snprintf(
-        w->text, sizeof w->text, "%.*s,%.*s,%.*s,%u,%u,%llu,%llu,%llu,%llu:", (int)o->handler.len,
+        w->text, sizeof w->text, "%.*s,%.*s,%.*s,%u,%u,%llu,%llu,%llu,%llu%s:", (int)o->handler.len,
         o->handler.data, (int)o->name.len, o->name.data, (int)o->queue.len, o->queue.data,
         o->priority, o->retries, (unsigned long long)o->backoff_base_ms,
         (unsigned long long)o->backoff_max_ms, (unsigned long long)o->first_index,
-        (unsigned long long)o->n_tasks);
+        (unsigned long long)o->n_tasks, o->is_durable ? "" : ",volatile");
 
     cr_assert(o->is_array);
     for (uint32_t i = 0; i < sc_tasks_count(m->table); i++) {
@@ -39,12 +39,12 @@ static const struct {
      0,
      "h,,default,4,0,1000,300000,0,1:1"},
     {"all of it",
-     {"h", "name", "q", 9, 65534, 1, 2},
+     {"h", "name", "q", 9, 65534, 1, 2, true},
      5,
      1u << 31,
      "[\"$index\"]",
      0,
-     "h,name,q,9,65534,1,2,5,2147483648:[|]"},
+     "h,name,q,9,65534,1,2,5,2147483648,volatile:[|]"},
     {"no handler", {.handler = NULL}, 0, 1, "1", -EINVAL, NULL},
     {"an empty handler", {.handler = ""}, 0, 1, "1", -EINVAL, NULL},
     {"a handler with a line feed", {.handler = "h\n"}, 0, 1, "1", -EINVAL, NULL},

@@ -90,16 +90,16 @@ Test(error, a_long_text_is_cut_between_characters)
         const char *after; // then this, twice
         size_t want_len;
     } rows[] = {
-        {"fits exactly", 157, "a", 159},
-        {"one too long", 158, "a", 159},
-        {"two bytes fit", 157, "\xc3\xa4", 159},
-        {"one of two bytes", 158, "\xc3\xa4", 158},
-        {"three bytes fit", 156, "\xe2\x82\xac", 159},
-        {"two of three", 157, "\xe2\x82\xac", 157},
-        {"one of three", 158, "\xe2\x82\xac", 158},
-        {"four bytes fit", 155, "\xf0\x9f\x98\x80", 159},
-        {"three of four", 156, "\xf0\x9f\x98\x80", 156},
-        {"one of four", 158, "\xf0\x9f\x98\x80", 158},
+        {"fits exactly", 477, "a", 479},
+        {"one too long", 478, "a", 479},
+        {"two bytes fit", 477, "\xc3\xa4", 479},
+        {"one of two bytes", 478, "\xc3\xa4", 478},
+        {"three bytes fit", 476, "\xe2\x82\xac", 479},
+        {"two of three", 477, "\xe2\x82\xac", 477},
+        {"one of three", 478, "\xe2\x82\xac", 478},
+        {"four bytes fit", 475, "\xf0\x9f\x98\x80", 479},
+        {"three of four", 476, "\xf0\x9f\x98\x80", 476},
+        {"one of four", 478, "\xf0\x9f\x98\x80", 478},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

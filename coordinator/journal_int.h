@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the loop's side of the journal (journal.c) and its thread (journal_thread.c) share. Requests
+ * go one way, answers the other, each in order, over two lists under one lock; nothing else is
+ * shared. */
+#ifndef SC_JOURNAL_INT_H
+#define SC_JOURNAL_INT_H
+
+#define HASH_NONFATAL_OOM 1
+
+#include <stdatomic.h>
+
+#include <uthash.h>
+#include <utlist.h>
+#include <uv.h>
+
+#include "coordinator/journal.h"
+#include "coordinator/journal_backend.h"
+#include "coordinator/journal_page.h"
+
+/* An action with all that it points to. */
+typedef struct request request;
+struct request {
+    sc_action action;
+    sc_saved_job saved; /* what action.put.saved points to */
+    uint64_t write;     /* number of a write, from 1; 0: a question */
+    size_t bytes;       /* of its payload */
+    request *prev, *next;
+};
+
+/* A chunk's payload on its way to those who ask for it. */
+typedef struct kept_chunk {
+    uint64_t number;
+    uint32_t chunk;
+    sc_slice table, bytes;
+} kept_chunk;
+
+enum { READ_AHEAD = 16, READ_AHEAD_BYTES = 1 << 20 };
+
+typedef struct answer answer;
+struct answer {
+    enum {
+        ANSWER_LEADING,
+        ANSWER_WAITING,
+        ANSWER_FAILED,
+        ANSWER_STORED,
+        ANSWER_WRITTEN,
+        ANSWER_TROUBLE,
+        ANSWER_CHUNK,
+        ANSWER_RESULTS
+    } type;
+    sc_error err;       /* WAITING, FAILED, TROUBLE; STORED with a status */
+    int status;         /* STORED, CHUNK, RESULTS; TROUBLE: 0 = it works again */
+    sc_ticket ticket;   /* STORED */
+    uint64_t n;         /* WRITTEN; LEADING: the epoch */
+    sc_saved_job *jobs; /* LEADING */
+    sc_saved_tasks **tasks;
+    size_t n_jobs;
+    sc_uuid job;                   /* CHUNK */
+    kept_chunk chunks[READ_AHEAD]; /* CHUNK: the one asked for, and those behind it */
+    uint32_t n_chunks;
+    sc_journal_page *page; /* RESULTS */
+    sc_store_read read;
+    answer *prev, *next;
+};
+
+/* A chunk in memory until it is asked for. */
+typedef struct cached {
+    uint64_t key[2]; /* number of the job, of the chunk */
+    sc_slice table, bytes;
+    UT_hash_handle hh;
+} cached;
+
+struct sc_journal {
+    uv_loop_t *loop;
+    sc_journal_events events;
+    const sc_journal_backend *backend;
+    char *location;
+    uv_async_t async;
+    uv_thread_t thread;
+    atomic_bool should_stop; /* the backend looks at it while it waits */
+
+    uv_mutex_t lock;
+    uv_cond_t has_news;
+    request *requests; /* to the thread */
+    answer *answers;   /* from the thread */
+    bool is_closing;
+
+    /* the loop's */
+    request *gathered; /* since the last turn */
+    uint64_t n_writes;
+    cached *cache;
+    uint64_t cache_bytes, cache_max;
+    bool has_failed;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+/* journal_thread.c */
+void sc_journal_thread(void *journal);
+/* journal.c */
+void sc_journal_request_free(request *r);
+void sc_journal_answer_free(answer *a);
+
+#endif

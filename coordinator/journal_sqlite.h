@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the SQLite journal share.
+ *
+ *   journal_sqlite.c       groups: writing, committing, housekeeping
+ *   journal_sqlite_open.c  the file: making, checking, opening
+ *   journal_sqlite_read.c  what a restart and readers read
+ *
+ * Two keys are one integer: number << 32 | chunk, position or place. So the rows of a job lie
+ * together, new ones are appended at its end, and a range of them is a range of rowids. */
+#ifndef SC_JOURNAL_SQLITE_H
+#define SC_JOURNAL_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "coordinator/journal_backend.h"
+
+/* X(symbol, sql): statements that are kept prepared. */
+#define SC_JOURNAL_STATEMENTS(X)                                                                   \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(EPOCH, "UPDATE meta SET epoch = ?1")                                                         \
+    X(PUT_OPEN, "INSERT INTO jobs (number, id, client, state, n_tasks, submitted_at, ended_at, "   \
+                "prefix, done, dead, cancelled, position, handed, open, args_table, args) VALUES " \
+                "(?1, ?12, ?13, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?14, ?15, ?16)")         \
+    X(PUT_CHUNK, "INSERT INTO chunks (key, n_tasks, lens, payload) VALUES (?1, ?2, ?3, ?4)")       \
+    X(PUT_STATE, "UPDATE jobs SET state = ?2, n_tasks = ?3, submitted_at = ?4, ended_at = ?5, "    \
+                 "prefix = ?6, done = ?7, dead = ?8, cancelled = ?9, position = ?10, "             \
+                 "handed = ?11 WHERE number = ?1")                                                 \
+    X(PUT_COMMIT, "UPDATE jobs SET state = ?2, n_tasks = ?3, submitted_at = ?4, ended_at = ?5, "   \
+                  "prefix = ?6, done = ?7, dead = ?8, cancelled = ?9, position = ?10, "            \
+                  "handed = ?11, chunks = ?12 WHERE number = ?1")                                  \
+    X(PUT_ENDED,                                                                                   \
+      "INSERT INTO ended (key, place, n_tasks, span, dead, cancelled, lowest, outcome, "           \
+      "attempt, worker, records, vals) VALUES "                                                    \
+      "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                                       \
+    X(PUT_ATTEMPT, "INSERT INTO attempts (place, attempt, blame, due_at, at, worker, error) "      \
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                          \
+    X(DROP_CHUNK, "DELETE FROM chunks WHERE key = ?1")                                             \
+    X(DROP_JOB, "DELETE FROM jobs WHERE number = ?1")                                              \
+    X(NOTE_DROPPED, "INSERT INTO dropped (number) VALUES (?1)")                                    \
+    X(FIRST_DROPPED, "SELECT min(number) FROM dropped")                                            \
+    X(SLICE_CHUNKS, "DELETE FROM chunks WHERE key IN (SELECT key FROM chunks WHERE key >= ?1 AND " \
+                    "key < ?2 LIMIT 32)")                                                          \
+    X(SLICE_ENDED, "DELETE FROM ended WHERE key IN (SELECT key FROM ended WHERE key >= ?1 AND "    \
+                   "key < ?2 LIMIT 32)")                                                           \
+    X(SLICE_ATTEMPTS,                                                                              \
+      "DELETE FROM attempts WHERE seq IN (SELECT seq FROM attempts WHERE place >= "                \
+      "?1 AND place < ?2 LIMIT 256)")                                                              \
+    X(FORGET_DROPPED, "DELETE FROM dropped WHERE number = ?1")                                     \
+    X(JOBS, "SELECT number, client, state, n_tasks, submitted_at, ended_at, prefix, done, dead, "  \
+            "cancelled, position, handed, open, args_table, args, chunks FROM jobs "               \
+            "ORDER BY number")                                                                     \
+    X(HEADS, "SELECT n_tasks, length(lens), length(payload) FROM chunks WHERE key >= ?1 AND "      \
+             "key < ?2 ORDER BY key")                                                              \
+    X(CHUNK, "SELECT lens, payload FROM chunks WHERE key = ?1")                                    \
+    X(LAST_ENDED, "SELECT key, n_tasks FROM ended WHERE key >= ?1 AND key < ?2 "                   \
+                  "ORDER BY key DESC LIMIT 1")                                                     \
+    X(ENDED_KEY, "SELECT max(key) FROM ended WHERE key >= ?1 AND key <= ?2")                       \
+    X(ENDED_FROM, "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, "  \
+                  "worker, records, vals FROM ended WHERE key >= ?1 AND key < ?2 ORDER BY key")    \
+    X(PLACE_BEFORE, "SELECT max(place) FROM ended WHERE place >= ?1 AND place < ?2")               \
+    X(ENDED_BETWEEN, "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, "        \
+                     "attempt, worker, records, vals FROM ended INDEXED BY ended_by_place "        \
+                     "WHERE place >= ?1 AND place < ?2 ORDER BY place")                            \
+    X(ATTEMPTS, "SELECT place, attempt, blame, due_at, max(seq) FROM attempts "                    \
+                "INDEXED BY attempts_by_place WHERE place >= ?1 AND place < ?2 "                   \
+                "GROUP BY place ORDER BY place")
+
+typedef enum sc_journal_statement {
+#define SC_JOURNAL_ENUM(symbol, sql) SC_JOURNAL_##symbol,
+    SC_JOURNAL_STATEMENTS(SC_JOURNAL_ENUM)
+#undef SC_JOURNAL_ENUM
+        SC_JOURNAL_N_STATEMENTS
+} sc_journal_statement;
+
+typedef struct sc_sqlite_journal {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *statements[SC_JOURNAL_N_STATEMENTS];
+    uint64_t epoch;     /* ours; 0 until we lead */
+    bool is_epoch_kept; /* it has been committed */
+    uint32_t n_puts;    /* in this group */
+    bool is_safe;       /* what `synchronous` is set to */
+    bool has_dropped;   /* rows may be left of jobs that were dropped */
+    int wal_pages;      /* in the -wal after the last commit */
+} sc_sqlite_journal;
+
+static inline int64_t
+sc_journal_key(uint64_t number, uint64_t low)
+{
+    return (int64_t)(number << 32 | low);
+}
+
+/** What the last failure was, as a code and a text that names the file. */
+int sc_sqlite_journal_fail(sc_sqlite_journal *j, sc_error *err, const char *what);
+/** Take a prepared statement; give it back with sqlite3_reset. NULL on a failure. */
+sqlite3_stmt *sc_sqlite_journal_take(sc_sqlite_journal *j, sc_journal_statement which);
+/** Run one that gives no rows, and give it back. */
+int sc_sqlite_journal_run(sc_sqlite_journal *j, sqlite3_stmt *s, const char *what, sc_error *err);
+
+int sc_sqlite_journal_open(const char *location, const atomic_bool *should_stop, void **out,
+                           sc_error *err);
+void sc_sqlite_journal_close(void *b);
+
+int sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
+                           sc_error *err);
+int sc_sqlite_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err);
+int sc_sqlite_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **table,
+                            sc_blob **bytes, sc_error *err);
+int sc_sqlite_journal_ended_from(void *b, uint64_t number, uint64_t position, sc_ended_row_cb each,
+                                 void *arg, sc_error *err);
+int sc_sqlite_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_t until,
+                                    sc_ended_row_cb each, void *arg, sc_error *err);
+
+#endif

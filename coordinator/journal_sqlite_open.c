@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal in SQLite: the file. It is made under another name and renamed when it is whole, so
+ * whatever else lies under its own name is not ours, or damaged, and is left as it is: a journal is
+ * never begun anew in silence. */
+#include "coordinator/journal_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+enum {
+    APPLICATION_ID = 0x53434a4c, // "SCJL"; in the header of the file, as user_version is
+    HEADER_BYTES = 100,          // https://www.sqlite.org/fileformat.html section 1.3
+    HEADER_VERSION_AT = 60,
+    HEADER_APPLICATION_AT = 68,
+    CHECK_MS = 500, // what a check of all pages may take; a large journal is checked in part
+    BUSY_MS = 2000, // another program, as sqlite3, has a lock
+};
+
+static const char schema[] =
+    "PRAGMA page_size = 16384;"
+    "PRAGMA application_id = 1396918860;"
+    "BEGIN;"
+    "CREATE TABLE meta (epoch INTEGER NOT NULL);"
+    // begins with the time, so that one that is begun anew goes on from the one before
+    "INSERT INTO meta VALUES (strftime('%s', 'now') * 1000);"
+    // what is read often and is small comes first: the rest of a long row lies on other pages
+    "CREATE TABLE jobs (number INTEGER PRIMARY KEY, id BLOB NOT NULL, client INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, n_tasks INTEGER NOT NULL, submitted_at INTEGER NOT NULL,"
+    " ended_at INTEGER NOT NULL, prefix INTEGER NOT NULL, done INTEGER NOT NULL,"
+    " dead INTEGER NOT NULL, cancelled INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " handed INTEGER NOT NULL, open BLOB NOT NULL, args_table BLOB NOT NULL, args BLOB NOT NULL,"
+    " chunks BLOB);"
+    "CREATE TABLE chunks (key INTEGER PRIMARY KEY, n_tasks INTEGER NOT NULL, lens BLOB NOT NULL,"
+    " payload BLOB NOT NULL);"
+    "CREATE TABLE ended (key INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
+    " n_tasks INTEGER NOT NULL, span INTEGER NOT NULL, dead INTEGER NOT NULL,"
+    " cancelled INTEGER NOT NULL, lowest INTEGER NOT NULL, outcome INTEGER, attempt INTEGER,"
+    " worker TEXT NOT NULL, records BLOB, vals BLOB NOT NULL);"
+    "CREATE INDEX ended_by_place ON ended (place);"
+    "CREATE TABLE attempts (seq INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, blame INTEGER NOT NULL, due_at INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, worker TEXT NOT NULL, error TEXT NOT NULL);"
+    "CREATE INDEX attempts_by_place ON attempts (place);"
+    "CREATE TABLE dropped (number INTEGER PRIMARY KEY);"
+    "PRAGMA user_version = 1;"
+    "COMMIT;";
+
+// From version n + 1 to n + 2, each in a transaction of its own.
+static const char *const migrations[] = {NULL};
+_Static_assert(sizeof migrations / sizeof *migrations == SC_JOURNAL_VERSION,
+               "a step for each version but the first, and an end");
+
+static const char advice[] = "repair it (sqlite3 FILE .recover), put a copy back, or set it aside "
+                             "with its -wal to begin anew";
+
+/* ---- making one ---- */
+
+static int
+sync_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc = fd >= 0 ? fsync(fd) : -1;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return rc;
+}
+
+static int
+fill(const char *path, sc_error *err)
+{
+    sqlite3 *db = NULL;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(path, &db, flags, NULL);
+    if (rc == SQLITE_OK)
+        rc = SC_FAULT("journal.create") ? SQLITE_FULL : sqlite3_exec(db, schema, 0, 0, 0);
+    if (rc != SQLITE_OK)
+        sc_error_set(err, (rc & 0xff) == SQLITE_FULL ? -ENOSPC : -EIO, "cannot make %s: %s", path,
+                     sqlite3_errstr(rc));
+    sqlite3_close(db);
+    return rc == SQLITE_OK ? 0 : err->code;
+}
+
+static int
+make(const char *path, sc_error *err)
+{
+    char name[4200];
+    int len = snprintf(name, sizeof name, "%s.new", path);
+    if (len >= (int)sizeof name)
+        return sc_error_set(err, SC_EBADARG, "JOURNAL: the name is too long");
+    unlink(name); // of a start that was cut off
+    int rc = fill(name, err);
+    if (rc == 0 && (chmod(name, 0600) < 0 || rename(name, path) < 0 || sync_folder(path) < 0))
+        rc = sc_error_set(err, -errno, "cannot make %s: %s", path, strerror(errno));
+    if (rc < 0)
+        unlink(name);
+    else
+        sc_log_info("new journal %s", path);
+    return rc;
+}
+
+/* ---- looking at one, before SQLite may touch it ---- */
+
+static uint32_t
+number_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static int
+refuse_newer(const char *path, long version, sc_error *err)
+{
+    return sc_error_set(err, SC_EVERSION,
+                        "%s has version %ld, this program knows %d: start a newer one, or set it "
+                        "aside",
+                        path, version, SC_JOURNAL_VERSION);
+}
+
+static int
+check_header(const char *path, sc_error *err)
+{
+    uint8_t header[HEADER_BYTES] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return sc_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    ssize_t n = read(fd, header, sizeof header);
+    close(fd);
+    if (n < (ssize_t)sizeof header || memcmp(header, "SQLite format 3", 16) != 0)
+        return sc_error_set(err, SC_EMALFORMED, "%s is damaged or no journal; %s", path, advice);
+    if (number_at(header + HEADER_APPLICATION_AT) != APPLICATION_ID)
+        return sc_error_set(err, SC_EMALFORMED, "%s is another program's database", path);
+    uint32_t version = number_at(header + HEADER_VERSION_AT);
+    return version > SC_JOURNAL_VERSION ? refuse_newer(path, version, err) : 0;
+}
+
+// Is there one, or may it be made?
+static int
+check_file(const char *path, sc_error *err)
+{
+    char wal[4200];
+    struct stat at;
+    if (stat(path, &at) == 0)
+        return check_header(path, err);
+    if (errno != ENOENT)
+        return sc_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (stat(wal, &at) == 0 && at.st_size > 0)
+        return sc_error_set(err, SC_EMALFORMED,
+                            "%s is missing, but its -wal is there: put it back, or set the -wal "
+                            "aside to begin anew",
+                            path);
+    return make(path, err);
+}
+
+/* ---- checking ---- */
+
+static int
+damaged(const sc_sqlite_journal *j, const char *what, sc_error *err)
+{
+    return sc_error_set(err, SC_EMALFORMED, "%s is damaged (%.40s); %s", j->path, what, advice);
+}
+
+typedef struct deadline {
+    int64_t at_ms;
+    const atomic_bool *should_stop;
+} deadline;
+
+static int
+is_late(void *arg)
+{
+    const deadline *d = arg;
+    return sc_clock_ms() > d->at_ms || *d->should_stop;
+}
+
+// Every page, as far as the time goes.
+static int
+check_pages(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
+{
+    deadline d = {sc_clock_ms() + CHECK_MS, should_stop};
+    sqlite3_stmt *s = NULL;
+    sqlite3_progress_handler(j->db, 1000, is_late, &d);
+    int rc = sqlite3_prepare_v2(j->db, "PRAGMA quick_check(1)", -1, &s, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    int result = 0;
+    if (said && strcmp(said, "ok") != 0)
+        result = damaged(j, strchr(said, '\n') ? strchr(said, '\n') + 1 : said, err);
+    else if (!said && (rc & 0xff) != SQLITE_INTERRUPT)
+        result = damaged(j, sqlite3_errmsg(j->db), err);
+    sqlite3_finalize(s);
+    sqlite3_progress_handler(j->db, 0, NULL, NULL);
+    return result;
+}
+
+static int
+read_pragma(sc_sqlite_journal *j, const char *sql, long *value)
+{
+    sqlite3_stmt *s = NULL;
+    int rc = sqlite3_prepare_v2(j->db, sql, -1, &s, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW)
+        *value = (long)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int
+migrate(sc_sqlite_journal *j, sc_error *err)
+{
+    long version = 0;
+    if (read_pragma(j, "PRAGMA user_version", &version) < 0)
+        return damaged(j, sqlite3_errmsg(j->db), err);
+    if (version > SC_JOURNAL_VERSION)
+        return refuse_newer(j->path, version, err);
+    if (version < 1)
+        return damaged(j, "it has no version", err);
+    for (; version < SC_JOURNAL_VERSION; version++) {
+        sc_log_info("journal %s: from version %ld to %ld", j->path, version, version + 1);
+        if (sqlite3_exec(j->db, migrations[version - 1], NULL, NULL, NULL) != SQLITE_OK)
+            return sc_sqlite_journal_fail(j, err, "migrating");
+    }
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static int
+configure(sc_sqlite_journal *j, sc_error *err)
+{
+    static const char settings[] = "PRAGMA journal_mode = WAL;"
+                                   "PRAGMA synchronous = FULL;"
+                                   "PRAGMA wal_autocheckpoint = 0;"
+                                   "PRAGMA cache_size = -16384;" // KiB
+                                   "PRAGMA temp_store = MEMORY;";
+    if (sqlite3_exec(j->db, settings, NULL, NULL, NULL) != SQLITE_OK)
+        return sc_sqlite_journal_fail(j, err, "opening");
+    j->is_safe = true;
+    j->has_dropped = true; // perhaps, since before
+    // from here on it is sound: when it is closed the -wal may be copied into it
+    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return 0;
+}
+
+int
+sc_sqlite_journal_open(const char *location, const atomic_bool *should_stop, void **out,
+                       sc_error *err)
+{
+    const char *path = strchr(location, ':') + 1;
+    if (!*path)
+        return sc_error_set(err, SC_EBADARG, "JOURNAL: sqlite: without a path");
+    int rc = check_file(path, err);
+    if (rc < 0)
+        return rc;
+    sc_sqlite_journal *j = calloc(1, sizeof *j);
+    if (!j || !(j->path = strdup(path))) {
+        free(j);
+        return sc_error_set(err, SC_ENOMEM, "out of memory");
+    }
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (SC_FAULT("journal.open") || sqlite3_open_v2(path, &j->db, flags, NULL) != SQLITE_OK) {
+        rc = sc_error_set(err, -EIO, "cannot open %s: %s", path, sqlite3_errmsg(j->db));
+        sc_sqlite_journal_close(j);
+        return rc;
+    }
+    sqlite3_busy_timeout(j->db, BUSY_MS);
+    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    rc = check_pages(j, should_stop, err);
+    if (rc == 0)
+        rc = migrate(j, err);
+    if (rc == 0)
+        rc = configure(j, err);
+    if (rc < 0) {
+        sc_sqlite_journal_close(j);
+        return rc;
+    }
+    *out = j;
+    return 0;
+}
+
+void
+sc_sqlite_journal_close(void *b)
+{
+    sc_sqlite_journal *j = b;
+    for (int i = 0; i < SC_JOURNAL_N_STATEMENTS; i++)
+        sqlite3_finalize(j->statements[i]);
+    sqlite3_close(j->db);
+    free(j->path);
+    free(j);
+}

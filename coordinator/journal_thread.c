@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal's thread: it opens the journal, waits until it leads, reads what is there, then
+ * writes groups and answers questions. While a group cannot be written, uploads are refused and all
+ * other writes are kept, in order, and tried again.
+ *
+ *     opening -> waiting -> leading: group written -> questions -> housekeeping -> ...
+ *                                    group failed  -> questions -> wait -> the group again */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/journal_int.h"
+
+enum {
+    GROUP_REQUESTS = 4096, // in one transaction
+    GROUP_BYTES = 8 << 20,
+    LEAD_MS = 250,        // between two looks at whether another leads
+    TEND_MS = 500,        // the longest time without housekeeping
+    RETRY_FIRST_MS = 100, // after a group that failed, doubling
+    RETRY_MAX_MS = 1000,
+};
+
+/* The thread's own. */
+typedef struct state {
+    sc_journal *journal;
+    void *backend;
+    request *writes;    // not written yet, in order
+    request *questions; // not answered yet
+    uint64_t written;   // all writes up to here are safe or refused
+    bool is_in_trouble;
+    sc_error trouble; // why
+    bool must_stop;
+    bool has_more;      // housekeeping is left
+    int64_t retry_ms;   // when to try again, and
+    int64_t backoff_ms; // how long it waited last
+} state;
+
+/* ---- answers ---- */
+
+static answer *
+new_answer(int type)
+{
+    answer *a = calloc(1, sizeof *a);
+    SC_ASSERT(a); // the core waits for every answer
+    a->type = type;
+    return a;
+}
+
+static void
+post(state *s, answer *answers)
+{
+    sc_journal *j = s->journal;
+    if (!answers)
+        return;
+    uv_mutex_lock(&j->lock);
+    DL_CONCAT(j->answers, answers);
+    uv_mutex_unlock(&j->lock);
+    uv_async_send(&j->async);
+}
+
+static void
+post_one(state *s, int type, int status, const sc_error *err, uint64_t n)
+{
+    answer *list = NULL, *a = new_answer(type);
+    a->status = status;
+    a->n = n;
+    if (err)
+        a->err = *err;
+    DL_APPEND(list, a);
+    post(s, list);
+}
+
+// It cannot go on.
+static void
+fail(state *s, const sc_error *err)
+{
+    post_one(s, ANSWER_FAILED, err->code, err, 0);
+    s->must_stop = true;
+}
+
+/* ---- beginning ---- */
+
+// Waits until something is to be done, at most so long. @return false: the journal is being closed
+static bool
+wait_for_news(sc_journal *j, int64_t wait_ms)
+{
+    uv_mutex_lock(&j->lock);
+    if (!j->requests && !j->is_closing && wait_ms > 0)
+        uv_cond_timedwait(&j->has_news, &j->lock, (uint64_t)wait_ms * 1000000);
+    bool goes_on = !j->is_closing;
+    uv_mutex_unlock(&j->lock);
+    return goes_on;
+}
+
+static bool
+lead(state *s, uint64_t *epoch)
+{
+    sc_error err = {0};
+    int rc;
+    bool is_said = false;
+    while ((rc = s->journal->backend->lead(s->backend, epoch, &err)) == SC_EBUSY) {
+        if (!is_said)
+            post_one(s, ANSWER_WAITING, 0, &err, 0);
+        is_said = true;
+        if (!wait_for_news(s->journal, LEAD_MS))
+            return false;
+    }
+    if (rc < 0)
+        fail(s, &err);
+    return rc == 0;
+}
+
+/* What a restart reads. */
+typedef struct loading {
+    answer *answer;
+    size_t max;
+} loading;
+
+static bool
+keep(sc_slice *slice)
+{
+    if (slice->len == 0)
+        *slice = (sc_slice){0};
+    else
+        *slice = sc_slice_keep(*slice);
+    return slice->len == 0 || slice->data;
+}
+
+static int
+add_job(void *arg, const sc_saved_job *job)
+{
+    loading *l = arg;
+    answer *a = l->answer;
+    if (a->n_jobs == l->max) {
+        size_t max = l->max ? l->max * 2 : 64;
+        void *jobs = realloc(a->jobs, max * sizeof *a->jobs);
+        if (jobs)
+            a->jobs = jobs;
+        void *tasks = jobs ? realloc(a->tasks, max * sizeof *a->tasks) : NULL;
+        if (!tasks)
+            return SC_ENOMEM;
+        a->tasks = tasks;
+        l->max = max;
+    }
+    sc_saved_job *to = &a->jobs[a->n_jobs];
+    *to = *job;
+    a->tasks[a->n_jobs] = NULL;
+    a->n_jobs++;
+    int n_lost = !keep(&to->open) + !keep(&to->table) + !keep(&to->bytes) + !keep(&to->chunks);
+    return n_lost == 0 ? 0 : SC_ENOMEM;
+}
+
+static int
+load(state *s, answer *a, sc_error *err)
+{
+    const sc_journal_backend *b = s->journal->backend;
+    loading l = {a, 0};
+    int rc = b->jobs(s->backend, add_job, &l, err);
+    for (size_t i = 0; rc == 0 && i < a->n_jobs; i++) {
+        uint32_t job_state = a->jobs[i].state.state;
+        if (job_state == SC_JOB_OPEN || job_state == SC_JOB_RUNNING)
+            rc = b->tasks(s->backend, &a->jobs[i], &a->tasks[i], err);
+    }
+    return rc;
+}
+
+// The epoch has to be kept before anybody hears of it.
+static int
+keep_epoch(state *s, sc_error *err)
+{
+    const sc_journal_backend *b = s->journal->backend;
+    int rc = b->begin(s->backend, true, err);
+    if (rc == 0)
+        rc = b->commit(s->backend, err);
+    if (rc < 0)
+        b->rollback(s->backend);
+    return rc;
+}
+
+// @return false where it ends here
+static bool
+begin(state *s)
+{
+    sc_journal *j = s->journal;
+    sc_error err = {0};
+    uint64_t epoch = 0;
+    int rc = j->backend->open(j->location, &j->should_stop, &s->backend, &err);
+    if (rc < 0) {
+        fail(s, &err);
+        return false;
+    }
+    if (!lead(s, &epoch))
+        return false;
+    answer *list = NULL, *a = new_answer(ANSWER_LEADING);
+    a->n = epoch;
+    rc = load(s, a, &err);
+    if (rc == 0)
+        rc = keep_epoch(s, &err);
+    if (rc < 0) {
+        if (err.code == 0)
+            sc_error_set(&err, rc, "the journal cannot be read: %s", sc_error_text(rc));
+        sc_journal_answer_free(a);
+        fail(s, &err);
+        return false;
+    }
+    DL_APPEND(list, a);
+    post(s, list);
+    return true;
+}
+
+/* ---- groups ---- */
+
+static bool
+is_upload(const request *r)
+{
+    return r->action.type == SC_ACTION_PUT_OPEN || r->action.type == SC_ACTION_PUT_CHUNK ||
+           r->action.type == SC_ACTION_PUT_COMMIT;
+}
+
+// Chunks may wait for the COMMIT that needs them; nobody waits for what is dropped.
+static bool
+must_be_safe(const request *r)
+{
+    return r->action.type != SC_ACTION_PUT_CHUNK && r->action.type != SC_ACTION_DROP_CHUNK &&
+           r->action.type != SC_ACTION_DROP_JOB;
+}
+
+static void
+add_stored(answer **list, const request *r, int status, const sc_error *err)
+{
+    answer *a = new_answer(ANSWER_STORED);
+    a->ticket = r->action.put.ticket;
+    a->status = status;
+    if (err)
+        a->err = *err;
+    DL_APPEND(*list, a);
+}
+
+// The end of the first group in the list (the first that does not belong to it).
+static request *
+end_of_group(state *s, bool *is_safe)
+{
+    request *r = s->writes;
+    size_t n = 0, bytes = 0;
+    *is_safe = false;
+    for (; r && n < GROUP_REQUESTS && (n == 0 || bytes + r->bytes <= GROUP_BYTES); r = r->next) {
+        *is_safe |= must_be_safe(r);
+        bytes += r->bytes;
+        n++;
+    }
+    return r;
+}
+
+static int
+write_group(state *s, const request *end, bool is_safe, sc_error *err)
+{
+    const sc_journal_backend *b = s->journal->backend;
+    int rc = b->begin(s->backend, is_safe, err);
+    for (request *r = s->writes; rc == 0 && r != end; r = r->next)
+        rc = b->put(s->backend, &r->action, err);
+    if (rc == 0)
+        rc = b->commit(s->backend, err);
+    if (rc < 0)
+        b->rollback(s->backend);
+    return rc;
+}
+
+static void
+group_written(state *s, const request *end)
+{
+    answer *list = NULL;
+    for (request *r; (r = s->writes) != end;) {
+        if (is_upload(r))
+            add_stored(&list, r, 0, NULL);
+        s->written = r->write;
+        DL_DELETE(s->writes, r);
+        sc_journal_request_free(r);
+    }
+    answer *a = new_answer(ANSWER_WRITTEN);
+    a->n = s->written;
+    DL_APPEND(list, a);
+    post(s, list);
+}
+
+// All uploads that wait are refused; what they wrote before, the core drops.
+static void
+refuse_uploads(state *s, const sc_error *err)
+{
+    answer *list = NULL;
+    uint64_t last =
+        s->writes ? s->writes->prev->write : s->written; // DL: the head's prev is the tail
+    for (request *r = s->writes, *next; r; r = next) {
+        next = r->next;
+        if (!is_upload(r))
+            continue;
+        add_stored(&list, r, err->code, err);
+        DL_DELETE(s->writes, r);
+        sc_journal_request_free(r);
+    }
+    uint64_t written = s->writes ? s->writes->write - 1 : last;
+    if (written > s->written) {
+        s->written = written;
+        answer *a = new_answer(ANSWER_WRITTEN);
+        a->n = written;
+        DL_APPEND(list, a);
+    }
+    post(s, list);
+}
+
+static void
+group_failed(state *s, const sc_error *err)
+{
+    if (err->code == SC_ESTATE || err->code == SC_EMALFORMED) {
+        fail(s, err);
+        return;
+    }
+    if (!s->is_in_trouble) {
+        sc_log_error("the journal cannot be written: %s; trying again", err->text);
+        post_one(s, ANSWER_TROUBLE, err->code, err, 0);
+    }
+    s->is_in_trouble = true;
+    s->trouble = *err;
+    refuse_uploads(s, err);
+    s->backoff_ms = s->backoff_ms == 0                 ? RETRY_FIRST_MS
+                    : s->backoff_ms < RETRY_MAX_MS / 2 ? s->backoff_ms * 2
+                                                       : RETRY_MAX_MS;
+    s->retry_ms = sc_clock_ms() + s->backoff_ms;
+}
+
+static void
+trouble_over(state *s)
+{
+    if (!s->is_in_trouble)
+        return;
+    s->is_in_trouble = false;
+    s->backoff_ms = 0;
+    sc_log_info("the journal can be written again");
+    post_one(s, ANSWER_TROUBLE, 0, NULL, 0);
+}
+
+// Everything that waits to be written; in trouble, a group without writes tells when it is over.
+static void
+write_all(state *s)
+{
+    sc_error err = {0};
+    bool is_safe = true;
+    if (s->is_in_trouble && sc_clock_ms() < s->retry_ms) {
+        refuse_uploads(s, &s->trouble);
+        return;
+    }
+    while ((s->writes || s->is_in_trouble) && !s->must_stop) {
+        request *end = end_of_group(s, &is_safe);
+        if (write_group(s, end, is_safe || !s->writes, &err) < 0) {
+            group_failed(s, &err);
+            return;
+        }
+        if (s->writes)
+            group_written(s, end);
+        trouble_over(s);
+    }
+}
+
+/* ---- questions ---- */
+
+static void
+answer_chunk(state *s, const request *r)
+{
+    const sc_journal_backend *b = s->journal->backend;
+    answer *list = NULL, *a = new_answer(ANSWER_CHUNK);
+    size_t bytes = 0;
+    uint64_t number = r->action.number;
+    a->job = r->action.chunk.job;
+    a->chunks[0] = (kept_chunk){.number = number, .chunk = r->action.chunk.number};
+    // the next ones are asked for soon
+    for (uint32_t i = 0; i < READ_AHEAD && bytes < READ_AHEAD_BYTES; i++) {
+        sc_blob *table, *payload;
+        uint32_t chunk = r->action.chunk.number + i;
+        int rc = b->chunk(s->backend, number, chunk, &table, &payload, &a->err);
+        if (i == 0)
+            a->status = rc;
+        if (rc < 0)
+            break;
+        a->chunks[i] = (kept_chunk){number, chunk, sc_slice_of(table), sc_slice_of(payload)};
+        bytes += table->len + payload->len;
+        a->n_chunks++;
+    }
+    if (a->status < 0)
+        sc_log_error("the journal cannot be read: %s", a->err.text);
+    DL_APPEND(list, a);
+    post(s, list);
+}
+
+static void
+answer_results(state *s, const request *r)
+{
+    const sc_journal_backend *b = s->journal->backend;
+    const sc_store_read *read = &r->action.read;
+    answer *list = NULL, *a = new_answer(ANSWER_RESULTS);
+    uint64_t number = r->action.number;
+    a->read = *read;
+    a->page = sc_journal_page_new(read);
+    if (!a->page)
+        a->status = SC_ENOMEM;
+    else if (read->order == SC_READ_ENDED)
+        a->status = b->ended_from(s->backend, number, read->from, sc_journal_page_as_ended, a->page,
+                                  &a->err);
+    else if (read->from < read->until)
+        a->status = b->ended_between(s->backend, number, read->from - read->first_index,
+                                     read->until - read->first_index, sc_journal_page_by_index,
+                                     a->page, &a->err);
+    if (a->status == 0)
+        a->status = sc_journal_page_finish(a->page);
+    else
+        sc_log_error("the journal cannot be read: %s", a->err.text);
+    DL_APPEND(list, a);
+    post(s, list);
+}
+
+// Payload of tasks that are to be handed out was safe before; results wait for the writes that they
+// rest on.
+static void
+answer_questions(state *s)
+{
+    for (request *r = s->questions, *next; r; r = next) {
+        next = r->next;
+        bool is_chunk = r->action.type == SC_ACTION_GET_CHUNK;
+        if (!is_chunk && r->action.read.after > s->written)
+            continue;
+        if (is_chunk)
+            answer_chunk(s, r);
+        else
+            answer_results(s, r);
+        DL_DELETE(s->questions, r);
+        sc_journal_request_free(r);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void
+take_requests(state *s)
+{
+    sc_journal *j = s->journal;
+    uv_mutex_lock(&j->lock);
+    request *list = j->requests;
+    j->requests = NULL;
+    s->must_stop |= j->is_closing;
+    uv_mutex_unlock(&j->lock);
+    for (request *r; (r = list);) {
+        DL_DELETE(list, r);
+        if (r->write)
+            DL_APPEND(s->writes, r);
+        else
+            DL_APPEND(s->questions, r);
+    }
+}
+
+static int64_t
+wait_ms(const state *s)
+{
+    int64_t left_ms = s->retry_ms - sc_clock_ms();
+    if (s->is_in_trouble)
+        return left_ms < 0 ? 0 : left_ms;
+    return s->has_more ? 0 : TEND_MS;
+}
+
+static void
+tend(state *s)
+{
+    sc_error err = {0};
+    int rc = s->journal->backend->tend(s->backend, &err);
+    s->has_more = rc == 1;
+    if (rc < 0)
+        group_failed(s, &err);
+}
+
+static void
+serve(state *s)
+{
+    while (!s->must_stop) {
+        wait_for_news(s->journal, wait_ms(s));
+        take_requests(s);
+        write_all(s);
+        answer_questions(s);
+        if (!s->is_in_trouble && !s->must_stop)
+            tend(s);
+    }
+}
+
+// One more try for what was acted before the end.
+static void
+finish(state *s)
+{
+    sc_error err = {0};
+    bool is_safe;
+    take_requests(s);
+    while (s->writes) {
+        request *end = end_of_group(s, &is_safe);
+        if (write_group(s, end, true, &err) < 0)
+            break;
+        group_written(s, end);
+    }
+}
+
+static void
+free_requests(request **list)
+{
+    for (request *r; (r = *list);) {
+        DL_DELETE(*list, r);
+        sc_journal_request_free(r);
+    }
+}
+
+void
+sc_journal_thread(void *arg)
+{
+    state s = {.journal = arg};
+    if (begin(&s)) {
+        serve(&s);
+        finish(&s);
+    }
+    take_requests(&s);
+    free_requests(&s.writes);
+    free_requests(&s.questions);
+    if (s.backend)
+        s.journal->backend->close(s.backend);
+}
+
+void
+sc_saved_tasks_free(sc_saved_tasks **at)
+{
+    if (!*at)
+        return;
+    free((*at)->ended);
+    free((*at)->attempts);
+    free(*at);
+    *at = NULL;
+}

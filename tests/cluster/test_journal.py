@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was accepted survives the coordinator: every task ends once, with its result."""
+import json
+import os
+import signal
+import sqlite3
+
+import pytest
+
+from cluster import wait_for
+
+
+def submit(c, *args, **options):
+    return c.ok("submit", *args, "--json", **options).json["job"]
+
+
+def status(c, job):
+    return c.ok("status", job, "--json").json
+
+
+def kill_coordinator(c):
+    """SIGKILL, then wait for the one that takes its place."""
+    pid = c.coordinator_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: c.pids("seedcore-coordinator") not in ([], [pid]), what="a new coordinator")
+
+
+def check_results(c, job, n):
+    """Every task done once, by index."""
+    rows = c.ok("results", job).rows
+    assert [row["index"] for row in rows] == list(range(n))
+    assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)
+
+
+@pytest.mark.tsan
+def test_coordinator_killed_ten_times(cluster):
+    """Tasks that last longer than the killing run once: workers come back with what they have started."""
+    c = cluster(workers=2)
+    job = submit(c, "sleep", "--array", "0-199", "--args", '{"ms": 6000}')
+    short = submit(c, "echo", "--array", "0-49999", "--args", '"$index"')
+    waiting = c.start("wait", job)
+    wait_for(lambda: status(c, job)["running"] == 200, what="all run")
+    for _ in range(10):
+        kill_coordinator(c)
+    wait_for(lambda: status(c, job)["queued"] == 0 or status(c, job)["done"] == 200, what="all are adopted")
+    assert waiting.result(60).status == 0
+    check_results(c, job, 200)
+    c.ok("wait", short, timeout=60)
+    assert status(c, short)["done"] == 50000
+    assert c.ok("results", short).stdout.count("\n") == 50000
+
+
+def test_upload_goes_on_when_the_coordinator_comes_back(cluster):
+    c = cluster(workers=1)
+    fifo = c.folder / "lines"
+    os.mkfifo(fifo)
+    client = c.start("submit", "echo", "--input", str(fifo), "--json")
+    with open(fifo, "w") as lines:
+        for i in range(60000):
+            lines.write(f"{i}\n")
+            if i == 30000:
+                lines.flush()
+                kill_coordinator(c)
+    result = client.result(60)
+    assert result.status == 0, repr(result)
+    job = json.loads(result.stdout)["job"]
+    c.ok("wait", job, timeout=60)
+    rows = c.ok("results", job).rows
+    assert [row["value"] for row in rows] == list(range(60000))
+
+
+def test_ended_jobs_come_back(cluster):
+    c = cluster(workers=1, args=["--test-handlers"])
+    good = submit(c, "echo", "--array", "5-9", "--args", '"$index"', "--wait", "--name", "good")
+    assert c.run("submit", "fail", "--args", '{"code": "no", "message": "m"}', "--wait", "--json").status == 1
+    before = c.ok("jobs", "--json").rows, c.ok("results", good).rows
+    kill_coordinator(c)
+    assert (c.ok("jobs", "--json").rows, c.ok("results", good).rows) == before
+
+
+def test_retries_survive(cluster):
+    """A delayed task keeps its attempt; the last failure is the result."""
+    c = cluster(workers=1, args=["--test-handlers"])
+    args = '{"code": "no", "message": "m", "retryable": true}'
+    job = submit(c, "fail", "--args", args, "--retries", "3", "--backoff", "exp:300ms..300ms")
+    wait_for(lambda: status(c, job)["delayed"] == 1, what="it is delayed")
+    kill_coordinator(c)
+    assert c.run("wait", job).status == 1
+    assert [(r["status"], r["attempt"], r["error"]["code"]) for r in c.ok("results", job).rows] == [("dead", 4, "no")]
+
+
+def test_poison_survives(cluster):
+    """Deaths are counted over restarts of the coordinator: one crash among many good tasks gives one dead task."""
+    c = cluster(workers=2, args=["--test-handlers"], crashes=True)
+    good = submit(c, "echo", "--array", "0-999", "--args", '"$index"')
+    bad = submit(c, "crash")
+    kill_coordinator(c)
+    c.run("wait", bad, timeout=60)
+    assert [r["error"]["code"] for r in c.ok("results", bad).rows] == ["poison"]
+    c.ok("wait", good, timeout=60)
+    check_results(c, good, 1000)
+
+
+def start_coordinator(sandbox):
+    process = sandbox.start("seedcore-coordinator")
+    wait_for(lambda: not process.is_running or "ready endpoint" in process.peek().stderr, what="ready or ended")
+    return process
+
+
+def end(process):
+    process.signal(signal.SIGTERM)
+    return process.result()
+
+
+def make_journal(sandbox):
+    assert end(start_coordinator(sandbox)).status == 0
+    return sandbox.dir / "journal.sqlite"
+
+
+def no_database(path):
+    path.write_bytes(b"nonsense\n" * 5000)
+
+
+def truncate_to_nothing(path):
+    path.write_bytes(b"")
+
+
+def cut_in_half(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:len(data) // 2 // 16384 * 16384 + 100])
+
+
+def overwrite_pages(path):
+    data = bytearray(path.read_bytes())
+    for at in range(16384, len(data), 16384):
+        data[at:at + 200] = b"\x55" * 200
+    path.write_bytes(data)
+
+
+def other_program(path):
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE t (x)")
+
+
+def newer_version(path):
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+
+
+@pytest.mark.parametrize("damage, wanted", [
+    (no_database, "damaged or no journal"), (truncate_to_nothing, "damaged or no journal"), (cut_in_half, "damaged"),
+    (overwrite_pages, "damaged"), (other_program, "another program's"), (newer_version, "version 99")])
+def test_a_journal_that_cannot_be_used(sandbox, damage, wanted):
+    """Exit 1 before anything listens, with the path and what to do; the file stays as it is."""
+    path = make_journal(sandbox)
+    damage(path)
+    before = path.read_bytes()
+    result = start_coordinator(sandbox).result(10)
+    assert result.status == 1 and str(path) in result.stderr and wanted in result.stderr, repr(result)
+    assert path.read_bytes() == before
+    assert "ready endpoint" not in result.stderr
+
+
+def test_a_wal_without_its_journal(sandbox):
+    path = make_journal(sandbox)
+    path.rename(path.with_name("elsewhere"))
+    wal = path.with_name("journal.sqlite-wal")
+    wal.write_bytes(b"x" * 1000)
+    result = start_coordinator(sandbox).result(10)
+    assert result.status == 1 and "-wal" in result.stderr and not path.exists(), repr(result)
+    assert wal.read_bytes() == b"x" * 1000
+
+
+def test_a_creation_that_was_cut_off(sandbox):
+    """What a start left that was killed while it made the journal is no obstacle."""
+    sandbox.dir.mkdir(parents=True, exist_ok=True)
+    (sandbox.dir / "journal.sqlite.new").write_bytes(b"half")
+    result = end(start_coordinator(sandbox))
+    assert result.status == 0 and "new journal" in result.stderr, repr(result)
+
+
+def test_journal_settings(sandbox):
+    elsewhere = sandbox.folder / "elsewhere.sqlite"
+    process = sandbox.start("seedcore-coordinator", "--journal", f"sqlite:{elsewhere}")
+    wait_for(lambda: "ready endpoint" in process.peek().stderr, what="ready")
+    assert end(process).status == 0 and elsewhere.exists()
+    for wrong in ("mysql://x", "sqlite:", "journal.sqlite"):
+        result = sandbox.start("seedcore-coordinator", "--journal", wrong).result(10)
+        assert result.status == 1 and "JOURNAL" in result.stderr, repr(result)
+
+
+def test_retention(cluster):
+    c = cluster(workers=1, env={"SEEDCORE_JOB_RETENTION": "1s"})
+    job = submit(c, "echo", "--wait")
+    wait_for(lambda: c.run("status", job).status == 1, what="it is forgotten")
+    kill_coordinator(c)
+    assert c.ok("jobs", "--json").rows == []
+
+
+@pytest.mark.parametrize("text", ["exp", "exp:1s", "1s..5m", "exp:5m..1s", "exp:0..1s", "exp:x..y", "exp:1s..2d"])
+def test_bad_backoff(sandbox, text):
+    result = sandbox.run("submit", "echo", "--backoff", text)
+    assert result.status == 2 and "--backoff" in result.stderr, repr(result)
