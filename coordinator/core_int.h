@@ -7,7 +7,7 @@
  *   held.c      what a worker says after HELLO that it still has
  *   saved.c     what the journal keeps, and what it gives back
  *   jobs.c      job states, bounds, forgetting
- *   upload.c    how jobs come in
+ *   uploads.c    how jobs come in
  *   tasks.c     chunks, tasks that leave the straight path
  *   runs.c      the table of open runs
  *   room.c      which worker has room

@@ -51,10 +51,12 @@ void sc_saved_put_commit(sc_core *core, job *j, const sc_ticket *ticket);
 void sc_saved_put_state(sc_core *core, job *j);
 void sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset,
                           const sc_saved_attempt *next, const failure *why);
+void sc_saved_put_due(sc_core *core, const exception *e);
 void sc_saved_progress(sc_core *core, job *j);
 bool sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until);
 void sc_saved_written(sc_core *core);
 void sc_saved_check_restored(sc_core *core);
+void sc_saved_listed(sc_core *core);
 void sc_saved_handed_drop(sc_core *core, job *j);
 bool sc_job_is_safe(const sc_core *core, const job *j);
 
@@ -78,12 +80,12 @@ handler *sc_jobs_find_handler(sc_core *core, sc_text name);
 bool sc_jobs_refuse_bytes(sc_core *core, peer *p, uint64_t request, uint64_t bytes);
 void sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name);
 
-/* upload.c */
-void sc_upload_set_policy(job *j, handler *h, const sc_open *o);
-void sc_upload_open(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_chunk(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_commit(sc_core *core, peer *p, const sc_message *message);
-void sc_upload_drop(sc_core *core, peer *p, const sc_message *message);
+/* uploads.c */
+void sc_uploads_set_policy(job *j, handler *h, const sc_open *o);
+void sc_uploads_open(sc_core *core, peer *p, const sc_message *message);
+void sc_uploads_chunk(sc_core *core, peer *p, const sc_message *message);
+void sc_uploads_commit(sc_core *core, peer *p, const sc_message *message);
+void sc_uploads_drop(sc_core *core, peer *p, const sc_message *message);
 
 /* tasks.c */
 uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);
@@ -101,6 +103,7 @@ void sc_tasks_undelay(sc_core *core, exception *e);
 void sc_tasks_drop_range(sc_core *core, range *r);
 uint32_t sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted);
 exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
+void sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
 void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
 void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why);

@@ -353,13 +353,13 @@ from_client(sc_core *core, peer *p, const sc_message *m)
 {
     switch (m->type) {
     case SC_MSG_OPEN:
-        return sc_upload_open(core, p, m), true;
+        return sc_uploads_open(core, p, m), true;
     case SC_MSG_CHUNK:
-        return sc_upload_chunk(core, p, m), true;
+        return sc_uploads_chunk(core, p, m), true;
     case SC_MSG_COMMIT:
-        return sc_upload_commit(core, p, m), true;
+        return sc_uploads_commit(core, p, m), true;
     case SC_MSG_DROP:
-        return sc_upload_drop(core, p, m), true;
+        return sc_uploads_drop(core, p, m), true;
     case SC_MSG_CALL:
         return sc_calls_open(core, p, m), true;
     case SC_MSG_ASK:

@@ -40,16 +40,22 @@ blame_call(sc_core *core, const sc_task_ref *ref)
         sc_calls_fail(core, c, SC_EPOISON, sc_error_text(SC_EPOISON));
 }
 
-// The chunk of a task that a reference names, and its offset there; NULL where it has ended.
+// The chunk of a task that a reference names, and its offset there; NULL where it has ended. After
+// a restart it may be one that had been handed out before, further on than was known.
 static chunk *
 find_open(sc_core *core, const sc_task_ref *ref, uint32_t *offset)
 {
     job *j = sc_jobs_find(core, &ref->job);
-    bool is_ours = ref->token.epoch == core->options.epoch || (j && j->number);
-    if (!j || !is_ours || sc_job_has_ended(j->state) || ref->index < j->first_index ||
-        ref->index - j->first_index >= j->next)
+    bool is_old = ref->token.epoch < core->options.epoch;
+    if (!j || ref->token.epoch > core->options.epoch || (is_old && !j->number) ||
+        j->state == SC_JOB_STAGED || sc_job_has_ended(j->state) || ref->index < j->first_index)
         return NULL;
     uint64_t place = ref->index - j->first_index;
+    if (is_old && place < j->adopt_until && !j->handler->is_once &&
+        !sc_tasks_reach(core, j, place + 1, false))
+        return NULL;
+    if (place >= j->next)
+        return NULL;
     chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
     *offset = c ? (uint32_t)(place - c->first) : 0;
     return c && !bit_get(&c->ended, *offset) ? c : NULL;

@@ -98,7 +98,18 @@ sc_saved_progress(sc_core *core, job *j)
         sc_saved_put_state(core, j);
 }
 
-// How a task is to be tried next; `why` NULL: it is blamed for a death.
+// Nothing of the job is handed out before what was written last is safe.
+static void
+hold(sc_core *core, job *j)
+{
+    if (!j->handed_write)
+        DL_APPEND2(core->handed, j, handed_prev, handed_next);
+    j->handed_write = j->last_write;
+    sc_schedule_lane(core, j);
+}
+
+// How a task is to be tried next; `why` NULL: it is blamed for a death. One that may not be
+// repeated and is due is not handed out before that is safe.
 void
 sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_saved_attempt *next,
                      const failure *why)
@@ -116,6 +127,18 @@ sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_sa
         a.attempt.error = why->error;
     }
     sc_core_write(core, j, &a);
+    if (j->handler->is_once && next->due_at == 0)
+        hold(core, j);
+}
+
+// The time of its next attempt has come. Of handlers that may not be repeated that is written too:
+// from here on it may have been begun.
+void
+sc_saved_put_due(sc_core *core, const exception *e)
+{
+    sc_saved_attempt next = {.attempt = e->attempt, .blame = e->blame};
+    if (e->chunk->job->handler->is_once)
+        sc_saved_put_attempt(core, e->chunk, e->offset, &next, NULL);
 }
 
 /* ---- tasks that may not be repeated ---- */
@@ -130,9 +153,7 @@ sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until)
         return true;
     j->handed = until;
     sc_saved_put_state(core, j);
-    j->handed_write = j->last_write;
-    DL_APPEND2(core->handed, j, handed_prev, handed_next);
-    sc_schedule_lane(core, j);
+    hold(core, j);
     return false;
 }
 
@@ -147,7 +168,10 @@ sc_saved_handed_drop(sc_core *core, job *j)
 void
 sc_saved_written(sc_core *core)
 {
-    for (job *j; (j = core->handed) && j->handed_write <= core->written;) {
+    for (job *j = core->handed, *next; j; j = next) {
+        next = j->handed_next;
+        if (j->handed_write > core->written)
+            continue;
         sc_saved_handed_drop(core, j);
         sc_schedule_lane(core, j);
     }
@@ -184,7 +208,7 @@ restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o)
     job *j = h ? calloc(1, sizeof *j) : NULL;
     if (!j)
         return NULL;
-    sc_upload_set_policy(j, h, o);
+    sc_uploads_set_policy(j, h, o);
     j->number = saved->number;
     j->client = saved->client;
     j->is_opened = true;
@@ -261,9 +285,13 @@ requeue_attempts(sc_core *core, job *j, const sc_saved_tasks *t)
     for (uint64_t i = 0; i < t->n_attempts; i++) {
         chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, t->attempts[i].place));
         exception *e = sc_tasks_find_exception(c, (uint32_t)(t->attempts[i].place - c->first));
-        if (!e || e->is_delayed || e->blame)
+        bool is_unsure = t->attempts[i].due_at == 0 && t->attempts[i].place < j->handed;
+        if (!e || e->is_delayed || (e->blame && !is_unsure))
             continue;
-        sc_tasks_again(core, c, e->offset, 1, e->attempt);
+        if (is_unsure)
+            sc_tasks_again_unsure(core, c, e->offset, e->attempt);
+        else
+            sc_tasks_again(core, c, e->offset, 1, e->attempt);
         sc_tasks_drop_exception(core, e);
     }
 }
@@ -386,6 +414,7 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
     } else if (!has_ended) {
         return enter_open(core, j, saved, t) ? 0 : SC_ENOMEM;
     } else {
+        j->prefix = j->next = j->n_tasks;
         DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
         DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
     }
@@ -472,4 +501,14 @@ sc_saved_check_restored(sc_core *core)
         sc_schedule_lane(core, j);
         end_unsure(core, j);
     }
+}
+
+// A list is complete: it may have been the last that is waited for.
+void
+sc_saved_listed(sc_core *core)
+{
+    int64_t first_ms = core->restored_ms + ADOPT_WAIT_MS;
+    if (core->is_restoring)
+        sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED,
+                          core->now_ms > first_ms ? core->now_ms : first_ms);
 }

@@ -255,6 +255,13 @@ sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t
     append(core, &(range){.chunk = c, .first = first, .count = count, .attempt = attempt});
 }
 
+// One that may not be begun twice and may have been begun.
+void
+sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
+{
+    append(core, &(range){c, offset, 1, attempt, true, NULL, NULL});
+}
+
 // What has not ended and has no history in a chunk behind those handed out waits there as if it had
 // been handed out and had come back.
 static void
@@ -390,8 +397,11 @@ sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why)
     sc_saved_attempt next = {.attempt = attempt + 1,
                              .blame = e ? e->blame : 0,
                              .due_at = sc_core_unix_ms(core) + (int64_t)wait_ms};
+    bool is_now = !e || core->n_delayed >= MAX_DELAYED || wait_ms == 0;
+    if (is_now)
+        next.due_at = 0;
     sc_saved_put_attempt(core, c, offset, &next, why);
-    if (!e || core->n_delayed >= MAX_DELAYED || wait_ms == 0) {
+    if (is_now) {
         j->queued++;
         if (e && e->blame) {
             sc_tasks_suspect(core, e);
@@ -426,6 +436,7 @@ sc_tasks_timer(sc_core *core, exception *e)
         sc_tasks_suspect(core, e);
         return;
     }
+    sc_saved_put_due(core, e);
     sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
     sc_tasks_drop_exception(core, e);
 }

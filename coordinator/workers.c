@@ -22,7 +22,7 @@ sc_workers_ready(sc_core *core, peer *p, const sc_ready *m)
     sc_log_info("worker %s ready", p->name);
     sc_room_join(core, w);
     sc_ask_ready(core);
-    sc_saved_check_restored(core);
+    sc_saved_listed(core);
 }
 
 void

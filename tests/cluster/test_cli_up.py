@@ -60,6 +60,8 @@ def test_folder_of_another_cluster(sandbox):
     sandbox.ok("up", "--detach", "--workers", "1")
     [pid] = sandbox.pids("seedcore-coordinator")
     other = f"ipc://{sandbox.folder}/other"
+    worker_log = sandbox.dir / "log/worker.log"
+    wait_for(lambda: worker_log.read_text().count(" joined ") == 2, what="the worker's and its supervisor's last words")
     logs = {path: path.read_text() for path in (sandbox.dir / "log").iterdir()}
     assert "Ctrl-C" not in logs[sandbox.dir / "log/up.log"]
     for args in ([], ["--detach"]):

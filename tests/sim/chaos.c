@@ -150,10 +150,11 @@ sc_chaos_choose(world *w)
     s->p_drain = up_to(w, 1) * up_to(w, 150);
     s->p_orphan = up_to(w, 1) * up_to(w, 300);
     s->p_disk = up_to(w, 4) == 0 ? up_to(w, 100) : 0;
-    s->p_restart = up_to(w, 4) == 0 ? up_to(w, 60) : 0;
+    s->p_restart = up_to(w, 2) == 0 ? up_to(w, 60) : 0;
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
     s->p_full = up_to(w, 1) * up_to(w, 60);
     s->p_core_full = up_to(w, 1) * up_to(w, 60);
     s->is_store_small = up_to(w, 20) == 0;
     s->is_store_failing = up_to(w, 20) == 0;
+    s->is_journal_failing = up_to(w, 5) == 0;
 }

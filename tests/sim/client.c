@@ -86,8 +86,8 @@ start_reading(act *a)
 static void
 on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *why)
 {
-    static const char *const allowed[] = {"closed", "unknown_handler", "limit", "store_full",
-                                          "lost",   "unknown_job",     NULL};
+    static const char *const allowed[] = {"closed", "unknown_handler", "limit",   "store_full",
+                                          "lost",   "unknown_job",     "journal", NULL};
     act *a = SC_CONTAINER(r, act, request);
     world *w = a->client->world;
     sc_args_drop(&r->message);
@@ -103,8 +103,9 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
         (strcmp(why->code, "store_full") == 0 && !w->shape.is_store_small && !w->was_limited &&
          !w->shape.is_store_failing))
         sc_sim_fail(w, "job %u is refused, and there is room", a->plan->number);
-    bool is_lost = strcmp(why->code, "lost") == 0 && w->n_restarts > 0;
-    if (strcmp(why->code, "unknown_handler") == 0 || is_lost) {
+    bool is_lost = strcmp(why->code, "lost") == 0 && w->n_restarts > 0 && !a->plan->is_durable;
+    bool is_trouble = strcmp(why->code, "journal") == 0 && w->shape.is_journal_failing;
+    if (strcmp(why->code, "unknown_handler") == 0 || is_lost || is_trouble) {
         a->client->n_acts++; // until it has submitted again
         sc_sim_after(w, 200 * US_A_MS, submit_now, a->plan, a->client->number);
     }
@@ -194,6 +195,7 @@ submit(process *p, plan *j)
         .retries = j->retries,
         .backoff_base_ms = j->backoff_ms,
         .backoff_max_ms = 4 * j->backoff_ms,
+        .is_durable = j->is_durable,
     };
     if (j->is_array) {
         cut_args(a);
@@ -252,7 +254,7 @@ check_row(act *a, const sc_message *m, uint32_t i, size_t at)
     sc_record r = sc_records_get(m->table, i);
     uint64_t index = m->page.base + r.offset;
     const sc_worker_name *names = m->page.workers.items;
-    const sc_model_result *kept = sc_model_store_find(w->store, &j->id, index);
+    const sc_model_result *kept = sc_model_store_find(sc_plan_store(w, j), &j->id, index);
     uint64_t from = a->request.message.read.from;
     if (index < j->first || index - j->first >= j->n_tasks)
         sc_sim_fail(w, "a page of job %u has index %" PRIu64, j->number, index);
@@ -325,7 +327,8 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
     if (m->page.next < r->message.read.from || (n > 0 && m->page.next == r->message.read.from))
         sc_sim_fail(w, "reading job %u does not get on", a->plan->number);
     if (n == 0 && m->page.next == r->message.read.from && !m->page.is_end)
-        sc_sim_fail(w, "a page of job %u has nothing in it", a->plan->number);
+        sc_sim_fail(w, "a page of job %u has nothing in it, order %u from %" PRIu64, a->plan->number,
+                    r->message.read.order, r->message.read.from);
     if (m->page.is_end) {
         check_end(a, m);
         sc_act_done(a);

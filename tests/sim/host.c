@@ -44,8 +44,8 @@ set_tick(world *w)
 }
 
 // Something was said to the core: its turn comes at once or a little later, with more.
-static void
-after_event(world *w)
+void
+sc_host_after_event(world *w)
 {
     if (sc_sim_random(w, 2))
         run_turn(w);
@@ -68,13 +68,14 @@ tick(world *w, event *e)
     }
     sc_trace(w, TRACE_TICK, 0, 0, 0);
     sc_core_tick(w->core, sc_sim_ms(w));
-    after_event(w);
+    sc_host_after_event(w);
 }
 
 typedef struct pending {
     sc_model_question question;
     int status;
     uint32_t epoch; // of the coordinator that asked
+    bool is_late;   // waited for what it rests on
 } pending;
 
 static void
@@ -89,11 +90,35 @@ store_answers(world *w, event *e)
     }
     if (p->epoch != w->n_restarts)
         return;
+    plan *j = sc_plan_find(w, p->question.type == SC_ASKED_RESULTS ? &p->question.read.job
+                                                                   : &p->question.job);
+    bool is_durable = p->question.type != SC_ASKED_STORED && j && j->is_durable;
+    if (is_durable && p->question.type == SC_ASKED_RESULTS &&
+        p->question.read.after > w->n_written) {
+        e->owns_object = false;
+        sc_sim_after(w, US_A_MS, store_answers, p, e->number)->owns_object = true;
+        return;
+    }
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
     if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
-    sc_model_store_answer(w->store, &p->question, p->status, w->core, sc_sim_ms(w));
-    after_event(w);
+    sc_model_store_answer(is_durable ? w->kept : w->store, &p->question, p->status, w->core,
+                          sc_sim_ms(w));
+    sc_host_after_event(w);
+}
+
+static void
+ask(world *w, const sc_model_question *question)
+{
+    pending *p = malloc(sizeof *p);
+    SC_ASSERT(p);
+    *p = (pending){*question, 0, w->n_restarts, false};
+    if (w->shape.is_store_failing && sc_sim_chance(w, 50))
+        p->status = question->type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
+    int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
+    if (sc_sim_chance(w, 5))
+        us *= 100;
+    sc_sim_after(w, us, store_answers, p, w->n_events)->owns_object = true;
 }
 
 static void
@@ -105,16 +130,9 @@ emit(void *arg, const sc_action *action)
         sc_net_tell(w, action->send.link, action->send.message);
     } else if (action->type == SC_ACTION_EXIT) {
         w->has_exited = true;
-    } else if (sc_model_store_act(w->store, action, &question)) {
-        pending *p = malloc(sizeof *p);
-        SC_ASSERT(p);
-        *p = (pending){question, 0, w->n_restarts};
-        if (w->shape.is_store_failing && sc_sim_chance(w, 50))
-            p->status = question.type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
-        int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
-        if (sc_sim_chance(w, 5))
-            us *= 100;
-        sc_sim_after(w, us, store_answers, p, w->n_events)->owns_object = true;
+    } else if (!sc_journal_write(w, action) &&
+               sc_model_store_act(action->number ? w->kept : w->store, action, &question)) {
+        ask(w, &question);
     }
 }
 
@@ -129,6 +147,7 @@ start_core(world *w)
 {
     w->store_limit = w->options.store_max_bytes;
     w->store = sc_model_store_new(on_end, w);
+    w->kept = sc_model_store_new(on_end, w);
     SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
 }
 
@@ -153,13 +172,23 @@ sc_host_start(world *w)
     };
     w->core_tick = (event){.run = tick, .is_kept = true};
     w->core_turn = (event){.run = turn, .is_kept = true};
+    sc_journal_start(w);
     start_core(w);
+}
+
+// The wall clock goes on between two starts, or jumps.
+static int64_t
+wall_clock_ms(world *w)
+{
+    int64_t jump_ms = sc_sim_random(w, 4) ? 0 : (int64_t)sc_sim_random(w, 20000) - 10000;
+    return 1700000000000 + sc_sim_ms(w) + jump_ms;
 }
 
 void
 sc_host_restart(world *w)
 {
     sc_trace(w, TRACE_RESTART, w->options.epoch, 0, 0);
+    sc_journal_crash(w);
     sc_host_free(w);
     sc_heap_remove(&w->events, &w->core_tick.node);
     sc_heap_remove(&w->events, &w->core_turn.node);
@@ -169,7 +198,9 @@ sc_host_restart(world *w)
     w->n_restarts++;
     w->options.epoch += 1 + sc_sim_random(w, 1000);
     sc_plan_lose(w);
+    w->options.started_unix_ms = wall_clock_ms(w);
     start_core(w);
+    sc_journal_restore(w);
     // what is said to it meanwhile waits
     w->core_stalled_until_us = w->now_us + 1 + (int64_t)sc_sim_random(w, 1500 * US_A_MS);
 }
@@ -182,7 +213,7 @@ sc_host_store_limit(world *w, uint64_t max_bytes)
     w->was_limited |= max_bytes < most;
     sc_trace(w, TRACE_DISK, w->store_limit, sc_model_store_bytes(w->store), 0);
     sc_core_store_limit(w->core, max_bytes, sc_sim_ms(w));
-    after_event(w);
+    sc_host_after_event(w);
 }
 
 void
@@ -198,7 +229,7 @@ sc_host_message(world *w, conn *c, const sc_message *m)
     w->leaving = NULL;
     if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard
         sc_plan_blame(w, &m->died, -1);
-    after_event(w);
+    sc_host_after_event(w);
 }
 
 // What the core knows of jobs and calls.
@@ -225,7 +256,7 @@ sc_host_nonsense(world *w, conn *c, const sc_message *m, const sc_error *err)
     if (!is_same(&before, &after) && before.memory_bytes <= w->store_limit)
         sc_sim_fail(w, "%s of %s changes jobs or calls of others",
                     m ? sc_message_name(m->type) : "nonsense", c->peer->name);
-    after_event(w);
+    sc_host_after_event(w);
 }
 
 void
@@ -233,7 +264,7 @@ sc_host_lost(world *w, uint64_t link)
 {
     sc_trace(w, TRACE_LOST, link, 0, 0);
     sc_core_send_failed(w->core, link, sc_sim_ms(w));
-    after_event(w);
+    sc_host_after_event(w);
 }
 
 void
@@ -241,4 +272,5 @@ sc_host_free(world *w)
 {
     sc_core_free(&w->core);
     sc_model_store_free(&w->store);
+    sc_model_store_free(&w->kept);
 }

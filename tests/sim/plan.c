@@ -65,6 +65,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->number = number;
     j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
     j->is_array = sc_sim_random(w, 2);
+    j->is_durable = sc_sim_random(w, 2);
     j->n_tasks = pick_size(w, n_plans);
     if (sc_plan_is_once(j) && j->n_tasks > ONCE_MAX)
         j->n_tasks = ONCE_MAX;
@@ -118,11 +119,41 @@ lose(world *w, plan *j)
     sc_client_submit_later(client, j);
 }
 
+// What was written of it is read again, so its ends are said again. A blame may have been lost with
+// the coordinator, and whoever holds its tasks may be late.
+static void
+keep(world *w, plan *j)
+{
+    sc_history_forget(w->history, &j->id);
+    if (j->is_accepted)
+        sc_history_accept(w->history, &j->id, j->first, j->n_tasks);
+    for (uint64_t i = 0; i < j->n_tasks; i++) {
+        j->maybes[i] = (uint8_t)(j->maybes[i] + j->blames[i]);
+        j->blames[i] = 0;
+        j->handings[i].is_alone = false;
+    }
+    for (uint32_t i = 0; i < w->n_processes; i++) {
+        running *t;
+        if (w->processes[i]->kind == A_WORKER)
+            LIST_FOREACH(t, &w->processes[i]->running, node)
+                t->is_alone &= t->plan != j;
+    }
+}
+
 void
 sc_plan_lose(world *w)
 {
     for (uint32_t i = 0; i < w->n_plans; i++)
-        lose(w, &w->plans[i]);
+        if (w->plans[i].is_durable)
+            keep(w, &w->plans[i]);
+        else
+            lose(w, &w->plans[i]);
+}
+
+const sc_model_store *
+sc_plan_store(const world *w, const plan *j)
+{
+    return j->is_durable ? w->kept : w->store;
 }
 
 void
@@ -282,7 +313,7 @@ sc_plan_started(running *t)
 {
     plan *j = t->plan;
     const handing *h = &j->handings[t->index - j->first];
-    if (t->ref.token.epoch != t->worker->world->options.epoch)
+    if (t->ref.token.epoch != t->worker->world->options.epoch && !j->is_durable)
         return; // it does not know yet that this is gone
     t->is_alone = h->is_alone && h->run == t->ref.token.run;
     check_alone(t);
@@ -326,8 +357,9 @@ was_lost(const world *w, const plan *j, uint64_t index)
 static bool
 is_excused(const world *w, const plan *j, const sc_model_result *r)
 {
-    if (has_code(r, "unknown_outcome"))
-        return was_lost(w, j, r->index);
+    if (has_code(r, "unknown_outcome")) // what was begun before a restart, nobody may know of
+        return was_lost(w, j, r->index) ||
+               (j->is_durable && sc_plan_is_once(j) && w->n_restarts > 0);
     if (has_code(r, "store_full"))
         return j->is_given_up;
     if (has_code(r, sc_error_name(-EIO)))
@@ -399,7 +431,7 @@ typedef struct tally {
 static bool
 is_open(const world *w, const plan *j, const sc_task_ref *ref)
 {
-    return j && ref->token.epoch == w->options.epoch &&
+    return j && (ref->token.epoch == w->options.epoch || j->is_durable) &&
            !sc_history_has_ended(w->history, &j->id, ref->index);
 }
 
@@ -469,8 +501,9 @@ sc_plan_check_end(world *w)
         sc_sim_fail(
             w, "jobs are open: %" PRIu64 " tasks queued, %" PRIu64 " delayed, %" PRIu64 " running",
             counters.queued, counters.delayed, counters.running);
-    if (sc_model_store_n_twice(w->store) > 0)
-        sc_sim_fail(w, "%" PRIu64 " results were counted twice", sc_model_store_n_twice(w->store));
+    uint64_t n_twice = sc_model_store_n_twice(w->store) + sc_model_store_n_twice(w->kept);
+    if (n_twice > 0)
+        sc_sim_fail(w, "%" PRIu64 " results were counted twice", n_twice);
     if (sc_model_store_bytes(w->store) != counters.memory_bytes)
         sc_sim_fail(w, "the store holds %" PRIu64 " bytes, the core believes %" PRIu64,
                     sc_model_store_bytes(w->store), counters.memory_bytes);

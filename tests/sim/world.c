@@ -152,7 +152,7 @@ is_idle(const world *w)
         if (!w->clients[i] || w->clients[i]->n_acts > 0)
             return false;
     sc_core_counters(w->core, &counters);
-    return counters.jobs_open == 0 && w->now_us >= w->staged_until_us;
+    return counters.jobs_open == 0 && sc_journal_is_idle(w) && w->now_us >= w->staged_until_us;
 }
 
 static void
@@ -234,6 +234,7 @@ finish(world *w)
     }
     free(w->processes);
     sc_host_free(w);
+    sc_model_journal_free(&w->journal);
     sc_net_free(w);
     sc_plan_free(w);
     sc_history_free(&w->history);

@@ -7,6 +7,7 @@
  *   chaos.c       what goes wrong
  *   network.c     connections and what travels on them
  *   host.c        the coordinator's process: core and store
+ *   journal.c     its journal: groups, failures, what a crash leaves
  *   worker.c      worker processes
  *   supervisor.c  who looks after them
  *   client.c      clients: uploads, readers
@@ -28,6 +29,7 @@
 #include "client/session.h"
 #include "coordinator/core.h"
 #include "tests/support/history.h"
+#include "tests/support/model_journal.h"
 #include "tests/support/model_store.h"
 #include "worker/session.h"
 
@@ -131,7 +133,7 @@ typedef struct plan {
     sc_uuid id, old_id; // it gets another where its coordinator was lost with it
     uint32_t number, n_losses;
     handler_kind handler;
-    bool is_array;
+    bool is_array, is_durable;
     uint64_t first, n_tasks;
     uint32_t retries, priority, backoff_ms;
     uint32_t pad_bytes;          // payloads are at most so much longer than they need to be
@@ -233,7 +235,7 @@ typedef struct shape {
         p_restart;                             // per chaos event, in 1/1000
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
-    bool is_store_small, is_store_failing, has_bystanders;
+    bool is_store_small, is_store_failing, is_journal_failing, has_bystanders;
 } shape;
 
 struct world {
@@ -248,7 +250,11 @@ struct world {
     // host
     sc_core *core;
     sc_core_options options;
-    sc_model_store *store;
+    sc_model_store *store, *kept; // of volatile and of durable jobs
+    sc_model_journal *journal;
+    uint64_t n_written; // writes that the core knows to be safe
+    bool is_in_trouble; // the core has been told so
+    event group;        // the next one is done
     uint64_t store_limit;
     uint32_t n_restarts;
     bool was_limited; // below what is configured
@@ -329,6 +335,18 @@ void sc_host_restart(world *w);
 void sc_host_lost(world *w, uint64_t link);
 void sc_host_free(world *w);
 
+/* journal.c */
+void sc_journal_start(world *w);
+/** A write, or not. @return true where it was one: nothing else is to be done */
+bool sc_journal_write(world *w, const sc_action *action);
+/** The process has died: what was not safe may be there or not. */
+void sc_journal_crash(world *w);
+/** What is there is given to the new core. */
+void sc_journal_restore(world *w);
+bool sc_journal_is_idle(const world *w);
+/** Something was said to the core: its turn comes. */
+void sc_host_after_event(world *w);
+
 /* worker.c */
 /** Its loop stands still from now on. @param t  in this task, NULL: in none */
 void sc_worker_stall(process *p, running *t, int64_t us);
@@ -399,7 +417,10 @@ uint32_t sc_plan_max_payload(const plan *j);
 uint32_t sc_plan_value(uint64_t payload_hash, char *out, uint32_t size);
 uint64_t sc_plan_hash(const void *data, size_t len);
 behaviour sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attempt);
-/** The coordinator is gone: its jobs are too, and some are submitted again. */
+/** The store that keeps its results. */
+const sc_model_store *sc_plan_store(const world *w, const plan *j);
+/** The coordinator is gone: its volatile jobs are too, and some are submitted again; of durable
+ * ones what has ended is said again. */
 void sc_plan_lose(world *w);
 /** Tasks were sent to a worker. */
 void sc_plan_handed(world *w, process *p, const sc_run *run);

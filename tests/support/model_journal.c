@@ -169,17 +169,21 @@ sc_model_journal_n_writes(const sc_model_journal *j)
 }
 
 const sc_ticket *
-sc_model_journal_refuse(sc_model_journal *j, uint64_t n)
+sc_model_journal_upload(const sc_model_journal *j, uint64_t n)
 {
     SC_ASSERT(n > 0 && j->n_before + n <= j->n_writes);
-    write *w = j->writes[j->n_before + n - 1];
+    const write *w = j->writes[j->n_before + n - 1];
     bool is_upload = w->action.type == SC_ACTION_PUT_OPEN ||
                      w->action.type == SC_ACTION_PUT_CHUNK ||
                      w->action.type == SC_ACTION_PUT_COMMIT;
-    if (!is_upload || w->is_refused)
-        return NULL;
-    w->is_refused = true;
-    return &w->action.put.ticket;
+    return is_upload && !w->is_refused ? &w->action.put.ticket : NULL;
+}
+
+void
+sc_model_journal_refuse(sc_model_journal *j, uint64_t n)
+{
+    SC_ASSERT(sc_model_journal_upload(j, n));
+    j->writes[j->n_before + n - 1]->is_refused = true;
 }
 
 void

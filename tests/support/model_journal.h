@@ -21,9 +21,11 @@ void sc_model_journal_free(sc_model_journal **journal);
 bool sc_model_journal_act(sc_model_journal *j, const sc_action *action);
 /** Writes that the present core has emitted. */
 uint64_t sc_model_journal_n_writes(const sc_model_journal *j);
-/** The n-th write of the present core (from 1) is an upload's: it is refused and was never there.
- *  @return its ticket, or NULL where it is no upload's or was refused already */
-const sc_ticket *sc_model_journal_refuse(sc_model_journal *j, uint64_t n);
+/** The ticket of the n-th write of the present core (from 1), or NULL where it is no upload's or
+ * was refused. */
+const sc_ticket *sc_model_journal_upload(const sc_model_journal *j, uint64_t n);
+/** That one is refused and was never there. */
+void sc_model_journal_refuse(sc_model_journal *j, uint64_t n);
 
 /** The process is gone: of the writes of the present core only the first `n_safe` were kept. */
 void sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe);

@@ -41,7 +41,7 @@ make_place(sc_core *core)
 
 // What a job's OPEN says of it, but for its tasks.
 void
-sc_upload_set_policy(job *j, handler *h, const sc_open *o)
+sc_uploads_set_policy(job *j, handler *h, const sc_open *o)
 {
     j->id = o->job;
     j->handler = h;
@@ -61,7 +61,7 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
     job *j = calloc(1, sizeof *j);
     if (!j)
         return NULL;
-    sc_upload_set_policy(j, h, o);
+    sc_uploads_set_policy(j, h, o);
     j->client = p->instance;
     if (o->is_array) {
         j->n_tasks = o->n_tasks;
@@ -140,7 +140,7 @@ open_again(sc_core *core, peer *p, const sc_open *o)
 }
 
 void
-sc_upload_open(sc_core *core, peer *p, const sc_message *m)
+sc_uploads_open(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_open *o = &m->open;
     const char *wrong = wrong_with(m);
@@ -223,7 +223,7 @@ take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
 }
 
 void
-sc_upload_chunk(sc_core *core, peer *p, const sc_message *m)
+sc_uploads_chunk(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_chunk *c = &m->chunk;
     job *j = sc_jobs_find(core, &c->job);
@@ -255,7 +255,7 @@ sc_upload_chunk(sc_core *core, peer *p, const sc_message *m)
 }
 
 void
-sc_upload_commit(sc_core *core, peer *p, const sc_message *m)
+sc_uploads_commit(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_commit *c = &m->commit;
     job *j = sc_jobs_find(core, &c->job);
@@ -278,7 +278,7 @@ sc_upload_commit(sc_core *core, peer *p, const sc_message *m)
 }
 
 void
-sc_upload_drop(sc_core *core, peer *p, const sc_message *m)
+sc_uploads_drop(sc_core *core, peer *p, const sc_message *m)
 {
     job *j = sc_jobs_find(core, &m->drop.job);
     if (j && j->state == SC_JOB_STAGED && j->client == p->instance)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The coordinator's journal: writes become safe a group at a time and later than they were made;
+ * some groups fail, which refuses their uploads and keeps the rest; a crash leaves all that was
+ * said to be safe and some of what was written after it. */
+#include "tests/sim/world.h"
+
+static void
+schedule(world *w)
+{
+    int64_t us = 1 + (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
+    if (sc_sim_chance(w, 20))
+        us *= 100;
+    if (w->group.node.position == 0)
+        sc_sim_set(w, &w->group, w->now_us + us);
+}
+
+static void
+say_trouble(world *w, const char *why)
+{
+    if (w->is_in_trouble == (why != NULL))
+        return;
+    w->is_in_trouble = why != NULL;
+    sc_core_trouble(w->core, why, sc_sim_ms(w));
+}
+
+// All uploads that wait are refused, the rest is kept and tried again.
+static void
+group_fails(world *w)
+{
+    uint64_t until = sc_model_journal_n_writes(w->journal);
+    say_trouble(w, "the disk is full");
+    for (uint64_t n = w->n_written + 1; n <= until; n++) {
+        const sc_ticket *t = sc_model_journal_upload(w->journal, n);
+        if (!t)
+            continue;
+        sc_ticket ticket = *t;
+        sc_model_journal_refuse(w->journal, n);
+        sc_core_stored(w->core, &ticket, SC_EJOURNAL, "the disk is full", sc_sim_ms(w));
+    }
+    schedule(w);
+}
+
+static void
+group_done(world *w, event *e)
+{
+    (void)e;
+    if (w->core_stalled_until_us > w->now_us) {
+        sc_sim_set(w, &w->group, w->core_stalled_until_us + 1);
+        return;
+    }
+    uint64_t left = sc_model_journal_n_writes(w->journal) - w->n_written;
+    uint64_t until = w->n_written + (left ? 1 + sc_sim_random(w, left) : 0);
+    sc_trace(w, TRACE_STORE, 9, until, 0);
+    if (w->shape.is_journal_failing && sc_sim_chance(w, 100)) {
+        group_fails(w);
+    } else {
+        say_trouble(w, NULL);
+        for (uint64_t n = w->n_written + 1; n <= until; n++) {
+            const sc_ticket *t = sc_model_journal_upload(w->journal, n);
+            if (t)
+                sc_core_stored(w->core, t, 0, NULL, sc_sim_ms(w));
+        }
+        w->n_written = until;
+        sc_core_written(w->core, until, sc_sim_ms(w));
+    }
+    if (sc_model_journal_n_writes(w->journal) > w->n_written)
+        schedule(w);
+    sc_host_after_event(w);
+}
+
+void
+sc_journal_start(world *w)
+{
+    w->journal = sc_model_journal_new();
+    w->group = (event){.run = group_done, .is_kept = true};
+}
+
+bool
+sc_journal_write(world *w, const sc_action *action)
+{
+    sc_model_question question;
+    if (!sc_model_journal_act(w->journal, action))
+        return false;
+    sc_model_store_act(w->kept, action, &question);
+    schedule(w);
+    return true;
+}
+
+void
+sc_journal_crash(world *w)
+{
+    uint64_t left = sc_model_journal_n_writes(w->journal) - w->n_written;
+    sc_model_journal_crash(w->journal, w->n_written + sc_sim_random(w, left + 1));
+    sc_heap_remove(&w->events, &w->group.node);
+    w->n_written = 0;
+    w->is_in_trouble = false;
+}
+
+void
+sc_journal_restore(world *w)
+{
+    sc_model_journal_restore(w->journal, w->kept, w->core, sc_sim_ms(w));
+}
+
+bool
+sc_journal_is_idle(const world *w)
+{
+    return sc_model_journal_n_writes(w->journal) == w->n_written;
+}
