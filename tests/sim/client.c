@@ -327,8 +327,8 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
     if (m->page.next < r->message.read.from || (n > 0 && m->page.next == r->message.read.from))
         sc_sim_fail(w, "reading job %u does not get on", a->plan->number);
     if (n == 0 && m->page.next == r->message.read.from && !m->page.is_end)
-        sc_sim_fail(w, "a page of job %u has nothing in it, order %u from %" PRIu64, a->plan->number,
-                    r->message.read.order, r->message.read.from);
+        sc_sim_fail(w, "a page of job %u has nothing in it, order %u from %" PRIu64,
+                    a->plan->number, r->message.read.order, r->message.read.from);
     if (m->page.is_end) {
         check_end(a, m);
         sc_act_done(a);
