@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench/cluster.h"
+#include "bench/hand.h"
 #include "bench/raw.h"
 
 enum {
@@ -29,6 +30,7 @@ typedef struct job {
     sc_bench_cluster *cluster;
     const char *payloads;
     uint64_t n_tasks, n_added, n_read;
+    bool is_durable;
     uint8_t *is_read; /* for each task */
     sc_upload *upload;
     char id[SC_JOB_ID_TEXT];
@@ -126,7 +128,7 @@ on_accepted(void *arg, const char *id, const sc_failure *why)
 static double
 run_job(job *j)
 {
-    static const sc_job_spec spec = {.handler = "echo", .priority = -1, .is_volatile = true};
+    sc_job_spec spec = {.handler = "echo", .priority = -1, .is_volatile = !j->is_durable};
     j->is_read = calloc(j->n_tasks, 1);
     if (j->is_read == NULL)
         sc_bench_fail("no memory");
@@ -163,6 +165,27 @@ measure_rates(const char *dir, const char *payloads)
     double rate = sc_bench_median(ours, REPETITIONS);
     sc_bench_row("tasks", rate, "tasks/s", sc_bench_median(one, REPETITIONS));
     sc_bench_row("tasks.batched", rate, "tasks/s", sc_bench_median(batched, REPETITIONS));
+}
+
+/* ---- durable ---- */
+
+static void
+measure_durable(const char *dir, const char *payloads)
+{
+    double hand[REPETITIONS], ours[REPETITIONS];
+    sc_bench_cluster cluster;
+    sc_bench_cluster_start(&cluster, dir, NULL);
+    sc_hand_rate(dir, payloads, WARM_UP);
+    run_job(
+        &(job){.cluster = &cluster, .payloads = payloads, .n_tasks = WARM_UP, .is_durable = true});
+    for (int r = 0; r < REPETITIONS; r++) {
+        hand[r] = sc_hand_rate(dir, payloads, TASKS);
+        ours[r] = run_job(&(job){
+            .cluster = &cluster, .payloads = payloads, .n_tasks = TASKS, .is_durable = true});
+    }
+    sc_bench_cluster_stop(&cluster);
+    sc_bench_row("tasks.durable", sc_bench_median(ours, REPETITIONS), "tasks/s",
+                 sc_bench_median(hand, REPETITIONS));
 }
 
 /* ---- allocations ---- */
@@ -209,6 +232,7 @@ measure(const char *dir)
 {
     char *payloads = sc_bench_payloads(TASKS);
     measure_rates(dir, payloads);
+    measure_durable(dir, payloads);
     measure_allocations(dir, payloads);
     free(payloads);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-sc_bench(tasks tasks.c LINK sc_bench_cluster sc_bench_raw)
+sc_bench(tasks tasks.c hand.c LINK sc_bench_cluster sc_bench_raw PkgConfig::SQLITE)
 add_library(bench_count_malloc MODULE count_malloc.c)
 set_target_properties(bench_count_malloc PROPERTIES OUTPUT_NAME count_malloc PREFIX ""
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/bench)

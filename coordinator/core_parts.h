@@ -96,7 +96,7 @@ chunk *sc_tasks_find_chunk(job *j, uint32_t number);
 void sc_tasks_progress(sc_core *core, job *j);
 void sc_tasks_drop_payload(chunk *c);
 void sc_tasks_count_ended(sc_core *core, chunk *c, const outcomes *ended);
-bool sc_tasks_reach(sc_core *core, job *j, uint64_t until, bool is_unsure);
+bool sc_tasks_reach(sc_core *core, job *j, uint64_t until);
 void sc_tasks_suspect(sc_core *core, exception *e);
 void sc_tasks_unsuspect(sc_core *core, exception *e);
 void sc_tasks_undelay(sc_core *core, exception *e);

@@ -141,7 +141,7 @@ reach(sc_core *core, job *j, const sc_held_run *held)
     uint64_t place = held->first - j->first_index, end = place + held->count;
     bool is_once = j->handler->is_once;
     return held->first >= j->first_index && end >= place && end <= j->n_tasks &&
-           end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end, false);
+           end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end);
 }
 
 // Restored tasks that may not be begun twice: these have not begun, so they may.

@@ -211,17 +211,18 @@ add_row(reading *r, sqlite3_stmt *s)
     return at.count == 0 || add_stretch(r, &at);
 }
 
-// The key of the last row that begins below a place, or -1.
-static int64_t
-place_before(sc_sqlite_journal *j, uint64_t number, uint64_t place)
+// The key of the last row that begins below a place; where there is none, that of the place.
+static int
+place_before(sc_sqlite_journal *j, uint64_t number, uint64_t place, int64_t *key, sc_error *err)
 {
     sqlite3_stmt *s = between(j, SC_JOURNAL_PLACE_BEFORE, sc_journal_key(number, 0),
                               sc_journal_key(number, place));
-    int64_t key = -1;
-    if (s && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-        key = sqlite3_column_int64(s, 0);
-    sqlite3_reset(s);
-    return key;
+    if (!s)
+        return sc_sqlite_journal_fail(j, err, "reading what has ended");
+    int rc = step(s);
+    bool is_there = rc == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL;
+    *key = is_there ? sqlite3_column_int64(s, 0) : sc_journal_key(number, place);
+    return end_walk(j, s, rc, "reading what has ended", err);
 }
 
 static int
@@ -229,13 +230,13 @@ read_ended(reading *r, sc_error *err)
 {
     sc_sqlite_journal *j = r->journal;
     uint64_t number = r->job->number, prefix = r->job->state.prefix;
-    int64_t first = place_before(j, number, prefix);
-    if (first < 0)
-        first = sc_journal_key(number, prefix);
+    int64_t first;
+    int rc = place_before(j, number, prefix, &first, err);
+    if (rc < 0)
+        return rc;
     sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(number + 1, 0));
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading what has ended");
-    int rc;
     while ((rc = step(s)) == SQLITE_ROW) {
         uint64_t place = (uint32_t)sqlite3_column_int64(s, 1);
         bool is_range = sqlite3_column_type(s, 7) != SQLITE_NULL;
@@ -422,9 +423,10 @@ sc_sqlite_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_
 {
     sc_sqlite_journal *j = b;
     uint64_t near = from >= SC_CHUNK_MAX_TASKS ? from - SC_CHUNK_MAX_TASKS + 1 : 0;
-    int64_t first = place_before(j, number, near);
-    if (first < 0)
-        first = sc_journal_key(number, near);
+    int64_t first;
+    int rc = place_before(j, number, near, &first, err);
+    if (rc < 0)
+        return rc;
     sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(number, until));
     return walk_ended(j, s, each, arg, err);
 }

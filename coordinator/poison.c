@@ -52,7 +52,7 @@ find_open(sc_core *core, const sc_task_ref *ref, uint32_t *offset)
         return NULL;
     uint64_t place = ref->index - j->first_index;
     if (is_old && place < j->adopt_until && !j->handler->is_once &&
-        !sc_tasks_reach(core, j, place + 1, false))
+        !sc_tasks_reach(core, j, place + 1))
         return NULL;
     if (place >= j->next)
         return NULL;

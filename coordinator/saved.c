@@ -335,8 +335,8 @@ restore_tasks(sc_core *core, job *j, const sc_saved_job *saved, const sc_saved_t
     for (uint64_t i = 0; i < t->n_attempts; i++)
         if (!restore_attempt(core, j, &t->attempts[i]))
             return false;
-    // a handler that may not be repeated may have begun all that was handed out
-    if (!sc_tasks_reach(core, j, j->handed, true) || !sc_tasks_reach(core, j, reached(j, t), false))
+    uint64_t until = reached(j, t);
+    if (!sc_tasks_reach(core, j, j->handed > until ? j->handed : until))
         return false;
     requeue_attempts(core, j, t);
     j->adopt_until = j->next + ADOPT_AHEAD;

@@ -223,7 +223,7 @@ hand_out(sc_core *core, handler *h, uint32_t class)
     if (!have_payload(core, p.chunk))
         return true; // it is in no lane until then
     cut(&p, w, room);
-    if (!p.again && !sc_saved_may_hand_out(core, j, j->next + p.count))
+    if (!sc_saved_may_hand_out(core, j, p.chunk->first + p.first + p.count))
         return true; // nor until that is written
     if (!send_piece(core, w, &p, false))
         return false;

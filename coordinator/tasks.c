@@ -265,30 +265,33 @@ sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt
 // What has not ended and has no history in a chunk behind those handed out waits there as if it had
 // been handed out and had come back.
 static void
-pass_over(sc_core *core, chunk *c, uint32_t from, bool is_unsure)
+pass_over(sc_core *core, chunk *c, uint32_t from, uint32_t until, bool is_unsure)
 {
     bits open;
     for (int i = 0; i < BIT_WORDS; i++)
         open.words[i] = ~c->ended.words[i];
     for (const exception *e = c->exceptions; e; e = e->next)
         bit_clear(&open, e->offset);
-    for (uint32_t at = from, first, n; sc_bits_next(&open, at, c->count, &first, &n);
-         at = first + n) {
+    for (uint32_t at = from, first, n; sc_bits_next(&open, at, until, &first, &n); at = first + n) {
         append(core, &(range){c, first, n, 1, is_unsure, NULL, NULL});
     }
 }
 
-// Moves `next` beyond a place, to the end of its chunk. @return false without memory
+// Moves `next` beyond a place, to the end of its chunk; of a handler that may not be repeated what
+// lies below `handed` may have begun. @return false without memory
 bool
-sc_tasks_reach(sc_core *core, job *j, uint64_t until, bool is_unsure)
+sc_tasks_reach(sc_core *core, job *j, uint64_t until)
 {
     while (j->next < until && j->next < j->n_tasks) {
         chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, j->next));
         if (!c)
             return false;
-        uint32_t from = (uint32_t)(j->next - c->first);
+        uint32_t from = (uint32_t)(j->next - c->first), sure = from;
+        if (j->handed > j->next)
+            sure = j->handed - c->first < c->count ? (uint32_t)(j->handed - c->first) : c->count;
         j->next = c->first + c->count;
-        pass_over(core, c, from, is_unsure);
+        pass_over(core, c, from, sure, true);
+        pass_over(core, c, sure, c->count, false);
     }
     sc_schedule_lane(core, j);
     return true;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/sim/world.h"
 
@@ -121,12 +122,25 @@ ask(world *w, const sc_model_question *question)
     sc_sim_after(w, us, store_answers, p, w->n_events)->owns_object = true;
 }
 
+// A worker forgets what is acknowledged: what came of it is safe.
+static void
+check_ack(world *w, uint64_t link, uint64_t number)
+{
+    const process *p = w->conns[link - 1]->peer;
+    if (p->kind == A_WORKER && p->results[number % N_RESULTS].number == number &&
+        p->results[number % N_RESULTS].write > w->n_written)
+        sc_sim_fail(w, "results %" PRIu64 " of %s are acknowledged before they are safe", number,
+                    p->name);
+}
+
 static void
 emit(void *arg, const sc_action *action)
 {
     world *w = arg;
     sc_model_question question;
     if (action->type == SC_ACTION_SEND) {
+        if (action->send.message->type == SC_MSG_RESULTS_ACK)
+            check_ack(w, action->send.link, action->send.message->results_ack.number);
         sc_net_tell(w, action->send.link, action->send.message);
     } else if (action->type == SC_ACTION_EXIT) {
         w->has_exited = true;
@@ -193,8 +207,10 @@ sc_host_restart(world *w)
     sc_heap_remove(&w->events, &w->core_tick.node);
     sc_heap_remove(&w->events, &w->core_turn.node);
     for (uint32_t i = 0; i < w->n_processes; i++)
-        if (!w->processes[i]->is_dead)
+        if (!w->processes[i]->is_dead) {
             sc_net_cut(w->processes[i], sc_sim_random(w, 2));
+            memset(w->processes[i]->results, 0, sizeof w->processes[i]->results);
+        }
     w->n_restarts++;
     w->options.epoch += 1 + sc_sim_random(w, 1000);
     sc_plan_lose(w);
@@ -216,6 +232,19 @@ sc_host_store_limit(world *w, uint64_t max_bytes)
     sc_host_after_event(w);
 }
 
+// What RESULTS caused; with HELLO their numbers begin anew.
+static void
+note_results(world *w, process *p, const sc_message *m, uint64_t n_writes_before)
+{
+    uint64_t n_writes = sc_model_journal_n_writes(w->journal), number = m->results.number;
+    if (m->type == SC_MSG_HELLO)
+        memset(p->results, 0, sizeof p->results);
+    else if (m->type == SC_MSG_RESULTS && n_writes > n_writes_before) {
+        p->results[number % N_RESULTS].number = number;
+        p->results[number % N_RESULTS].write = n_writes;
+    }
+}
+
 void
 sc_host_message(world *w, conn *c, const sc_message *m)
 {
@@ -224,7 +253,9 @@ sc_host_message(world *w, conn *c, const sc_message *m)
     w->leaving = m->type == SC_MSG_BYE ? c->peer : NULL;
     if (w->dying)
         sc_plan_blame(w, &m->died, 1);
+    uint64_t n_writes = sc_model_journal_n_writes(w->journal);
     sc_core_message(w->core, c->link, m, sc_sim_ms(w));
+    note_results(w, c->peer, m, n_writes);
     w->dying = NULL;
     w->leaving = NULL;
     if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard

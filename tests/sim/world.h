@@ -37,6 +37,7 @@ enum {
     N_HANDLERS = 4,
     N_TRACED = 50,
     N_OVERHEARD = 16,
+    N_RESULTS = 256,
     MAX_WORKERS = 8,
     MAX_CLIENTS = 6,
     US_A_MS = 1000,
@@ -216,6 +217,9 @@ struct process {
     STAILQ_HEAD(, running) finished;
     running *once[SC_ONCE_MAX]; // its page: tasks that may not be repeated, by their slot
     report report;              // of its death
+    struct {
+        uint64_t number, write;
+    } results[N_RESULTS]; // of RESULTS that came, the last write that each caused
     // supervisor
     sc_member member;
     STAILQ_HEAD(, report) reports;

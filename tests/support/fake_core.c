@@ -16,6 +16,12 @@ emit(void *arg, const sc_action *action)
     f->n_actions[action->type]++;
     if (action->type != SC_ACTION_SEND) {
         SC_ASSERT(f->n_questions < SC_FAKE_MAX_QUESTIONS);
+        if (sc_model_journal_act(f->journal, action)) {
+            sc_model_question none;
+            f->n_writes++;
+            sc_model_store_act(f->store, action, &none);
+            return;
+        }
         f->n_questions += sc_model_store_act(f->store, action, &f->questions[f->n_questions]);
         return;
     }
@@ -65,6 +71,7 @@ sc_fake_start(sc_fake *f)
     SC_ASSERT(sc_core_new(&f->options, emit, f, f->now_ms, &f->core) == 0);
     SC_ASSERT(sc_decoder_new(&f->decoder) == 0);
     f->store = sc_model_store_new(NULL, NULL);
+    f->journal = sc_model_journal_new();
 }
 
 static void
@@ -81,6 +88,7 @@ sc_fake_stop(sc_fake *f)
 {
     sc_core_free(&f->core);
     sc_model_store_free(&f->store);
+    sc_model_journal_free(&f->journal);
     sc_decoder_free(&f->decoder);
     for (uint32_t i = 0; i < f->n_sent; i++)
         drop_sent(&f->sent[i]);
@@ -93,6 +101,36 @@ settle(sc_fake *f)
     sc_core_check(f->core);
     while (f->n_questions > 0 && !f->holds_answers)
         sc_fake_answer(f, 0);
+    if (!f->holds_writes && f->n_written < f->n_writes)
+        sc_fake_written(f, f->n_writes);
+}
+
+void
+sc_fake_written(sc_fake *f, uint64_t n)
+{
+    for (; f->n_written < n; f->n_written++) {
+        const sc_ticket *t = sc_model_journal_upload(f->journal, f->n_written + 1);
+        if (t)
+            sc_core_stored(f->core, t, 0, NULL, f->now_ms);
+    }
+    sc_core_written(f->core, n, f->now_ms);
+    settle(f);
+}
+
+void
+sc_fake_restart(sc_fake *f, uint64_t n_safe)
+{
+    sc_core_free(&f->core);
+    sc_model_store_free(&f->store);
+    sc_model_journal_crash(f->journal, n_safe);
+    f->n_questions = 0;
+    f->n_writes = f->n_written = 0;
+    f->options.epoch++;
+    sc_fake_forget_sent(f);
+    SC_ASSERT(sc_core_new(&f->options, emit, f, f->now_ms, &f->core) == 0);
+    f->store = sc_model_store_new(NULL, NULL);
+    sc_model_journal_restore(f->journal, f->store, f->core, f->now_ms);
+    sc_core_check(f->core);
 }
 
 void

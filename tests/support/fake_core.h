@@ -10,6 +10,7 @@
 
 #include "coordinator/core.h"
 #include "proto/run.h"
+#include "tests/support/model_journal.h"
 #include "tests/support/model_store.h"
 
 enum { SC_FAKE_MAX_SENT = 4096, SC_FAKE_MAX_LINKS = 64, SC_FAKE_MAX_QUESTIONS = 256 };
@@ -34,6 +35,9 @@ typedef struct sc_fake {
     uint64_t numbers[SC_FAKE_MAX_LINKS]; /* of RESULTS, by link */
     uint32_t n_actions[SC_ACTION_EXIT + 1];
     sc_decoder *decoder;
+    sc_model_journal *journal;
+    bool holds_writes; /* they are safe only when told: sc_fake_written */
+    uint64_t n_writes, n_written;
 } sc_fake;
 
 /** Options as in a small cluster, nothing started. */
@@ -51,6 +55,12 @@ void sc_fake_pass(sc_fake *f, int64_t ms, uint64_t n_alive);
 void sc_fake_late_tick(sc_fake *f, int64_t ms);
 /** The store answers its question number `i` (of those open). */
 void sc_fake_answer(sc_fake *f, uint32_t i);
+
+/** The first `n` writes are safe: uploads among them are answered, and the core is told. */
+void sc_fake_written(sc_fake *f, uint64_t n);
+/** Another core, which gets what the first `n_safe` writes say; everybody has to say HELLO again.
+ */
+void sc_fake_restart(sc_fake *f, uint64_t n_safe);
 
 /** The oldest message of a type to a link that was not taken yet; NULL: none. Valid until the next
  *  call. */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Durable jobs in the core: nothing is said before what it rests on is safe, and what was kept
+ * comes back. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "tests/support/fake_core.h"
+
+enum { CLIENT = 1, WORKER = 2 };
+
+static const sc_open durable = {
+    .is_durable = true, .retries = 2, .backoff_base_ms = 100, .backoff_max_ms = 100};
+
+static void
+begin(sc_fake *f, const char *handlers)
+{
+    sc_fake_init(f);
+    sc_fake_start(f);
+    f->holds_writes = true;
+    sc_fake_client(f, CLIENT);
+    sc_fake_worker_ready(f, WORKER, &(sc_fake_worker){.handlers = handlers});
+    sc_fake_forget_sent(f);
+}
+
+static void
+come_back(sc_fake *f, uint64_t n_safe, const char *handlers)
+{
+    sc_fake_restart(f, n_safe);
+    sc_fake_client(f, CLIENT);
+    sc_fake_hello_worker(f, WORKER, &(sc_fake_worker){.handlers = handlers});
+}
+
+static void
+held(sc_fake *f, const sc_run *run, uint64_t first, uint64_t count, bool is_started)
+{
+    sc_held_run one = {run->job, run->token, first, count, is_started, run->attempt};
+    sc_message m = {.type = SC_MSG_HELD, .held = {{&one, 1}}};
+    sc_fake_say(f, WORKER, &m);
+}
+
+static void
+ready(sc_fake *f)
+{
+    sc_fake_say(f, WORKER, &(sc_message){.type = SC_MSG_READY});
+    sc_fake_pass(f, 600, 3);
+}
+
+Test(core_durable, nothing_is_said_before_it_is_safe)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_ACK), 0, "not accepted yet");
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), 0);
+    sc_fake_written(&f, f.n_writes);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_ACK), 1);
+    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+    sc_message ask = {.type = SC_MSG_ASK};
+    ask.ask = (sc_ask){5, SC_ASK_JOB, sc_fake_job(1), 32, true, 0, 0};
+    sc_fake_say(&f, CLIENT, &ask);
+    sc_run run = m.run;
+    sc_fake_results(&f, WORKER, &run, 0, 2, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RESULTS_ACK), 0, "the results are not safe");
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_JOBS), 0, "nor is the end of the job");
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_JOB_RUNNING);
+    sc_fake_written(&f, f.n_writes);
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RESULTS_ACK), 1);
+    cr_assert(sc_fake_take(&f, CLIENT, SC_MSG_JOBS, &m));
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_JOB_SUCCEEDED);
+    sc_fake_stop(&f);
+}
+
+Test(core_durable, trouble_refuses_durable_jobs_alone)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f, "a");
+    sc_core_trouble(f.core, "the disk is full", f.now_ms);
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+    cr_assert(sc_fake_take(&f, CLIENT, SC_MSG_REFUSED, &m));
+    cr_expect_eq(m.refused.code, SC_EJOURNAL);
+    cr_expect(memmem(m.refused.text.data, m.refused.text.len, "the disk is full", 16));
+    sc_fake_array(&f, CLIENT, 2, 0, 2, NULL);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_ACK), 1, "volatile ones go on");
+    sc_core_trouble(f.core, NULL, f.now_ms);
+    sc_fake_array(&f, CLIENT, 3, 0, 2, &durable);
+    sc_fake_written(&f, f.n_writes);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_ACK), 2);
+    sc_fake_stop(&f);
+}
+
+// What a worker has of a run after a restart: indexes 0, 1 held and started, 2 held, 3 not held.
+Test(core_durable, what_a_worker_comes_back_with)
+{
+    static const struct {
+        const char *name, *handlers;
+        uint32_t want_runs; // handed out again: tasks
+        uint64_t want_dead;
+    } rows[] = {{"may be repeated", "a", 2, 0}, {"may not be repeated", "a!", 1, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        sc_message m;
+        begin(&f, rows[i].handlers);
+        sc_fake_array(&f, CLIENT, 1, 0, 4, &durable);
+        sc_fake_written(&f, f.n_writes);
+        sc_run runs[4];
+        uint32_t n = 0, n_runs = 0;
+        while (n < 2) { // a handler that nobody has measured gets a task a slot
+            sc_fake_written(&f, f.n_writes);
+            cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m), "%s", rows[i].name);
+            runs[n_runs++] = m.run;
+            n += m.run.count;
+        }
+        come_back(&f, f.n_writes, rows[i].handlers);
+        held(&f, &runs[0], runs[0].first, 1, true);
+        ready(&f);
+        sc_fake_written(&f, f.n_writes);
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect_eq(info.dead, rows[i].want_dead, "%s: %d dead, %u runs, %d..", rows[i].name, (int)info.dead,
+                     n_runs, (int)runs[0].count);
+        while (sc_fake_take(&f, WORKER, SC_MSG_RUN, &m))
+            cr_expect(m.run.first != runs[0].first, "%s: begun twice", rows[i].name);
+        sc_fake_results(&f, WORKER, &runs[0], 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).done, 1, "%s: adopted", rows[i].name);
+        sc_fake_stop(&f);
+    }
+}
+
+// Of the writes of a job some prefix is kept; whatever it is, the job comes back and ends.
+Test(core_durable, any_prefix_comes_back)
+{
+    for (uint64_t n_safe = 1, n_all = 2; n_safe <= n_all; n_safe++) {
+        sc_fake f;
+        sc_message m;
+        begin(&f, "a");
+        sc_fake_open(&f, CLIENT, 1, &durable);
+        for (uint32_t k = 0; k < 3; k++)
+            sc_fake_chunk(&f, CLIENT, 1, &(sc_chunk){.number = k, .first = k, .count = 1}, 10);
+        sc_fake_commit(&f, CLIENT, 1, 3, 3);
+        for (int k = 0; k < 6; k++) {
+            sc_fake_written(&f, f.n_writes);
+            if (!sc_fake_take(&f, WORKER, SC_MSG_RUN, &m))
+                continue;
+            sc_run run = m.run;
+            bool is_first = run.first == 0 && run.attempt == 1;
+            sc_fake_results(&f, WORKER, &run, 0, run.count, is_first ? SC_DEAD : SC_DONE,
+                            is_first ? SC_RECORD_RETRY : 0, 1000);
+        }
+        n_all = f.n_writes;
+        come_back(&f, n_safe, "a");
+        f.holds_writes = false;
+        sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+        sc_fake_open(&f, CLIENT, 1, &durable); // its client says it all again
+        for (uint32_t k = 0; k < 3; k++)
+            sc_fake_chunk(&f, CLIENT, 1, &(sc_chunk){.number = k, .first = k, .count = 1}, 10);
+        sc_fake_commit(&f, CLIENT, 1, 3, 3);
+        for (int k = 0; k < 10; k++) {
+            sc_fake_pass(&f, 200, 3);
+            sc_fake_work(&f, WORKER, 1000);
+        }
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect(info.state == SC_JOB_SUCCEEDED && info.done == 3, "%d of %d writes: %d done",
+                  (int)n_safe, (int)n_all, (int)info.done);
+        sc_fake_stop(&f);
+    }
+}
+
+Test(core_durable, ended_jobs_come_back_until_they_are_forgotten)
+{
+    sc_fake f;
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+    sc_fake_written(&f, f.n_writes);
+    while (sc_fake_work(&f, WORKER, 1000) > 0)
+        sc_fake_written(&f, f.n_writes);
+    come_back(&f, f.n_writes, "a");
+    sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+    cr_expect(info.state == SC_JOB_SUCCEEDED && info.done == 2 && info.ended_at > 0);
+    f.now_ms += f.options.retention_ms;
+    sc_fake_late_tick(&f, 1);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_N_JOB_STATES, "forgotten");
+    sc_fake_stop(&f);
+}
