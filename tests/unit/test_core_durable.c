@@ -118,8 +118,8 @@ Test(core_durable, what_a_worker_comes_back_with)
         ready(&f);
         sc_fake_written(&f, f.n_writes);
         sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
-        cr_expect_eq(info.dead, rows[i].want_dead, "%s: %d dead, %u runs, %d..", rows[i].name, (int)info.dead,
-                     n_runs, (int)runs[0].count);
+        cr_expect_eq(info.dead, rows[i].want_dead, "%s: %d dead, %u runs, %d..", rows[i].name,
+                     (int)info.dead, n_runs, (int)runs[0].count);
         while (sc_fake_take(&f, WORKER, SC_MSG_RUN, &m))
             cr_expect(m.run.first != runs[0].first, "%s: begun twice", rows[i].name);
         sc_fake_results(&f, WORKER, &runs[0], 0, 1, SC_DONE, 0, 1000);
