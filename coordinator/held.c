@@ -144,31 +144,18 @@ reach(sc_core *core, job *j, const sc_held_run *held)
            end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end);
 }
 
-// Restored tasks that may not be begun twice: these have not begun, so they may.
-static void
-note_not_started(sc_core *core, job *j, const sc_held_run *held)
-{
-    uint32_t offset;
-    for (uint64_t i = 0; j->is_waiting && i < held->count; i++) {
-        chunk *c = find_open(j, held->first + i, &offset);
-        uint32_t attempt = c ? sc_tasks_take_queued(core, c, offset, held->attempt) : 0;
-        if (attempt)
-            sc_tasks_again(core, c, offset, 1, attempt);
-    }
-}
-
 static void
 adopt(sc_core *core, worker *w, const sc_held_run *held)
 {
     static const sc_uuid nil;
     job *j = sc_jobs_find(core, &held->job);
-    bool is_ours = held->is_started && was_given(core, j, &held->token);
+    // after a restart what waits is kept too: it may start before we could say that it must not
+    bool is_kept = held->is_started || held->token.epoch < core->options.epoch;
+    bool is_ours = is_kept && was_given(core, j, &held->token);
     uint64_t kept_until = held->first; // all below are kept, or told to be forgotten
     if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))
         return;
-    if (j && !held->is_started)
-        note_not_started(core, j, held);
     if (!is_ours || !j || (j->state != SC_JOB_RUNNING && j->state != SC_JOB_OPEN) ||
         !sc_set_has(w->offer->handlers, j->handler->id) || !reach(core, j, held)) {
         forget(core, w, held, held->first, held->count);

@@ -119,19 +119,20 @@ on_stopped(void *arg, const char *host, const uint64_t *pids, size_t n_pids, con
     end_if_done(d);
 }
 
-/* Jobs live as long as the coordinator: what does not run any more is said before it ends. */
+/* What does not run until a coordinator starts again is said before this one ends. */
 static void
-say_what_is_lost(sc_cli *cli, const sc_cluster_status *cluster)
+say_what_is_left(sc_cli *cli, const sc_cluster_status *cluster)
 {
     uint64_t n_tasks = cluster->queued + cluster->delayed;
     char jobs[SC_FORMAT_BYTES], tasks[SC_FORMAT_BYTES], rest[SC_FORMAT_BYTES + 32] = "";
 
     if (n_tasks > 0)
-        snprintf(rest, sizeof(rest), ": %s task%s will not run", sc_format_count(n_tasks, tasks),
+        snprintf(rest, sizeof(rest), ": %s task%s did not run", sc_format_count(n_tasks, tasks),
                  n_tasks == 1 ? "" : "s");
     if (cluster->jobs_open > 0)
-        sc_cli_say(cli, "%s open job%s with it%s", sc_format_count(cluster->jobs_open, jobs),
-                   cluster->jobs_open == 1 ? " ends" : "s end", rest);
+        sc_cli_say(cli, "%s open job%s on with the next start, a volatile one is gone%s",
+                   sc_format_count(cluster->jobs_open, jobs),
+                   cluster->jobs_open == 1 ? " goes" : "s go", rest);
 }
 
 static void
@@ -141,7 +142,7 @@ on_cluster(void *arg, const sc_cluster_status *cluster, const sc_failure *why)
 
     if (sc_cli_failed(d->cli, why))
         return;
-    say_what_is_lost(d->cli, cluster);
+    say_what_is_left(d->cli, cluster);
     sc_cli_refused(d->cli, sc_client_stop(d->cli->client, on_stopped, d));
 }
 
@@ -163,12 +164,12 @@ const sc_verb sc_verb_down = {
     .name = "down",
     .summary = "end the cluster",
     .arguments = "",
-    .description = "Ends the cluster at the endpoint: running tasks are finished, then coordinator "
-                   "and workers end. Returns once all of its processes on this host have ended.\n"
-                   "\n"
-                   "Jobs and their results live as long as the coordinator: tasks that were not "
-                   "begun do not run any more, and results that were not read are gone. What "
-                   "handlers wrote to the embedded database (DIR/data.sqlite) stays.\n",
+    .description =
+        "Ends the cluster at the endpoint: running tasks are finished, then coordinator "
+        "and workers end. Returns once all of its processes on this host have ended.\n"
+        "\n"
+        "Jobs and their results are kept in the journal (DIR/journal.sqlite): tasks that "
+        "were not begun run after the next start. Volatile jobs are gone.\n",
     .settings = SC_VERB_CONNECTS,
     .run = run,
 };

@@ -146,9 +146,9 @@ def test_down_says_what_it_waits_for(cluster):
 
 @pytest.mark.parametrize("tasks, says", [
     ([], None),
-    ([["--array", "0-0"]], "1 open job ends with it"),
-    ([["--array", "0-1"]], "1 open job ends with it: 1 task will not run"),
-    ([["--array", "0-0"], ["--array", "1-2000"]], "2 open jobs end with it: 2,000 tasks will not run"),
+    ([["--array", "0-0"]], "1 open job goes on with the next start, a volatile one is gone"),
+    ([["--array", "0-1"]], "1 open job goes on with the next start, a volatile one is gone: 1 task did not run"),
+    ([["--array", "0-0"], ["--array", "1-2000"]], "2 open jobs go on with the next start, a volatile one is gone: 2,000 tasks did not run"),
 ], ids=["nothing", "what runs", "one", "many"])
 def test_down_says_what_will_not_run(cluster, tasks, says):
     c = cluster(workers=1, env={"SEEDCORE_WORKER_ASYNC_SLOTS": "1", "SEEDCORE_DRAIN_TIMEOUT": "50ms"})

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was accepted survives the coordinator: every task ends once, with its result."""
+import contextlib
 import json
 import os
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -202,3 +204,38 @@ def test_retention(cluster):
 def test_bad_backoff(sandbox, text):
     result = sandbox.run("submit", "echo", "--backoff", text)
     assert result.status == 2 and "--backoff" in result.stderr, repr(result)
+
+
+@pytest.fixture
+def small_disk(sandbox):
+    """A file system of 8 MiB."""
+    folder = sandbox.folder / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True).returncode != 0:
+        pytest.skip("needs to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_full_disk_under_the_journal(small_disk, cluster):
+    """New jobs are refused with the reason, what runs goes on, nothing accepted is lost, and it ends by itself."""
+    c = cluster(workers=1, args=["--journal", f"sqlite:{small_disk}/journal.sqlite"])
+    job = submit(c, "sleep", "--array", "0-19", "--args", '{"ms": 1500}')
+    wait_for(lambda: status(c, job)["running"] == 20, what="all run")
+    with open(small_disk / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+
+    def is_refused():
+        result = c.run("submit", "echo", "--args", f'"{"x" * 100000}"')
+        return result.status == 1 and "the disk is full" in result.stderr
+    wait_for(is_refused, what="a refusal that says why")
+    assert c.ok("call", "echo", "--args", "1").stdout == "1\n", "calls need no journal"
+    assert submit(c, "echo", "--volatile", "--wait"), "nor do volatile jobs"
+    assert status(c, job)["state"] == "running", "its end is not told before it is safe"
+    (small_disk / "filler").unlink()
+    c.ok("wait", job, timeout=60)
+    check_results(c, job, 20)
+    wait_for(lambda: c.run("submit", "echo", "--wait").status == 0, what="jobs are taken again")
+    kill_coordinator(c)
+    check_results(c, job, 20)
