@@ -128,7 +128,7 @@ void sc_runs_close(sc_core *core, run *r);
 void sc_runs_ended(sc_core *core, run *r, uint32_t n);
 
 /* room.c */
-handler *sc_room_new_handler(sc_core *core, const sc_hello_handler *offered);
+handler *sc_room_new_handler(sc_core *core, const sc_hello_handler *from);
 int sc_room_offer(sc_core *core, worker *w, const sc_list *list);
 void sc_room_join(sc_core *core, worker *w);
 void sc_room_leave(sc_core *core, worker *w);

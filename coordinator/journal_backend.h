@@ -92,6 +92,6 @@ typedef struct sc_journal_backend {
 extern const sc_journal_backend sc_journal_sqlite;
 
 /** NULL is accepted. */
-void sc_saved_tasks_free(sc_saved_tasks **tasks);
+void sc_saved_tasks_free(sc_saved_tasks **at);
 
 #endif

@@ -96,7 +96,7 @@ struct sc_journal {
 };
 
 /* journal_thread.c */
-void sc_journal_thread(void *journal);
+void sc_journal_thread(void *arg);
 /* journal.c */
 void sc_journal_request_free(request *r);
 void sc_journal_answer_free(answer *a);

@@ -28,7 +28,7 @@ typedef struct sc_journal_page {
 
 /** @return NULL without memory */
 sc_journal_page *sc_journal_page_new(const sc_store_read *read);
-void sc_journal_page_free(sc_journal_page **page);
+void sc_journal_page_free(sc_journal_page **at);
 /** sc_ended_row_cb for reads by index (sc_journal_backend.ended_between) */
 bool sc_journal_page_by_index(void *page, const sc_ended_row *row);
 /** the same as they ended (ended_from) */
