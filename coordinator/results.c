@@ -265,7 +265,7 @@ sc_results_take(sc_core *core, worker *w, const sc_message *m)
     }
     w->results_number = m->results.number;
     w->is_recalling = false; // it goes on: asking again may bring something
-    uint64_t n_writes = core->n_writes;
+    uint64_t n_writes = core->n_writes, n_unknown = core->totals.unknown_results;
     run *r = sc_runs_find(core, &m->results.token);
     if (!r || r->worker != w)
         core->totals.unknown_results += n;
@@ -273,7 +273,8 @@ sc_results_take(sc_core *core, worker *w, const sc_message *m)
         sc_calls_result(core, r, m);
     else
         take(core, w, r, m);
-    if (core->n_writes > n_writes)
+    // what is unknown may have counted when it was said in an earlier session, and not be safe yet
+    if (core->n_writes > n_writes || core->totals.unknown_results > n_unknown)
         w->last_write = core->n_writes;
 }
 

@@ -183,3 +183,23 @@ Test(core_durable, ended_jobs_come_back_until_they_are_forgotten)
     cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_N_JOB_STATES, "forgotten");
     sc_fake_stop(&f);
 }
+
+// A worker whose session was lost says its results again. They are known by then, but no safer.
+Test(core_durable, results_said_again_are_no_safer)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+    sc_fake_written(&f, f.n_writes);
+    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_results(&f, WORKER, &run, 0, 2, SC_DONE, 0, 1000);
+    sc_core_send_failed(f.core, WORKER, f.now_ms);
+    sc_fake_worker_ready(&f, WORKER, NULL);
+    sc_fake_results(&f, WORKER, &run, 0, 2, SC_DONE, 0, 1000);
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RESULTS_ACK), 0);
+    sc_fake_written(&f, f.n_writes);
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RESULTS_ACK), 1);
+    sc_fake_stop(&f);
+}
