@@ -395,14 +395,14 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
 {
     sc_message m;
     sc_error err = {0};
+    if (saved->number >= core->next_number)
+        core->next_number = saved->number + 1;
     int rc = sc_message_decode(decoder, saved->open.data, saved->open.len, &m, &err);
     if (rc < 0 || m.type != SC_MSG_OPEN || saved->state.state >= SC_N_JOB_STATES) {
         sc_log_error("job number %llu of the journal cannot be understood: %s",
                      (unsigned long long)saved->number, rc < 0 ? err.text : "no OPEN");
         return rc == SC_ENOMEM ? rc : 0;
     }
-    if (saved->number >= core->next_number)
-        core->next_number = saved->number + 1;
     job *j = restore_job(core, saved, &m.open);
     if (!j)
         return SC_ENOMEM;
@@ -415,6 +415,7 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
         return enter_open(core, j, saved, t) ? 0 : SC_ENOMEM;
     } else {
         j->prefix = j->next = j->n_tasks;
+        j->n_chunks = j->n_stored_chunks = (uint32_t)(saved->chunks.len / sizeof(sc_saved_chunk));
         DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
         DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
     }

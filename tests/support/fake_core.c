@@ -19,6 +19,7 @@ emit(void *arg, const sc_action *action)
         if (sc_model_journal_act(f->journal, action)) {
             sc_model_question none;
             f->n_writes++;
+            f->last_number = action->number;
             sc_model_store_act(f->store, action, &none);
             return;
         }

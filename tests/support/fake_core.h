@@ -38,6 +38,7 @@ typedef struct sc_fake {
     sc_model_journal *journal;
     bool holds_writes; /* they are safe only when told: sc_fake_written */
     uint64_t n_writes, n_written;
+    uint64_t last_number; /* of the durable job that was written of last */
 } sc_fake;
 
 /** Options as in a small cluster, nothing started. */

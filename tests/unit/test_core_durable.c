@@ -203,3 +203,46 @@ Test(core_durable, results_said_again_are_no_safer)
     cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RESULTS_ACK), 1);
     sc_fake_stop(&f);
 }
+
+// Its COMMIT was kept, the answer lost, and by now the job has ended: the client is told that all
+// of it is here.
+Test(core_durable, an_upload_that_has_ended_is_said_again)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f, "a");
+    sc_fake_open(&f, CLIENT, 1, &durable);
+    for (uint32_t k = 0; k < 2; k++)
+        sc_fake_chunk(&f, CLIENT, 1, &(sc_chunk){.number = k, .first = k, .count = 1}, 10);
+    sc_fake_commit(&f, CLIENT, 1, 2, 2);
+    for (int k = 0; k < 5; k++) {
+        sc_fake_written(&f, f.n_writes);
+        sc_fake_work(&f, WORKER, 1000);
+    }
+    cr_assert_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_JOB_SUCCEEDED);
+    come_back(&f, f.n_writes, "a");
+    sc_fake_open(&f, CLIENT, 1, &durable);
+    cr_assert(sc_fake_take(&f, CLIENT, SC_MSG_ACK, &m));
+    cr_expect(m.ack.of == SC_MSG_OPEN && m.ack.number == 2, "go on from %u", m.ack.number);
+    sc_fake_chunk(&f, CLIENT, 1, &(sc_chunk){.number = 1, .first = 1, .count = 1}, 10);
+    sc_fake_commit(&f, CLIENT, 1, 2, 2);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_REFUSED), 0);
+    cr_expect_eq(sc_fake_count(&f, CLIENT, SC_MSG_ACK), 2);
+    sc_fake_stop(&f);
+}
+
+// A job that cannot be understood keeps its number.
+Test(core_durable, numbers_are_never_used_again)
+{
+    sc_fake f;
+    sc_saved_tasks *none = NULL;
+    sc_saved_job job = {.number = 5, .open = sc_slice_borrow("?", 1)};
+    sc_fake_init(&f);
+    sc_fake_start(&f);
+    cr_assert_eq(sc_core_restore(f.core, &job, &none, 1, f.now_ms), 0);
+    sc_fake_client(&f, CLIENT);
+    sc_fake_worker_ready(&f, WORKER, NULL);
+    sc_fake_array(&f, CLIENT, 1, 0, 1, &durable);
+    cr_expect_eq(f.last_number, 6);
+    sc_fake_stop(&f);
+}
