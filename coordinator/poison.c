@@ -96,6 +96,8 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref)
         sc_tasks_suspect(core, e);
     }
     sc_saved_attempt next = {.attempt = sc_runs_attempt(c, offset, e->attempt), .blame = e->blame};
+    if (e->is_delayed)
+        next.due_at = e->timer.node.deadline_ms + core->unix_offset_ms;
     sc_saved_put_attempt(core, c, offset, &next, NULL);
 }
 
@@ -111,7 +113,8 @@ static bool
 may_take(const worker *w, const exception *e)
 {
     const handler *h = e->chunk->job->handler;
-    return !e->chunk->job->is_waiting && sc_set_has(w->offer->handlers, h->id) &&
+    const job *j = e->chunk->job;
+    return !j->is_waiting && !j->handed_write && sc_set_has(w->offer->handlers, h->id) &&
            w->slots[h->kind] > 0;
 }
 

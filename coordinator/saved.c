@@ -98,12 +98,20 @@ sc_saved_progress(sc_core *core, job *j)
         sc_saved_put_state(core, j);
 }
 
+// Are its tasks not to be repeated? After a restart what was handed out says so before a worker
+// does.
+static bool
+is_once(const job *j)
+{
+    return j->handler->is_once || j->handed > 0;
+}
+
 // Nothing of the job is handed out before what was written last is safe.
 static void
 hold(sc_core *core, job *j)
 {
-    if (!j->handed_write)
-        DL_APPEND2(core->handed, j, handed_prev, handed_next);
+    sc_saved_handed_drop(core, j);
+    DL_APPEND2(core->handed, j, handed_prev, handed_next);
     j->handed_write = j->last_write;
     sc_schedule_lane(core, j);
 }
@@ -127,7 +135,7 @@ sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_sa
         a.attempt.error = why->error;
     }
     sc_core_write(core, j, &a);
-    if (j->handler->is_once && next->due_at == 0)
+    if (is_once(j) && next->due_at == 0)
         hold(core, j);
 }
 
@@ -137,7 +145,7 @@ void
 sc_saved_put_due(sc_core *core, const exception *e)
 {
     sc_saved_attempt next = {.attempt = e->attempt, .blame = e->blame};
-    if (e->chunk->job->handler->is_once)
+    if (is_once(e->chunk->job))
         sc_saved_put_attempt(core, e->chunk, e->offset, &next, NULL);
 }
 
@@ -149,7 +157,7 @@ sc_saved_put_due(sc_core *core, const exception *e)
 bool
 sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until)
 {
-    if (!j->number || !j->handler->is_once || until <= j->handed)
+    if (!j->number || !is_once(j) || until <= j->handed)
         return true;
     j->handed = until;
     sc_saved_put_state(core, j);
@@ -168,10 +176,7 @@ sc_saved_handed_drop(sc_core *core, job *j)
 void
 sc_saved_written(sc_core *core)
 {
-    for (job *j = core->handed, *next; j; j = next) {
-        next = j->handed_next;
-        if (j->handed_write > core->written)
-            continue;
+    for (job *j; (j = core->handed) && j->handed_write <= core->written;) {
         sc_saved_handed_drop(core, j);
         sc_schedule_lane(core, j);
     }
@@ -286,8 +291,12 @@ requeue_attempts(sc_core *core, job *j, const sc_saved_tasks *t)
         chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, t->attempts[i].place));
         exception *e = sc_tasks_find_exception(c, (uint32_t)(t->attempts[i].place - c->first));
         bool is_unsure = t->attempts[i].due_at == 0 && t->attempts[i].place < j->handed;
-        if (!e || e->is_delayed || (e->blame && !is_unsure))
+        if (!e || e->is_delayed)
             continue;
+        if (!is_unsure)
+            sc_saved_put_due(core, e);
+        if (e->blame && !is_unsure)
+            continue; // it runs alone
         if (is_unsure)
             sc_tasks_again_unsure(core, c, e->offset, e->attempt);
         else

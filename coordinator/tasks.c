@@ -435,11 +435,11 @@ void
 sc_tasks_timer(sc_core *core, exception *e)
 {
     sc_tasks_undelay(core, e);
+    sc_saved_put_due(core, e);
     if (e->blame) {
         sc_tasks_suspect(core, e);
         return;
     }
-    sc_saved_put_due(core, e);
     sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
     sc_tasks_drop_exception(core, e);
 }

@@ -246,3 +246,88 @@ Test(core_durable, numbers_are_never_used_again)
     cr_expect_eq(f.last_number, 6);
     sc_fake_stop(&f);
 }
+
+/* ---- blamed, and not to be repeated ---- */
+
+enum { SUPERVISOR = 3, OTHER = 4 };
+
+// The only task of a job has failed, waits for its second attempt, and is blamed for the death of
+// its worker process: the report names it, since its result was not acknowledged.
+static sc_run
+delay_and_blame(sc_fake *f)
+{
+    sc_fake_worker first = {.handlers = "a!", .supervisor = 100 + SUPERVISOR};
+    sc_message m;
+    sc_fake_init(f);
+    sc_fake_start(f);
+    sc_fake_client(f, CLIENT);
+    sc_fake_supervisor(f, SUPERVISOR);
+    sc_fake_worker_ready(f, WORKER, &first);
+    sc_fake_array(f, CLIENT, 1, 0, 1, &durable);
+    cr_assert(sc_fake_take(f, WORKER, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_results(f, WORKER, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+    cr_assert_eq(sc_fake_ask(f, CLIENT, 1).delayed, 1);
+    sc_fake_died(f, SUPERVISOR, 100 + WORKER, &run, 0, 1, false, SC_DEATH_FAULT);
+    cr_assert_eq(sc_fake_ask(f, CLIENT, 1).delayed, 1);
+    return run;
+}
+
+Test(core_durable, a_blamed_task_that_waits_has_not_begun)
+{
+    sc_fake f;
+    sc_message m;
+    delay_and_blame(&f);
+    come_back(&f, f.n_writes, "a!");
+    ready(&f);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 0);
+    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+    cr_expect_eq(m.run.attempt, 2);
+    sc_fake_stop(&f);
+}
+
+Test(core_durable, a_blamed_task_is_not_handed_out_before_that_is_written)
+{
+    sc_fake f;
+    delay_and_blame(&f);
+    f.holds_writes = true;
+    sc_fake_worker_ready(&f, OTHER, &(sc_fake_worker){.handlers = "a!"});
+    sc_fake_pass(&f, 300, 5);
+    cr_expect_eq(sc_fake_count(&f, OTHER, SC_MSG_RUN), 0);
+    sc_fake_written(&f, f.n_writes);
+    cr_expect_eq(sc_fake_count(&f, OTHER, SC_MSG_RUN), 1);
+    come_back(&f, f.n_writes, "a!");
+    ready(&f);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 1, "it may have begun");
+    sc_fake_stop(&f);
+}
+
+// Its delay is over before a worker has come back and said what may not be repeated.
+Test(core_durable, a_delay_may_end_before_a_worker_comes_back)
+{
+    static const struct {
+        const char *name;
+        int64_t away_ms; // by the wall clock
+    } rows[] = {{"after the restart", 1}, {"before", 5000}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        sc_message m;
+        begin(&f, "a!");
+        sc_fake_array(&f, CLIENT, 1, 0, 1, &durable);
+        sc_fake_written(&f, f.n_writes);
+        sc_fake_written(&f, f.n_writes);
+        cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+        sc_run run = m.run;
+        sc_fake_results(&f, WORKER, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+        f.options.started_unix_ms += rows[i].away_ms;
+        sc_fake_restart(&f, f.n_writes);
+        sc_fake_client(&f, CLIENT);
+        sc_fake_pass(&f, 700, 2);
+        sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.handlers = "a!"});
+        cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), 0, "%s: it is not written",
+                     rows[i].name);
+        sc_fake_written(&f, f.n_writes);
+        cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), 1, "%s", rows[i].name);
+        sc_fake_stop(&f);
+    }
+}
