@@ -232,17 +232,19 @@ sc_host_store_limit(world *w, uint64_t max_bytes)
     sc_host_after_event(w);
 }
 
-// What RESULTS caused; with HELLO their numbers begin anew.
+// What must be safe before RESULTS are acknowledged, whether they or others before them said it;
+// with HELLO their numbers begin anew.
 static void
 note_results(world *w, process *p, const sc_message *m, uint64_t n_writes_before)
 {
     uint64_t n_writes = sc_model_journal_n_writes(w->journal), number = m->results.number;
     if (m->type == SC_MSG_HELLO)
         memset(p->results, 0, sizeof p->results);
-    else if (m->type == SC_MSG_RESULTS && n_writes > n_writes_before) {
-        p->results[number % N_RESULTS].number = number;
-        p->results[number % N_RESULTS].write = n_writes;
-    }
+    if (m->type != SC_MSG_RESULTS)
+        return;
+    p->results[number % N_RESULTS].number = number;
+    p->results[number % N_RESULTS].write =
+        n_writes > n_writes_before ? n_writes : sc_plan_last_write(w, m);
 }
 
 void

@@ -82,6 +82,7 @@ sc_journal_write(world *w, const sc_action *action)
     if (!sc_model_journal_act(w->journal, action))
         return false;
     sc_model_store_act(w->kept, action, &question);
+    sc_plan_written(w, action, sc_model_journal_n_writes(w->journal));
     schedule(w);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "proto/run.h"
 #include "tests/sim/world.h"
 
 // A report of a death names every started task that may not be repeated: so many fit.
@@ -82,7 +83,8 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->maybes = calloc(j->n_tasks, sizeof *j->maybes);
     j->starts = calloc(j->n_tasks, sizeof *j->starts);
     j->handings = calloc(j->n_tasks, sizeof *j->handings);
-    SC_ASSERT(j->blames && j->maybes && j->starts && j->handings);
+    j->writes = calloc(j->n_tasks, sizeof *j->writes);
+    SC_ASSERT(j->blames && j->maybes && j->starts && j->handings && j->writes);
 }
 
 void
@@ -131,6 +133,7 @@ keep(world *w, plan *j)
         j->maybes[i] = (uint8_t)(j->maybes[i] + j->blames[i]);
         j->blames[i] = 0;
         j->handings[i].is_alone = false;
+        j->writes[i] = 0;
     }
     for (uint32_t i = 0; i < w->n_processes; i++) {
         running *t;
@@ -164,6 +167,7 @@ sc_plan_free(world *w)
         free(w->plans[i].maybes);
         free(w->plans[i].starts);
         free(w->plans[i].handings);
+        free(w->plans[i].writes);
     }
     free(w->plans);
 }
@@ -176,6 +180,39 @@ sc_plan_find(world *w, const sc_uuid *id)
             memcmp(&w->plans[i].old_id, id, sizeof *id) == 0)
             return &w->plans[i];
     return NULL;
+}
+
+/* ---- writes ---- */
+
+void
+sc_plan_written(world *w, const sc_action *a, uint64_t write)
+{
+    if (a->type == SC_ACTION_PUT_RANGE) {
+        plan *j = sc_plan_find(w, &a->range.job);
+        for (uint64_t i = 0; i < a->range.count; i++)
+            j->writes[a->range.first + i - j->first] = write;
+    } else if (a->type == SC_ACTION_PUT_RESULTS) {
+        plan *j = sc_plan_find(w, &a->results.job);
+        for (uint32_t i = 0, n = sc_records_count(a->results.table); i < n; i++)
+            j->writes[a->results.base + sc_records_get(a->results.table, i).offset - j->first] =
+                write;
+    } else if (a->type == SC_ACTION_PUT_ATTEMPT) {
+        sc_plan_find(w, &a->attempt.job)->writes[a->attempt.next.place] = write;
+    }
+}
+
+uint64_t
+sc_plan_last_write(world *w, const sc_message *m)
+{
+    const plan *j = sc_plan_find(w, &m->results.job);
+    uint64_t last = 0;
+    if (!j || !j->is_durable)
+        return 0;
+    for (uint32_t i = 0, n = sc_records_count(m->table); i < n; i++) {
+        uint64_t write = j->writes[m->results.base + sc_records_get(m->table, i).offset - j->first];
+        last = write > last ? write : last;
+    }
+    return last;
 }
 
 /* ---- payloads, values ---- */

@@ -148,6 +148,8 @@ typedef struct plan {
     uint8_t *blames;    // by task: deaths it is blamed for, as the supervisor's reports say
     uint8_t *maybes;    // by task: deaths that it may be blamed for
     uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
+    uint64_t
+        *writes; // by task: the last write of the present coordinator that is about it; 0: none
 } plan;
 
 /* What a task does in one attempt. */
@@ -219,7 +221,7 @@ struct process {
     report report;              // of its death
     struct {
         uint64_t number, write;
-    } results[N_RESULTS]; // of RESULTS that came, the last write that each caused
+    } results[N_RESULTS]; // of RESULTS that came, the last write that says what is in them
     // supervisor
     sc_member member;
     STAILQ_HEAD(, report) reports;
@@ -426,6 +428,10 @@ const sc_model_store *sc_plan_store(const world *w, const plan *j);
 /** The coordinator is gone: its volatile jobs are too, and some are submitted again; of durable
  * ones what has ended is said again. */
 void sc_plan_lose(world *w);
+/** A write says how tasks of a durable job ended or failed. */
+void sc_plan_written(world *w, const sc_action *action, uint64_t write);
+/** The last write about the tasks of a message; 0: there is none. */
+uint64_t sc_plan_last_write(world *w, const sc_message *results);
 /** Tasks were sent to a worker. */
 void sc_plan_handed(world *w, process *p, const sc_run *run);
 /** A worker starts a task: may it, and beside what runs there? */
