@@ -142,6 +142,10 @@ sc_chaos_choose(world *w)
     s->has_bystanders = up_to(w, 5) == 0;
     if (up_to(w, 4) == 0)
         return; // a world without trouble
+    if ((s->is_restarts_only = up_to(w, 9) == 0)) {
+        s->p_restart = 20 + up_to(w, 60);
+        return;
+    }
     s->p_crash = up_to(w, 1) * up_to(w, 150);
     s->p_stall = up_to(w, 1) * up_to(w, 150);
     s->p_cut = up_to(w, 1) * up_to(w, 150);

@@ -156,13 +156,14 @@ on_end(void *arg, const sc_uuid *job, const sc_model_result *result)
     sc_plan_ended(arg, job, result);
 }
 
+// Nothing comes to it before that time.
 static void
-start_core(world *w)
+start_core(world *w, int64_t at_ms)
 {
     w->store_limit = w->options.store_max_bytes;
     w->store = sc_model_store_new(on_end, w);
     w->kept = sc_model_store_new(on_end, w);
-    SC_ASSERT(sc_core_new(&w->options, emit, w, sc_sim_ms(w), &w->core) == 0);
+    SC_ASSERT(sc_core_new(&w->options, emit, w, at_ms, &w->core) == 0);
 }
 
 void
@@ -187,7 +188,7 @@ sc_host_start(world *w)
     w->core_tick = (event){.run = tick, .is_kept = true};
     w->core_turn = (event){.run = turn, .is_kept = true};
     sc_journal_start(w);
-    start_core(w);
+    start_core(w, sc_sim_ms(w));
 }
 
 // The wall clock goes on between two starts, or jumps.
@@ -208,17 +209,18 @@ sc_host_restart(world *w)
     sc_heap_remove(&w->events, &w->core_turn.node);
     for (uint32_t i = 0; i < w->n_processes; i++)
         if (!w->processes[i]->is_dead) {
-            sc_net_cut(w->processes[i], sc_sim_random(w, 2));
+            sc_net_cut(w->processes[i], !w->shape.is_restarts_only && sc_sim_random(w, 2));
             memset(w->processes[i]->results, 0, sizeof w->processes[i]->results);
         }
     w->n_restarts++;
     w->options.epoch += 1 + sc_sim_random(w, 1000);
     sc_plan_lose(w);
     w->options.started_unix_ms = wall_clock_ms(w);
-    start_core(w);
-    sc_journal_restore(w);
-    // what is said to it meanwhile waits
-    w->core_stalled_until_us = w->now_us + 1 + (int64_t)sc_sim_random(w, 1500 * US_A_MS);
+    // what is said to it until it has started waits
+    int64_t at_ms = sc_sim_ms(w) + 1 + (int64_t)sc_sim_random(w, 1500);
+    w->core_stalled_until_us = at_ms * US_A_MS;
+    start_core(w, at_ms);
+    sc_journal_restore(w, at_ms);
 }
 
 void

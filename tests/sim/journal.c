@@ -98,9 +98,9 @@ sc_journal_crash(world *w)
 }
 
 void
-sc_journal_restore(world *w)
+sc_journal_restore(world *w, int64_t at_ms)
 {
-    sc_model_journal_restore(w->journal, w->kept, w->core, sc_sim_ms(w));
+    sc_model_journal_restore(w->journal, w->kept, w->core, at_ms);
 }
 
 bool

@@ -76,7 +76,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
     j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
     j->slowness = slowness[sc_sim_random(w, w->shape.is_large ? 2 : 6)];
-    j->has_blocking = !w->shape.is_large && sc_sim_random(w, 6) == 0;
+    j->has_blocking = !w->shape.is_large && !w->shape.is_restarts_only && sc_sim_random(w, 6) == 0;
     for (int i = 0; i < POISON_MAX; i++)
         j->poison[i] = UINT64_MAX;
     j->blames = calloc(j->n_tasks, sizeof *j->blames);
@@ -95,7 +95,8 @@ sc_plan_make(world *w)
     SC_ASSERT(w->plans);
     for (uint32_t i = 0; i < w->n_plans; i++)
         make_one(w, &w->plans[i], i, w->n_plans);
-    for (uint64_t i = 0, n = sc_sim_random(w, POISON_MAX + 1); i < n; i++) {
+    for (uint64_t i = 0, n = sc_sim_random(w, POISON_MAX + 1); i < n && !w->shape.is_restarts_only;
+         i++) {
         plan *j = &w->plans[sc_sim_random(w, w->n_plans)];
         j->poison[i] = j->first + sc_sim_random(w, j->n_tasks);
     }
@@ -345,11 +346,33 @@ check_alone(const running *t)
                         other->plan ? (int)other->plan->number : -1);
 }
 
+// A worker executes the same attempt of it, and somebody waits for that.
+static bool
+runs_elsewhere(const running *t)
+{
+    const world *w = t->worker->world;
+    const running *other;
+    for (uint32_t i = 0; i < w->shape.n_workers; i++)
+        if (w->workers[i] && !w->workers[i]->is_dead)
+            LIST_FOREACH(other, &w->workers[i]->running, node)
+                if (other->plan == t->plan && other->index == t->index &&
+                    other->attempt == t->attempt && is_wanted(other))
+                    return true;
+    return false;
+}
+
 void
 sc_plan_started(running *t)
 {
     plan *j = t->plan;
+    world *w = t->worker->world;
     const handing *h = &j->handings[t->index - j->first];
+    if (j->is_durable && runs_elsewhere(t)) {
+        w->n_started_again++;
+        if (w->shape.is_restarts_only)
+            sc_sim_fail(w, "task %" PRIu64 " of job %u starts again while it runs", t->index,
+                        j->number);
+    }
     if (t->ref.token.epoch != t->worker->world->options.epoch && !j->is_durable)
         return; // it does not know yet that this is gone
     t->is_alone = h->is_alone && h->run == t->ref.token.run;

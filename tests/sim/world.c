@@ -247,11 +247,13 @@ static void
 print_summary(const world *w)
 {
     printf("seed %" PRIu64 ": %s, %u workers, %u jobs, %" PRIu64 " tasks, %" PRIu64
-           " starts, %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64 " stalls, %" PRIu64 "+%" PRIu64
-           " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64 " ms\n",
+           " starts (%" PRIu64 " again), %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64
+           " stalls, %" PRIu64 "+%" PRIu64 " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64
+           " ms\n",
            w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
-           sc_history_n_accepted(w->history), w->n_started, w->n_crashes, w->n_cuts, w->n_stalls,
-           w->n_calls_done, w->n_calls_failed, w->n_rows_read, w->n_events, sc_sim_ms(w));
+           sc_history_n_accepted(w->history), w->n_started, w->n_started_again, w->n_crashes,
+           w->n_cuts, w->n_stalls, w->n_calls_done, w->n_calls_failed, w->n_rows_read, w->n_events,
+           sc_sim_ms(w));
 }
 
 uint64_t

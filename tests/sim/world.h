@@ -242,6 +242,7 @@ typedef struct shape {
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
     bool is_store_small, is_store_failing, is_journal_failing, has_bystanders;
+    bool is_restarts_only; // nothing else goes wrong: what runs goes on
 } shape;
 
 struct world {
@@ -287,7 +288,8 @@ struct world {
     plan *plans;
     uint32_t n_plans;
     sc_history *history;
-    uint64_t n_started, n_crashes, n_cuts, n_stalls, n_calls_done, n_calls_failed, n_rows_read;
+    uint64_t n_started, n_started_again, n_crashes, n_cuts, n_stalls, n_calls_done, n_calls_failed,
+        n_rows_read;
     // trace
     trace_line traced[N_TRACED];
     uint64_t n_traced, hash;
@@ -347,8 +349,8 @@ void sc_journal_start(world *w);
 bool sc_journal_write(world *w, const sc_action *action);
 /** The process has died: what was not safe may be there or not. */
 void sc_journal_crash(world *w);
-/** What is there is given to the new core. */
-void sc_journal_restore(world *w);
+/** What is there is given to the new core, which starts at that time. */
+void sc_journal_restore(world *w, int64_t at_ms);
 bool sc_journal_is_idle(const world *w);
 /** Something was said to the core: its turn comes. */
 void sc_host_after_event(world *w);
