@@ -16,7 +16,7 @@ run_turn(world *w)
     sc_core_turn(w->core, sc_sim_ms(w));
     sc_core_counters(w->core, &c);
     if (c.memory_bytes > w->store_limit &&
-        (c.jobs_open > 0 || sc_model_store_result_bytes(w->store) > 0))
+        (sc_plan_is_volatile_open(w) || sc_model_store_result_bytes(w->store) > 0))
         sc_sim_fail(w, "the store holds %" PRIu64 " of %" PRIu64 " bytes", c.memory_bytes,
                     w->store_limit);
 }

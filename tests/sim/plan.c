@@ -183,6 +183,18 @@ sc_plan_find(world *w, const sc_uuid *id)
     return NULL;
 }
 
+bool
+sc_plan_is_volatile_open(const world *w)
+{
+    for (uint32_t i = 0; i < w->n_plans; i++) {
+        const plan *j = &w->plans[i];
+        for (uint64_t k = 0; !j->is_durable && j->is_accepted && k < j->n_tasks; k++)
+            if (!sc_history_has_ended(w->history, &j->id, j->first + k))
+                return true;
+    }
+    return false;
+}
+
 /* ---- writes ---- */
 
 void

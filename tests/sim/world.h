@@ -430,6 +430,8 @@ const sc_model_store *sc_plan_store(const world *w, const plan *j);
 /** The coordinator is gone: its volatile jobs are too, and some are submitted again; of durable
  * ones what has ended is said again. */
 void sc_plan_lose(world *w);
+/** A volatile job was accepted and has tasks that have not ended. */
+bool sc_plan_is_volatile_open(const world *w);
 /** A write says how tasks of a durable job ended or failed. */
 void sc_plan_written(world *w, const sc_action *action, uint64_t write);
 /** The last write about the tasks of a message; 0: there is none. */
