@@ -255,13 +255,16 @@ timer_due(sc_core *core, timer *t)
     }
 }
 
-// We were stopped: every peer not heard of since is given as much longer.
+// We were stopped: every peer not heard of since is given as much longer, and those that restored
+// jobs wait for have their time from now on.
 static void
 shift_leases(sc_core *core, int64_t due_ms)
 {
     for (peer *p = core->by_instance; p; p = p->by_instance.next)
         if (p->liveness.heard_ms < due_ms)
             sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
+    if (core->is_restoring)
+        sc_saved_wait_from(core, core->now_ms);
 }
 
 void

@@ -446,9 +446,8 @@ sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *
     DL_SORT2(core->jobs_by_age, by_submission, order_prev, order_next);
     DL_SORT2(core->jobs_ended, by_end, ended_prev, ended_next);
     core->first_kept = core->jobs_ended;
-    core->restored_ms = now_ms;
     core->is_restoring = true;
-    sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED, now_ms + ADOPT_WAIT_MS);
+    sc_saved_wait_from(core, now_ms);
     sc_jobs_retention_timer(core);
     for (job *j = core->jobs_by_age, *next; j; j = next) {
         next = j->order_next;
@@ -459,6 +458,14 @@ sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *
 }
 
 /* ---- the wait for workers ---- */
+
+// It begins then.
+void
+sc_saved_wait_from(sc_core *core, int64_t ms)
+{
+    core->restored_ms = ms;
+    sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED, ms + ADOPT_WAIT_MS);
+}
 
 static bool
 somebody_lists(const sc_core *core)

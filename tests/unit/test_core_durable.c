@@ -331,3 +331,21 @@ Test(core_durable, a_delay_may_end_before_a_worker_comes_back)
         sc_fake_stop(&f);
     }
 }
+
+// We were stopped during the wait for workers: what they said meanwhile is still to come.
+Test(core_durable, the_wait_for_workers_is_ours)
+{
+    sc_fake f;
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, 4, &durable);
+    sc_fake_written(&f, f.n_writes);
+    sc_fake_restart(&f, f.n_writes);
+    sc_fake_late_tick(&f, 3000);
+    sc_fake_client(&f, CLIENT);
+    sc_fake_worker_ready(&f, WORKER, NULL);
+    sc_fake_pass(&f, 400, 3);
+    cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), 0, "others may list");
+    sc_fake_pass(&f, 200, 3);
+    cr_expect(sc_fake_count(&f, WORKER, SC_MSG_RUN) > 0);
+    sc_fake_stop(&f);
+}
