@@ -24,7 +24,7 @@ sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_
     core->store_max_bytes = options->store_max_bytes;
     core->next_run = 1;
     core->next_call = 1;
-    core->next_number = 1;
+    core->next_number = options->next_number ? options->next_number : 1;
     sc_random_init(&core->random, options->seed);
     sc_heap_init(&core->timers);
     sc_slab_init(&core->run_slab, sizeof(run), 0);

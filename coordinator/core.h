@@ -25,9 +25,10 @@
 typedef struct sc_core sc_core;
 
 typedef struct sc_core_options {
-    uint64_t epoch;      /* start of this coordinator; greater than that of any before it */
-    uint64_t seed;       /* of the backoff's jitter */
-    uint64_t parent_pid; /* of the process that looks after us (`seedcore up`), 0 = none */
+    uint64_t epoch;       /* start of this coordinator; greater than that of any before it */
+    uint64_t next_number; /* of the next durable job; 0: above those that are restored */
+    uint64_t seed;        /* of the backoff's jitter */
+    uint64_t parent_pid;  /* of the process that looks after us (`seedcore up`), 0 = none */
     uint64_t pid;
     const char *host;
     int64_t started_unix_ms;

@@ -25,11 +25,18 @@
 
 typedef struct sc_journal sc_journal;
 
+/* What is there. Borrowed. */
+typedef struct sc_journal_start {
+    uint64_t epoch;               /* ours */
+    uint64_t next_number;         /* of the next job: above each of which anything is there */
+    const sc_saved_job *jobs;     /* by number */
+    sc_saved_tasks *const *tasks; /* of each that has been committed and not ended; else NULL */
+    size_t n_jobs;
+} sc_journal_start;
+
 typedef struct sc_journal_events {
-    /* We lead: every job that is kept, oldest first, and for those that have not ended their tasks
-     * (others: NULL). Borrowed. Once, first. */
-    void (*on_leading)(void *arg, uint64_t epoch, const sc_saved_job *jobs,
-                       sc_saved_tasks *const *tasks, size_t n_jobs);
+    /* We lead. Once, first. */
+    void (*on_leading)(void *arg, const sc_journal_start *start);
     /* Another leads; said once. */
     void (*on_waiting)(void *arg, const char *leader);
     /* It cannot begin, or not go on: the process must end. Nothing is called after it. */

@@ -48,13 +48,15 @@ typedef bool (*sc_ended_row_cb)(void *arg, const sc_ended_row *row);
 typedef struct sc_journal_backend {
     const char *scheme; /* "sqlite", "postgresql": what a location begins with, before its colon */
 
-    /** Open, check, create or migrate. A damaged or newer journal is left as it is.
+    /** Open, check, create. A damaged or newer journal is left as it is.
      *  @return 0, or a code with what it is, where, and how to repair or set it aside */
     int (*open)(const char *location, const atomic_bool *should_stop, void **out, sc_error *err);
-    /** Become the one that writes. @param epoch  the next one; it is kept at the latest by the
-     * first group @return 0; SC_EBUSY: another leads (`err` says who), ask again in a moment;
-     * another code: it cannot be told */
-    int (*lead)(void *b, uint64_t *epoch, sc_error *err);
+    /** Become the one that writes, until it is closed; one of an older version is migrated.
+     *  @param epoch  the next one; it is kept at the latest by the first group
+     *  @param next_number  above that of each job of which anything is there
+     *  @return 0; SC_EBUSY: another leads (`err` says who), ask again in a moment; another code: it
+     *  cannot be told, or it is of a newer version meanwhile */
+    int (*lead)(void *b, uint64_t *epoch, uint64_t *next_number, sc_error *err);
     /** All jobs, by number. `each` is given a borrowed job; what it returns but 0 ends it. @return
      * 0 or a code */
     int (*jobs)(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg, sc_error *err);

@@ -48,11 +48,12 @@ struct answer {
         ANSWER_CHUNK,
         ANSWER_RESULTS
     } type;
-    sc_error err;       /* WAITING, FAILED, TROUBLE; STORED with a status */
-    int status;         /* STORED, CHUNK, RESULTS; TROUBLE: 0 = it works again */
-    sc_ticket ticket;   /* STORED */
-    uint64_t n;         /* WRITTEN; LEADING: the epoch */
-    sc_saved_job *jobs; /* LEADING */
+    sc_error err;                /* WAITING, FAILED, TROUBLE; STORED with a status */
+    int status;                  /* STORED, CHUNK, RESULTS; TROUBLE: 0 = it works again */
+    sc_ticket ticket;            /* STORED */
+    uint64_t n;                  /* WRITTEN */
+    uint64_t epoch, next_number; /* LEADING */
+    sc_saved_job *jobs;
     sc_saved_tasks **tasks;
     size_t n_jobs;
     sc_uuid job;                   /* CHUNK */

@@ -19,17 +19,25 @@ enum {
 int
 sc_sqlite_journal_fail(sc_sqlite_journal *j, sc_error *err, const char *what)
 {
-    int code = sqlite3_errcode(j->db) & 0xff;
-    int rc = code == SQLITE_FULL                               ? -ENOSPC
-             : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? SC_EMALFORMED
-             : code == SQLITE_BUSY || code == SQLITE_LOCKED    ? SC_EBUSY
-             : code == SQLITE_NOMEM                            ? SC_ENOMEM
-                                                               : -EIO;
-    const char *text = rc == -ENOSPC         ? "the disk is full"
-                       : rc == SC_EBUSY      ? "another program has locked it"
-                       : rc == SC_EMALFORMED ? "it is damaged"
-                                             : sqlite3_errmsg(j->db);
-    return sc_error_set(err, rc, "%s: %s (%s)", j->path, text, what);
+    const char *path = j->path;
+    switch (sqlite3_errcode(j->db) & 0xff) {
+    case SQLITE_FULL:
+        return sc_error_set(err, -ENOSPC, "%s: the disk is full (%s)", path, what);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return sc_error_set(err, SC_EMALFORMED, "%s is damaged (%s); %s", path, what,
+                            SC_SQLITE_JOURNAL_ADVICE);
+    case SQLITE_CONSTRAINT: // what was not written by us; read again it is known
+        return sc_error_set(err, SC_ESTATE, "%s: another program has written to it (%s)", path,
+                            what);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return sc_error_set(err, SC_EBUSY, "%s: another program has locked it (%s)", path, what);
+    case SQLITE_NOMEM:
+        return sc_error_set(err, SC_ENOMEM, "%s: out of memory (%s)", path, what);
+    default:
+        return sc_error_set(err, -EIO, "%s: %s (%s)", path, sqlite3_errmsg(j->db), what);
+    }
 }
 
 sqlite3_stmt *
@@ -314,15 +322,23 @@ rollback(void *b)
 }
 
 static int
-lead(void *b, uint64_t *epoch, sc_error *err)
+lead(void *b, uint64_t *epoch, uint64_t *next_number, sc_error *err)
 {
     sc_sqlite_journal *j = b;
-    sqlite3_stmt *s = NULL;
-    int rc = sqlite3_prepare_v2(j->db, "SELECT epoch FROM meta", -1, &s, NULL);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW)
-        *epoch = j->epoch = (uint64_t)sqlite3_column_int64(s, 0) + 1;
-    sqlite3_finalize(s);
-    return rc == SQLITE_ROW ? 0 : sc_sqlite_journal_fail(j, err, "reading the epoch");
+    int rc = sc_sqlite_journal_lock(j, err);
+    if (rc == 0) // whoever led before may have been a newer program
+        rc = sc_sqlite_journal_migrate(j, sc_sqlite_journal_steps, SC_JOURNAL_VERSION, err);
+    if (rc < 0)
+        return rc;
+    // from here on it is ours: when it is closed the -wal may be copied into it
+    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    sqlite3_stmt *s = sc_sqlite_journal_take(j, SC_JOURNAL_START);
+    if (!s || sqlite3_step(s) != SQLITE_ROW)
+        return sc_sqlite_journal_fail(j, err, "reading the epoch");
+    *epoch = j->epoch = (uint64_t)sqlite3_column_int64(s, 0);
+    *next_number = (uint64_t)sqlite3_column_int64(s, 1);
+    sqlite3_reset(s);
+    return 0;
 }
 
 /* ---- housekeeping ---- */

@@ -14,11 +14,18 @@
 
 #include "coordinator/journal_backend.h"
 
+/* What to do about a damaged one. */
+#define SC_SQLITE_JOURNAL_ADVICE                                                                   \
+    "repair it (sqlite3 FILE .recover), put a copy back, or set it aside with its -wal to begin "  \
+    "anew"
+
 /* X(symbol, sql): statements that are kept prepared. */
 #define SC_JOURNAL_STATEMENTS(X)                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(START, "SELECT epoch + 1, 1 + max((SELECT coalesce(max(number), 0) FROM jobs), "             \
+             "(SELECT coalesce(max(number), 0) FROM dropped)) FROM meta")                          \
     X(EPOCH, "UPDATE meta SET epoch = ?1")                                                         \
     X(PUT_OPEN, "INSERT INTO jobs (number, id, client, state, n_tasks, submitted_at, ended_at, "   \
                 "prefix, done, dead, cancelled, position, handed, open, args_table, args) VALUES " \
@@ -77,6 +84,7 @@ typedef enum sc_journal_statement {
 typedef struct sc_sqlite_journal {
     sqlite3 *db;
     char *path;
+    int lock; /* descriptor of PATH-lock: who has it may write; -1 = not ours */
     sqlite3_stmt *statements[SC_JOURNAL_N_STATEMENTS];
     uint64_t epoch;     /* ours; 0 until we lead */
     bool is_epoch_kept; /* it has been committed */
@@ -98,6 +106,14 @@ int sc_sqlite_journal_fail(sc_sqlite_journal *j, sc_error *err, const char *what
 sqlite3_stmt *sc_sqlite_journal_take(sc_sqlite_journal *j, sc_journal_statement which);
 /** Run one that gives no rows, and give it back. */
 int sc_sqlite_journal_run(sc_sqlite_journal *j, sqlite3_stmt *s, const char *what, sc_error *err);
+
+/** PATH-lock. @return 0; SC_EBUSY with who has it; a system error */
+int sc_sqlite_journal_lock(sc_sqlite_journal *j, sc_error *err);
+/** Bring the file to version `newest`: step i leads from version i + 1 to i + 2, each is one
+ *  transaction. @return 0, or a code; what was done up to there is kept */
+int sc_sqlite_journal_migrate(sc_sqlite_journal *j, const char *const *steps, long newest,
+                              sc_error *err);
+extern const char *const sc_sqlite_journal_steps[];
 
 int sc_sqlite_journal_open(const char *location, const atomic_bool *should_stop, void **out,
                            sc_error *err);

@@ -17,14 +17,20 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "coordinator/state_dir.h"
 
 enum {
+    MAX_PATH = 4095,
     APPLICATION_ID = 0x53434a4c, // "SCJL"; in the header of the file, as user_version is
     HEADER_BYTES = 100,          // https://www.sqlite.org/fileformat.html section 1.3
     HEADER_VERSION_AT = 60,
     HEADER_APPLICATION_AT = 68,
-    CHECK_MS = 500, // what a check of all pages may take; a large journal is checked in part
-    BUSY_MS = 2000, // another program, as sqlite3, has a lock
+    // All pages of a journal up to this are checked, those of a larger one where they are read: the
+    // check cannot be stopped while it walks through a table, and reads some GB/s from memory, but
+    // 100 MB/s from a slow disk. (Up to here: 256 MiB.)
+    CHECK_PAGES = 16384,
+    MAKING_MS = 2000, // another program that starts at the same time makes it
+    BUSY_MS = 2000,   // another program, as sqlite3, has a lock
 };
 
 static const char schema[] =
@@ -56,13 +62,10 @@ static const char schema[] =
     "PRAGMA user_version = 1;"
     "COMMIT;";
 
-// From version n + 1 to n + 2, each in a transaction of its own.
-static const char *const migrations[] = {NULL};
-_Static_assert(sizeof migrations / sizeof *migrations == SC_JOURNAL_VERSION,
+const char *const sc_sqlite_journal_steps[] = {NULL};
+_Static_assert(sizeof sc_sqlite_journal_steps / sizeof *sc_sqlite_journal_steps ==
+                   SC_JOURNAL_VERSION,
                "a step for each version but the first, and an end");
-
-static const char advice[] = "repair it (sqlite3 FILE .recover), put a copy back, or set it aside "
-                             "with its -wal to begin anew";
 
 /* ---- making one ---- */
 
@@ -96,10 +99,8 @@ fill(const char *path, sc_error *err)
 static int
 make(const char *path, sc_error *err)
 {
-    char name[4200];
-    int len = snprintf(name, sizeof name, "%s.new", path);
-    if (len >= (int)sizeof name)
-        return sc_error_set(err, SC_EBADARG, "JOURNAL: the name is too long");
+    char name[MAX_PATH + 8];
+    snprintf(name, sizeof name, "%s.new", path);
     unlink(name); // of a start that was cut off
     int rc = fill(name, err);
     if (rc == 0 && (chmod(name, 0600) < 0 || rename(name, path) < 0 || sync_folder(path) < 0))
@@ -138,18 +139,35 @@ check_header(const char *path, sc_error *err)
     ssize_t n = read(fd, header, sizeof header);
     close(fd);
     if (n < (ssize_t)sizeof header || memcmp(header, "SQLite format 3", 16) != 0)
-        return sc_error_set(err, SC_EMALFORMED, "%s is damaged or no journal; %s", path, advice);
+        return sc_error_set(err, SC_EMALFORMED, "%s is damaged or no journal; %s", path,
+                            SC_SQLITE_JOURNAL_ADVICE);
     if (number_at(header + HEADER_APPLICATION_AT) != APPLICATION_ID)
         return sc_error_set(err, SC_EMALFORMED, "%s is another program's database", path);
     uint32_t version = number_at(header + HEADER_VERSION_AT);
     return version > SC_JOURNAL_VERSION ? refuse_newer(path, version, err) : 0;
 }
 
+// It is made by one alone: another that starts now waits for it.
+static int
+make_alone(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
+{
+    struct stat at;
+    int64_t end_ms = sc_clock_ms() + MAKING_MS;
+    int rc;
+    while ((rc = sc_sqlite_journal_lock(j, err)) == SC_EBUSY && sc_clock_ms() < end_ms &&
+           !*should_stop && stat(j->path, &at) < 0)
+        usleep(10000);
+    if (stat(j->path, &at) == 0)
+        return check_header(j->path, err);
+    return rc < 0 ? rc : make(j->path, err);
+}
+
 // Is there one, or may it be made?
 static int
-check_file(const char *path, sc_error *err)
+check_file(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
 {
-    char wal[4200];
+    const char *path = j->path;
+    char wal[MAX_PATH + 8];
     struct stat at;
     if (stat(path, &at) == 0)
         return check_header(path, err);
@@ -161,7 +179,27 @@ check_file(const char *path, sc_error *err)
                             "%s is missing, but its -wal is there: put it back, or set the -wal "
                             "aside to begin anew",
                             path);
-    return make(path, err);
+    return make_alone(j, should_stop, err);
+}
+
+/* ---- the lock ---- */
+
+int
+sc_sqlite_journal_lock(sc_sqlite_journal *j, sc_error *err)
+{
+    char name[MAX_PATH + 8];
+    long holder = 0;
+    if (j->lock >= 0)
+        return 0;
+    snprintf(name, sizeof name, "%s-lock", j->path);
+    int rc = sc_lock_file(name, &holder, err);
+    if (rc == SC_EBUSY)
+        return sc_error_set(err, SC_EBUSY, "the coordinator with pid %ld leads with %s", holder,
+                            j->path);
+    if (rc < 0)
+        return rc;
+    j->lock = rc;
+    return 0;
 }
 
 /* ---- checking ---- */
@@ -169,40 +207,8 @@ check_file(const char *path, sc_error *err)
 static int
 damaged(const sc_sqlite_journal *j, const char *what, sc_error *err)
 {
-    return sc_error_set(err, SC_EMALFORMED, "%s is damaged (%.40s); %s", j->path, what, advice);
-}
-
-typedef struct deadline {
-    int64_t at_ms;
-    const atomic_bool *should_stop;
-} deadline;
-
-static int
-is_late(void *arg)
-{
-    const deadline *d = arg;
-    return sc_clock_ms() > d->at_ms || *d->should_stop;
-}
-
-// Every page, as far as the time goes.
-static int
-check_pages(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
-{
-    deadline d = {sc_clock_ms() + CHECK_MS, should_stop};
-    sqlite3_stmt *s = NULL;
-    sqlite3_progress_handler(j->db, 1000, is_late, &d);
-    int rc = sqlite3_prepare_v2(j->db, "PRAGMA quick_check(1)", -1, &s, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(s);
-    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
-    int result = 0;
-    if (said && strcmp(said, "ok") != 0)
-        result = damaged(j, strchr(said, '\n') ? strchr(said, '\n') + 1 : said, err);
-    else if (!said && (rc & 0xff) != SQLITE_INTERRUPT)
-        result = damaged(j, sqlite3_errmsg(j->db), err);
-    sqlite3_finalize(s);
-    sqlite3_progress_handler(j->db, 0, NULL, NULL);
-    return result;
+    return sc_error_set(err, SC_EMALFORMED, "%s is damaged (%.40s); %s", j->path, what,
+                        SC_SQLITE_JOURNAL_ADVICE);
 }
 
 static int
@@ -216,22 +222,56 @@ read_pragma(sc_sqlite_journal *j, const char *sql, long *value)
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
+// Every page, or in a large one those of the jobs' records: what else a restart needs it reads.
 static int
-migrate(sc_sqlite_journal *j, sc_error *err)
+check_pages(sc_sqlite_journal *j, sc_error *err)
+{
+    long n_pages = 0;
+    sqlite3_stmt *s = NULL;
+    if (read_pragma(j, "PRAGMA page_count", &n_pages) < 0)
+        return damaged(j, sqlite3_errmsg(j->db), err);
+    const char *sql = n_pages <= CHECK_PAGES ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(jobs)";
+    int rc = sqlite3_prepare_v2(j->db, sql, -1, &s, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    int result = 0;
+    if (!said)
+        result = damaged(j, sqlite3_errmsg(j->db), err);
+    else if (strcmp(said, "ok") != 0)
+        result = damaged(j, strchr(said, '\n') ? strchr(said, '\n') + 1 : said, err);
+    sqlite3_finalize(s);
+    return result;
+}
+
+// Is it of a version that we know?
+static int
+check_version(sc_sqlite_journal *j, long newest, long *version, sc_error *err)
+{
+    if (read_pragma(j, "PRAGMA user_version", version) < 0)
+        return damaged(j, sqlite3_errmsg(j->db), err);
+    if (*version > newest)
+        return refuse_newer(j->path, *version, err);
+    return *version < 1 ? damaged(j, "it has no version", err) : 0;
+}
+
+int
+sc_sqlite_journal_migrate(sc_sqlite_journal *j, const char *const *steps, long newest,
+                          sc_error *err)
 {
     long version = 0;
-    if (read_pragma(j, "PRAGMA user_version", &version) < 0)
-        return damaged(j, sqlite3_errmsg(j->db), err);
-    if (version > SC_JOURNAL_VERSION)
-        return refuse_newer(j->path, version, err);
-    if (version < 1)
-        return damaged(j, "it has no version", err);
-    for (; version < SC_JOURNAL_VERSION; version++) {
+    int rc = check_version(j, newest, &version, err);
+    for (; rc == 0 && version < newest; version++) {
+        char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT;",
+                                    steps[version - 1], (int)version + 1);
         sc_log_info("journal %s: from version %ld to %ld", j->path, version, version + 1);
-        if (sqlite3_exec(j->db, migrations[version - 1], NULL, NULL, NULL) != SQLITE_OK)
-            return sc_sqlite_journal_fail(j, err, "migrating");
+        if (!sql || sqlite3_exec(j->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+            rc = sc_sqlite_journal_fail(j, err, "migrating");
+            sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+        }
+        sqlite3_free(sql);
     }
-    return 0;
+    return rc;
 }
 
 /* ---- opening ---- */
@@ -248,9 +288,25 @@ configure(sc_sqlite_journal *j, sc_error *err)
         return sc_sqlite_journal_fail(j, err, "opening");
     j->is_safe = true;
     j->has_dropped = true; // perhaps, since before
-    // from here on it is sound: when it is closed the -wal may be copied into it
-    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return 0;
+}
+
+static int
+open_file(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    long version;
+    int rc = check_file(j, should_stop, err);
+    if (rc < 0)
+        return rc;
+    if (SC_FAULT("journal.open") || sqlite3_open_v2(j->path, &j->db, flags, NULL) != SQLITE_OK)
+        return sc_error_set(err, -EIO, "cannot open %s: %s", j->path, sqlite3_errmsg(j->db));
+    sqlite3_busy_timeout(j->db, BUSY_MS);
+    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    rc = check_pages(j, err);
+    if (rc == 0)
+        rc = check_version(j, SC_JOURNAL_VERSION, &version, err);
+    return rc < 0 ? rc : configure(j, err);
 }
 
 int
@@ -260,33 +316,20 @@ sc_sqlite_journal_open(const char *location, const atomic_bool *should_stop, voi
     const char *path = strchr(location, ':') + 1;
     if (!*path)
         return sc_error_set(err, SC_EBADARG, "JOURNAL: sqlite: without a path");
-    int rc = check_file(path, err);
-    if (rc < 0)
-        return rc;
+    if (strlen(path) > MAX_PATH)
+        return sc_error_set(err, SC_EBADARG, "JOURNAL: the path is longer than %d bytes", MAX_PATH);
     sc_sqlite_journal *j = calloc(1, sizeof *j);
     if (!j || !(j->path = strdup(path))) {
         free(j);
         return sc_error_set(err, SC_ENOMEM, "out of memory");
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (SC_FAULT("journal.open") || sqlite3_open_v2(path, &j->db, flags, NULL) != SQLITE_OK) {
-        rc = sc_error_set(err, -EIO, "cannot open %s: %s", path, sqlite3_errmsg(j->db));
+    j->lock = -1;
+    int rc = open_file(j, should_stop, err);
+    if (rc < 0)
         sc_sqlite_journal_close(j);
-        return rc;
-    }
-    sqlite3_busy_timeout(j->db, BUSY_MS);
-    sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    rc = check_pages(j, should_stop, err);
-    if (rc == 0)
-        rc = migrate(j, err);
-    if (rc == 0)
-        rc = configure(j, err);
-    if (rc < 0) {
-        sc_sqlite_journal_close(j);
-        return rc;
-    }
-    *out = j;
-    return 0;
+    else
+        *out = j;
+    return rc;
 }
 
 void
@@ -296,6 +339,8 @@ sc_sqlite_journal_close(void *b)
     for (int i = 0; i < SC_JOURNAL_N_STATEMENTS; i++)
         sqlite3_finalize(j->statements[i]);
     sqlite3_close(j->db);
+    if (j->lock >= 0)
+        close(j->lock);
     free(j->path);
     free(j);
 }

@@ -94,12 +94,13 @@ wait_for_news(sc_journal *j, int64_t wait_ms)
 }
 
 static bool
-lead(state *s, uint64_t *epoch)
+lead(state *s, answer *a)
 {
     sc_error err = {0};
     int rc;
     bool is_said = false;
-    while ((rc = s->journal->backend->lead(s->backend, epoch, &err)) == SC_EBUSY) {
+    while ((rc = s->journal->backend->lead(s->backend, &a->epoch, &a->next_number, &err)) ==
+           SC_EBUSY) {
         if (!is_said)
             post_one(s, ANSWER_WAITING, 0, &err, 0);
         is_said = true;
@@ -184,16 +185,16 @@ begin(state *s)
 {
     sc_journal *j = s->journal;
     sc_error err = {0};
-    uint64_t epoch = 0;
     int rc = j->backend->open(j->location, &j->should_stop, &s->backend, &err);
     if (rc < 0) {
         fail(s, &err);
         return false;
     }
-    if (!lead(s, &epoch))
-        return false;
     answer *list = NULL, *a = new_answer(ANSWER_LEADING);
-    a->n = epoch;
+    if (!lead(s, a)) {
+        sc_journal_answer_free(a);
+        return false;
+    }
     rc = load(s, a, &err);
     if (rc == 0)
         rc = keep_epoch(s, &err);

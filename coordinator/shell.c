@@ -258,14 +258,15 @@ check_endpoint(const sc_settings *settings, sc_error *err)
 }
 
 static int
-new_core(sc_shell *s, uint64_t epoch)
+new_core(sc_shell *s, const sc_journal_start *start)
 {
     char host[SC_NAME_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
     const sc_settings *settings = s->settings;
     uint64_t memory = (uint64_t)sc_settings_int(settings, SC_SET_RESULT_MEMORY);
     sc_core_options options = {
-        .epoch = epoch,
+        .epoch = start->epoch,
+        .next_number = start->next_number,
         .seed = sc_random_entropy(),
         .parent_pid = s->parent_pid,
         .pid = (uint64_t)getpid(),
@@ -303,15 +304,15 @@ listen_to_peers(sc_shell *s, sc_error *err)
 
 // Nobody else leads, and this is what is there: from here on we serve.
 static void
-on_leading(void *arg, uint64_t epoch, const sc_saved_job *jobs, sc_saved_tasks *const *tasks,
-           size_t n_jobs)
+on_leading(void *arg, const sc_journal_start *start)
 {
     sc_shell *s = arg;
     sc_error err = {0};
     uv_update_time(s->loop); // the journal may have taken long
     int rc = new_store(s, &err);
-    if (rc == 0 && ((rc = new_core(s, epoch)) < 0 ||
-                    (rc = sc_core_restore(s->core, jobs, tasks, n_jobs, now(s))) < 0))
+    if (rc == 0 &&
+        ((rc = new_core(s, start)) < 0 ||
+         (rc = sc_core_restore(s->core, start->jobs, start->tasks, start->n_jobs, now(s))) < 0))
         sc_error_set(&err, rc, "%s", sc_error_text(rc));
     if (rc == 0)
         rc = listen_to_peers(s, &err);
@@ -320,8 +321,8 @@ on_leading(void *arg, uint64_t epoch, const sc_saved_job *jobs, sc_saved_tasks *
         end_badly(s);
         return;
     }
-    if (n_jobs > 0)
-        sc_log_info("%zu jobs restored", n_jobs);
+    if (start->n_jobs > 0)
+        sc_log_info("%zu jobs restored", start->n_jobs);
     set_timer(s);
     sc_log_info("ready endpoint=%s pid=%d", sc_link_endpoint(s->link), (int)getpid());
 }

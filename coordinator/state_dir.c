@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The coordinator's folder: see state_dir.h. Called by main before anything else is made. */
+/* The coordinator's folder, and lock files: see state_dir.h. Called by main before anything else is
+ * made, and by the journal. */
 #include "coordinator/state_dir.h"
 
 #include <errno.h>
@@ -38,31 +39,43 @@ read_pid(int fd)
 }
 
 int
-sc_state_dir_lock(const char *dir, sc_error *err)
+sc_lock_file(const char *path, long *holder, sc_error *err)
 {
-    char path[4300];
-    int rc = make(dir, err);
-    if (rc < 0)
-        return rc;
-    snprintf(path, sizeof path, "%s/lock", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return sc_error_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        sc_error_set(
-            err, SC_ESTATE,
-            "%s is in use by the coordinator with pid %ld; end it, or choose another --dir", dir,
-            read_pid(fd));
+        int rc = errno == EWOULDBLOCK ? SC_EBUSY : -errno;
+        *holder = read_pid(fd);
+        sc_error_set(err, rc, "cannot lock %s: %s", path, sc_error_text(rc));
         close(fd);
-        return SC_ESTATE;
+        return rc;
     }
     char pid[32];
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    errno = ENOSPC; // what a short write means
     if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
-        rc = sc_error_set(err, errno ? -errno : -ENOSPC, "cannot write %s: %s", path,
-                          strerror(errno ? errno : ENOSPC));
+        int rc = sc_error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
         close(fd);
         return rc;
     }
     return fd;
+}
+
+int
+sc_state_dir_lock(const char *dir, sc_error *err)
+{
+    char path[4300];
+    long holder;
+    int rc = make(dir, err);
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof path, "%s/lock", dir);
+    rc = sc_lock_file(path, &holder, err);
+    if (rc == SC_EBUSY)
+        return sc_error_set(
+            err, SC_ESTATE,
+            "%s is in use by the coordinator with pid %ld; end it, or choose another --dir", dir,
+            holder);
+    return rc;
 }

@@ -6,8 +6,13 @@
 
 #include "base/error.h"
 
-/** Make `dir` (mode 0700, parents too) and lock DIR/lock for as long as this process lives (flock:
- * a lock that a dead process left is none).
+/** Take the lock file `path`, made where it is not there, for as long as the descriptor is open
+ * (flock: a lock that a dead process left is none).
+ *  @param holder  pid of who has it, where it is SC_EBUSY
+ *  @return a descriptor; SC_EBUSY; a system error with the path */
+SC_MUST_USE int sc_lock_file(const char *path, long *holder, sc_error *err);
+
+/** Make `dir` (mode 0700, parents too) and lock DIR/lock for as long as this process lives.
  *  @return a descriptor to keep open; SC_ESTATE with the holder's pid in `err`; a system error with
  * the path */
 SC_MUST_USE int sc_state_dir_lock(const char *dir, sc_error *err);

@@ -192,6 +192,19 @@ def test_journal_settings(sandbox):
         assert result.status == 1 and "JOURNAL" in result.stderr, repr(result)
 
 
+def test_two_coordinators_with_one_journal(sandbox):
+    """One leads, the other says who and waits, and takes over when that one is killed."""
+    journal = f"sqlite:{sandbox.folder}/shared.sqlite"
+    first = sandbox.start("seedcore-coordinator", "--journal", journal)
+    wait_for(lambda: "ready endpoint" in first.peek().stderr, what="the first leads")
+    second = sandbox.start("seedcore-coordinator", "--journal", journal, "--dir", sandbox.folder / "second",
+                           "--endpoint", f"ipc://{sandbox.folder}/second.socket")
+    wait_for(lambda: f"pid {first.pid} leads" in second.peek().stderr, what="the second waits")
+    first.signal(signal.SIGKILL)
+    wait_for(lambda: "ready endpoint" in second.peek().stderr, what="the second leads")
+    assert end(second).status == 0
+
+
 def test_retention(cluster):
     c = cluster(workers=1, env={"SEEDCORE_JOB_RETENTION": "1s"})
     job = submit(c, "echo", "--wait")
