@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "coordinator/journal_tasks.h"
 
 enum {
     // The -wal is copied into the database when it has grown to this: long enough that pages which
@@ -150,41 +151,31 @@ put_state(sc_sqlite_journal *j, const sc_action *a)
     return s;
 }
 
-// Where the records of a message lie, and how they ended.
-typedef struct extent {
-    uint32_t lowest, highest, dead, cancelled;
-} extent;
-
-static extent
-extent_of(sc_slice table)
+// What rows of both kinds have.
+static sqlite3_stmt *
+put_ended(sc_sqlite_journal *j, const sc_action *a, uint64_t position, sc_text worker)
 {
-    extent e = {.lowest = UINT32_MAX};
-    for (uint32_t i = 0, n = sc_records_count(table); i < n; i++) {
-        sc_record r = sc_records_get(table, i);
-        e.lowest = r.offset < e.lowest ? r.offset : e.lowest;
-        e.highest = r.offset > e.highest ? r.offset : e.highest;
-        e.dead += r.outcome == SC_DEAD;
-        e.cancelled += r.outcome == SC_CANCELLED;
-    }
-    return e;
+    sqlite3_stmt *s = sc_sqlite_journal_take(j, SC_JOURNAL_PUT_ENDED);
+    sc_ended_extent e = sc_ended_extent_of(a);
+    if (!s)
+        return NULL;
+    sqlite3_bind_int64(s, 1, sc_journal_key(a->number, position));
+    sqlite3_bind_int64(s, 2, sc_journal_key(a->number, e.place));
+    sqlite3_bind_int64(s, 3, (int64_t)e.count);
+    sqlite3_bind_int64(s, 4, (int64_t)e.span);
+    sqlite3_bind_int64(s, 5, (int64_t)e.dead);
+    sqlite3_bind_int64(s, 6, (int64_t)e.cancelled);
+    sqlite3_bind_int64(s, 7, e.lowest);
+    bind_text(s, 10, worker);
+    return s;
 }
 
 static sqlite3_stmt *
 put_results(sc_sqlite_journal *j, const sc_action *a)
 {
-    sqlite3_stmt *s = sc_sqlite_journal_take(j, SC_JOURNAL_PUT_ENDED);
-    extent e = extent_of(a->results.table);
+    sqlite3_stmt *s = put_ended(j, a, a->results.position, a->results.worker);
     if (!s)
         return NULL;
-    uint64_t place = a->results.base + e.lowest - a->results.first_index;
-    sqlite3_bind_int64(s, 1, sc_journal_key(a->number, a->results.position));
-    sqlite3_bind_int64(s, 2, sc_journal_key(a->number, place));
-    sqlite3_bind_int64(s, 3, sc_records_count(a->results.table));
-    sqlite3_bind_int64(s, 4, e.highest - e.lowest + 1);
-    sqlite3_bind_int64(s, 5, e.dead);
-    sqlite3_bind_int64(s, 6, e.cancelled);
-    sqlite3_bind_int64(s, 7, e.lowest);
-    bind_text(s, 10, a->results.worker);
     bind_slice(s, 11, a->results.table);
     bind_slice(s, 12, a->results.bytes);
     return s;
@@ -193,20 +184,11 @@ put_results(sc_sqlite_journal *j, const sc_action *a)
 static sqlite3_stmt *
 put_range(sc_sqlite_journal *j, const sc_action *a)
 {
-    sqlite3_stmt *s = sc_sqlite_journal_take(j, SC_JOURNAL_PUT_ENDED);
+    sqlite3_stmt *s = put_ended(j, a, a->range.position, a->range.worker);
     if (!s)
         return NULL;
-    int64_t n = (int64_t)a->range.count;
-    sqlite3_bind_int64(s, 1, sc_journal_key(a->number, a->range.position));
-    sqlite3_bind_int64(s, 2, sc_journal_key(a->number, a->range.first - a->range.first_index));
-    sqlite3_bind_int64(s, 3, n);
-    sqlite3_bind_int64(s, 4, n);
-    sqlite3_bind_int64(s, 5, a->range.outcome == SC_DEAD ? n : 0);
-    sqlite3_bind_int64(s, 6, a->range.outcome == SC_CANCELLED ? n : 0);
-    sqlite3_bind_int64(s, 7, 0);
     sqlite3_bind_int64(s, 8, a->range.outcome);
     sqlite3_bind_int64(s, 9, a->range.attempt);
-    bind_text(s, 10, a->range.worker);
     bind_slice(s, 12, sc_slice_borrow(a->range.error.data, a->range.error.len));
     return s;
 }

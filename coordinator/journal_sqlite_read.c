@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/limits.h"
+#include "coordinator/journal_tasks.h"
 
 static sc_slice
 column_slice(sqlite3_stmt *s, int at)
@@ -134,81 +135,20 @@ sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job),
 
 /* ---- tasks of an open job ---- */
 
-/* What is being read of a job. */
-typedef struct reading {
-    sc_sqlite_journal *journal;
-    const sc_saved_job *job;
-    sc_saved_tasks *tasks;
-    uint64_t ended_max, attempts_max;
-} reading;
-
-static bool
-add_stretch(reading *r, const sc_saved_stretch *from)
-{
-    sc_saved_tasks *t = r->tasks;
-    if (t->n_ended == r->ended_max) {
-        r->ended_max = r->ended_max ? r->ended_max * 2 : 64;
-        void *grown = realloc(t->ended, r->ended_max * sizeof *t->ended);
-        if (!grown)
-            return false;
-        t->ended = grown;
-    }
-    t->ended[t->n_ended++] = *from;
-    t->dead += from->dead;
-    t->cancelled += from->cancelled;
-    t->done += from->count - from->dead - from->cancelled;
-    return true;
-}
-
+// A row of ENDED_BETWEEN.
 static int
-by_offset(const void *a, const void *b)
+add_row(sc_journal_tasks *t, sqlite3_stmt *s)
 {
-    const sc_record *x = a, *y = b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-// Records with gaps between them: a stretch for each piece without one.
-static bool
-add_records(reading *r, uint64_t place, uint32_t lowest, sc_slice table)
-{
-    sc_record records[SC_CHUNK_MAX_TASKS];
-    uint32_t n = sc_records_count(table);
-    if (n > SC_CHUNK_MAX_TASKS)
-        return false;
-    memcpy(records, table.data, n * sizeof *records);
-    qsort(records, n, sizeof *records, by_offset);
-    for (uint32_t i = 0, end; i < n; i = end) {
-        sc_saved_stretch s = {.place = place + records[i].offset - lowest};
-        for (end = i; end < n && records[end].offset == records[i].offset + (end - i); end++) {
-            s.count++;
-            s.dead += records[end].outcome == SC_DEAD;
-            s.cancelled += records[end].outcome == SC_CANCELLED;
-        }
-        if (!add_stretch(r, &s))
-            return false;
-    }
-    return true;
-}
-
-// A row of ENDED_BETWEEN, but what of it lies below the job's prefix.
-static bool
-add_row(reading *r, sqlite3_stmt *s)
-{
-    uint64_t place = (uint32_t)sqlite3_column_int64(s, 1), prefix = r->job->state.prefix;
-    uint64_t count = (uint64_t)sqlite3_column_int64(s, 2);
-    uint64_t span = (uint64_t)sqlite3_column_int64(s, 3);
-    if (span != count)
-        return add_records(r, place, (uint32_t)sqlite3_column_int64(s, 6), column_slice(s, 10));
-    sc_saved_stretch at = {place, count, (uint64_t)sqlite3_column_int64(s, 4),
-                           (uint64_t)sqlite3_column_int64(s, 5)};
-    if (place < prefix) { // a range that begins below: all of one outcome
-        uint64_t below = prefix - place < count ? prefix - place : count;
-        at.place += below;
-        at.count -= below;
-        at.dead -= at.dead ? below : 0;
-        at.cancelled -= at.cancelled ? below : 0;
-    }
-    return at.count == 0 || add_stretch(r, &at);
+    sc_ended_extent row = {.place = (uint32_t)sqlite3_column_int64(s, 1),
+                           .count = (uint64_t)sqlite3_column_int64(s, 2),
+                           .span = (uint64_t)sqlite3_column_int64(s, 3),
+                           .dead = (uint64_t)sqlite3_column_int64(s, 4),
+                           .cancelled = (uint64_t)sqlite3_column_int64(s, 5),
+                           .lowest = (uint32_t)sqlite3_column_int64(s, 6)};
+    bool is_range = sqlite3_column_type(s, 7) != SQLITE_NULL;
+    if (row.place < t->prefix && !is_range)
+        return 0;
+    return sc_journal_tasks_ended(t, &row, column_slice(s, 10));
 }
 
 // The key of the last row that begins below a place; where there is none, that of the place.
@@ -226,95 +166,55 @@ place_before(sc_sqlite_journal *j, uint64_t number, uint64_t place, int64_t *key
 }
 
 static int
-read_ended(reading *r, sc_error *err)
+read_ended(sc_sqlite_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
 {
-    sc_sqlite_journal *j = r->journal;
-    uint64_t number = r->job->number, prefix = r->job->state.prefix;
     int64_t first;
-    int rc = place_before(j, number, prefix, &first, err);
+    int rc = place_before(j, number, t->prefix, &first, err), result = 0;
     if (rc < 0)
         return rc;
     sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(number + 1, 0));
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading what has ended");
-    while ((rc = step(s)) == SQLITE_ROW) {
-        uint64_t place = (uint32_t)sqlite3_column_int64(s, 1);
-        bool is_range = sqlite3_column_type(s, 7) != SQLITE_NULL;
-        if ((place >= prefix || is_range) && !add_row(r, s)) {
-            rc = SQLITE_NOMEM;
-            break;
-        }
-    }
-    return end_walk(j, s, rc, "reading what has ended", err);
+    while (result == 0 && (rc = step(s)) == SQLITE_ROW)
+        result = add_row(t, s);
+    if (result < 0)
+        sc_error_set(err, result, "%s: %s (reading what has ended)", j->path,
+                     sc_error_text(result));
+    int end = end_walk(j, s, rc, "reading what has ended", err);
+    return result < 0 ? result : end;
 }
 
 static int
-by_place(const void *a, const void *b)
+read_attempts(sc_sqlite_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
 {
-    const sc_saved_stretch *x = a, *y = b;
-    return x->place < y->place ? -1 : x->place > y->place;
-}
-
-static bool
-has_ended(const reading *r, uint64_t place)
-{
-    const sc_saved_tasks *t = r->tasks;
-    uint64_t low = 0, high = t->n_ended;
-    while (low < high) {
-        uint64_t mid = low + (high - low) / 2;
-        if (t->ended[mid].place + t->ended[mid].count <= place)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < t->n_ended && t->ended[low].place <= place;
-}
-
-static int
-read_attempts(reading *r, sc_error *err)
-{
-    sc_sqlite_journal *j = r->journal;
-    sc_saved_tasks *t = r->tasks;
-    uint64_t number = r->job->number;
-    sqlite3_stmt *s = between(j, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, r->job->state.prefix),
+    sqlite3_stmt *s = between(j, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, t->prefix),
                               sc_journal_key(number + 1, 0));
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading attempts");
     int rc;
-    if (t->n_ended > 0)
-        qsort(t->ended, t->n_ended, sizeof *t->ended, by_place);
     while ((rc = step(s)) == SQLITE_ROW) {
-        uint64_t place = (uint32_t)sqlite3_column_int64(s, 0);
-        if (has_ended(r, place))
-            continue;
-        if (t->n_attempts == r->attempts_max) {
-            r->attempts_max = r->attempts_max ? r->attempts_max * 2 : 64;
-            void *grown = realloc(t->attempts, r->attempts_max * sizeof *t->attempts);
-            if (!grown) {
-                rc = SQLITE_NOMEM;
-                break;
-            }
-            t->attempts = grown;
+        sc_saved_attempt a = {(uint32_t)sqlite3_column_int64(s, 0),
+                              (uint32_t)sqlite3_column_int64(s, 1),
+                              (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+        if (sc_journal_tasks_attempt(t, &a) < 0) {
+            rc = SQLITE_NOMEM;
+            break;
         }
-        t->attempts[t->n_attempts++] =
-            (sc_saved_attempt){place, (uint32_t)sqlite3_column_int64(s, 1),
-                               (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
     }
     return end_walk(j, s, rc, "reading attempts", err);
 }
 
 // Ended tasks that were kept of a job.
 static int
-read_position(reading *r, sc_error *err)
+read_position(sc_sqlite_journal *j, uint64_t number, uint64_t *position, sc_error *err)
 {
-    sc_sqlite_journal *j = r->journal;
-    sqlite3_stmt *s = between(j, SC_JOURNAL_LAST_ENDED, sc_journal_key(r->job->number, 0),
-                              sc_journal_key(r->job->number + 1, 0));
+    sqlite3_stmt *s =
+        between(j, SC_JOURNAL_LAST_ENDED, sc_journal_key(number, 0), sc_journal_key(number + 1, 0));
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading what has ended");
     int rc = step(s);
     if (rc == SQLITE_ROW)
-        r->tasks->position =
+        *position =
             (uint64_t)(uint32_t)sqlite3_column_int64(s, 0) + (uint64_t)sqlite3_column_int64(s, 1);
     return end_walk(j, s, rc, "reading what has ended", err);
 }
@@ -322,18 +222,17 @@ read_position(reading *r, sc_error *err)
 int
 sc_sqlite_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err)
 {
-    sc_saved_tasks *t = calloc(1, sizeof *t);
-    if (!t)
-        return sc_error_set(err, SC_ENOMEM, "out of memory");
-    reading r = {.journal = b, .job = job, .tasks = t};
-    int rc = read_ended(&r, err);
+    sc_journal_tasks t = {.prefix = job->state.prefix};
+    uint64_t position = 0;
+    int rc = read_ended(b, job->number, &t, err);
     if (rc == 0)
-        rc = read_attempts(&r, err);
+        rc = read_attempts(b, job->number, &t, err);
     if (rc == 0)
-        rc = read_position(&r, err);
-    if (rc < 0)
-        sc_saved_tasks_free(&t);
-    *out = t;
+        rc = read_position(b, job->number, &position, err);
+    *out = rc == 0 ? sc_journal_tasks_take(&t, position) : NULL;
+    if (rc == 0 && !*out)
+        rc = sc_error_set(err, SC_ENOMEM, "out of memory");
+    sc_journal_tasks_fini(&t);
     return rc;
 }
 

@@ -527,14 +527,3 @@ sc_journal_thread(void *arg)
     if (s.backend)
         s.journal->backend->close(s.backend);
 }
-
-void
-sc_saved_tasks_free(sc_saved_tasks **at)
-{
-    if (!*at)
-        return;
-    free((*at)->ended);
-    free((*at)->attempts);
-    free(*at);
-    *at = NULL;
-}
