@@ -156,6 +156,7 @@ struct peer {
     char host[SC_NAME_MAX + 1];
     uint64_t instance;
     uint64_t pid;
+    uint64_t n_hello; // number of its last HELLO
     sc_liveness liveness;
     timer timer;    // next look at its liveness
     worker *worker; // workers only

@@ -227,6 +227,8 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
         return;
     }
     peer *p = sc_peers_find_instance(core, h->instance);
+    if (p && h->number < p->n_hello) // a later one, on another connection, was faster
+        return;
     if (on_link && on_link != p) // the connection's old owner gave it up
         sc_peers_gone(core, on_link, "said HELLO as another");
     if (refuse_taken(core, link, h))
@@ -253,6 +255,7 @@ hello(sc_core *core, uint64_t link, peer *on_link, const sc_hello *h)
         sc_log_write(level_of(p->role), "%s %s joined from %s, pid %llu", role_name(p->role),
                      p->name, p->host, (unsigned long long)p->pid);
     }
+    p->n_hello = h->number;
     sc_jobs_await_client(core, p->instance);
     sc_liveness_heard(&p->liveness, core->now_ms);
     welcome(core, p, h);

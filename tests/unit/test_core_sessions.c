@@ -97,6 +97,26 @@ Test(sessions, welcome_names_the_hello)
     }
 }
 
+// An old connection is slower than the new one: what is said there counts no more, or the session
+// would move to a connection that nobody reads.
+Test(sessions, a_hello_that_was_overtaken)
+{
+    sc_message answer, m = {.type = SC_MSG_HELLO};
+    m.hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
+                         .name = sc_text_of("s"),
+                         .instance = 9,
+                         .protocol_min = 1,
+                         .protocol_max = 1,
+                         .number = 2};
+    sc_fake_say(&f, 3, &m);
+    cr_assert(sc_fake_take(&f, 3, SC_MSG_WELCOME, &answer));
+    m.hello.number = 1;
+    sc_fake_say(&f, 2, &m);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_WELCOME), 0);
+    sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_HEARTBEAT});
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_WHO), 0, "the session is still there");
+}
+
 Test(sessions, refusal_of_a_version_names_both)
 {
     sc_message m = {.type = SC_MSG_HELLO};
