@@ -102,7 +102,7 @@ void sc_tasks_suspect(sc_core *core, exception *e);
 void sc_tasks_unsuspect(sc_core *core, exception *e);
 void sc_tasks_undelay(sc_core *core, exception *e);
 void sc_tasks_drop_range(sc_core *core, range *r);
-uint32_t sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted);
+bool sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, range *taken);
 exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
 void sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);

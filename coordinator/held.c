@@ -77,9 +77,10 @@ adopted_run(sc_core *core, worker *w, const sc_held_run *held, chunk *c)
 static bool
 take_away(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
 {
+    range taken;
     exception *e = sc_tasks_find_exception(c, offset);
     if (!e || !e->is_suspect)
-        return sc_tasks_take_queued(core, c, offset, attempt) ||
+        return sc_tasks_take_queued(core, c, offset, attempt, &taken) ||
                sc_runs_take(core, c, offset, attempt);
     if (e->attempt != attempt)
         return false;

@@ -8,18 +8,24 @@
 
 /* ---- counting ---- */
 
+// It is in no list any more.
+static void
+end_blamed(sc_core *core, chunk *c, uint32_t offset, int code)
+{
+    sc_tasks_end_range(core, c, offset, 1, code);
+    sc_tasks_progress(core, c->job);
+}
+
 // Take it from wherever it is and end it.
 static void
 end_poisonous(sc_core *core, exception *e)
 {
-    chunk *c = e->chunk;
-    uint32_t offset = e->offset;
+    range taken;
     if (e->is_delayed)
         sc_tasks_undelay(core, e);
-    else if (!e->is_suspect && !sc_tasks_take_queued(core, c, offset, 0))
-        sc_runs_take(core, c, offset, 0);
-    sc_tasks_end_range(core, c, offset, 1, SC_EPOISON);
-    sc_tasks_progress(core, c->job);
+    else if (!e->is_suspect && !sc_tasks_take_queued(core, e->chunk, e->offset, 0, &taken))
+        sc_runs_take(core, e->chunk, e->offset, 0);
+    end_blamed(core, e->chunk, e->offset, SC_EPOISON);
 }
 
 static bool
@@ -72,7 +78,7 @@ sc_poison_is_open(sc_core *core, const sc_task_ref *ref)
 }
 
 // A worker process died, and this task is blamed for it. A death counts once, however often it is
-// reported.
+// reported. One that may not be begun again is dead with the first.
 void
 sc_poison_blame(sc_core *core, const sc_task_ref *ref)
 {
@@ -90,9 +96,13 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref)
         end_poisonous(core, e);
         return;
     }
-    uint32_t attempt = e->is_delayed ? 0 : sc_tasks_take_queued(core, e->chunk, e->offset, 0);
-    if (attempt) {
-        e->attempt = attempt;
+    range taken;
+    if (!e->is_delayed && sc_tasks_take_queued(core, c, offset, 0, &taken)) {
+        if (taken.is_unsure) {
+            end_blamed(core, c, offset, SC_EUNKNOWN);
+            return;
+        }
+        e->attempt = taken.attempt;
         sc_tasks_suspect(core, e);
     }
     sc_saved_attempt next = {.attempt = sc_runs_attempt(c, offset, e->attempt), .blame = e->blame};

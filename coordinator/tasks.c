@@ -307,24 +307,25 @@ sc_tasks_drop_range(sc_core *core, range *r)
 }
 
 // Take one task out of the ranges that wait to be handed out again, where its attempt is this one
-// (0: any). @return its attempt, or 0 where it is not there
-uint32_t
-sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted)
+// (0: any). @return false where it is not there
+bool
+sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, range *taken)
 {
     for (range *r = c->job->again; r; r = r->next) {
         if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
             continue;
         if (wanted && r->attempt != wanted)
-            return 0;
-        uint32_t attempt = r->attempt, behind = r->first + r->count - offset - 1;
+            return false;
+        uint32_t behind = r->first + r->count - offset - 1;
+        *taken = (range){c, offset, 1, r->attempt, r->is_unsure, NULL, NULL};
         if (behind)
-            append(core, &(range){c, offset + 1, behind, attempt, r->is_unsure, NULL, NULL});
+            append(core, &(range){c, offset + 1, behind, r->attempt, r->is_unsure, NULL, NULL});
         r->count = offset - r->first;
         if (r->count == 0)
             sc_tasks_drop_range(core, r);
-        return attempt;
+        return true;
     }
-    return 0;
+    return false;
 }
 
 // A stretch of lost or returned tasks, none with a history.

@@ -302,6 +302,29 @@ Test(core_durable, a_blamed_task_is_not_handed_out_before_that_is_written)
     sc_fake_stop(&f);
 }
 
+// Its worker process died with the coordinator, and the report comes to the next one.
+Test(core_durable, one_that_may_have_begun_is_not_begun_again_for_its_blame)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f, "a!");
+    f.holds_writes = false;
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+    sc_fake_written(&f, f.n_writes);
+    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+    sc_run run = m.run;
+    sc_fake_restart(&f, f.n_writes);
+    sc_fake_client(&f, CLIENT);
+    sc_fake_supervisor(&f, SUPERVISOR);
+    sc_fake_worker_ready(&f, OTHER, &(sc_fake_worker){.handlers = "a!"});
+    sc_fake_died(&f, SUPERVISOR, 100 + WORKER, &run, 0, 1, true, SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 1, "the one that is blamed");
+    sc_fake_pass(&f, 700, OTHER);
+    cr_expect_eq(sc_fake_count(&f, OTHER, SC_MSG_RUN), 0);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 2);
+    sc_fake_stop(&f);
+}
+
 // Its delay is over before a worker has come back and said what may not be repeated.
 Test(core_durable, a_delay_may_end_before_a_worker_comes_back)
 {
