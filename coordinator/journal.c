@@ -11,169 +11,20 @@
 #include "base/log.h"
 #include "coordinator/journal_int.h"
 
-// What a chunk takes in memory beside its payload.
-enum { CACHED_BYTES = sizeof(cached) + 64 };
-
-/* ---- requests ---- */
-
-static void
-keep_slice(sc_slice *s)
-{
-    if (s->len == 0) {
-        *s = (sc_slice){0};
-        return;
-    }
-    *s = sc_slice_keep(*s);
-    SC_ASSERT(s->data); // what was accepted is not lost: without memory we end
-}
-
-static void
-keep_text(sc_text *t)
-{
-    char *copy = malloc(t->len + 1ul);
-    SC_ASSERT(copy);
-    if (t->len)
-        memcpy(copy, t->data, t->len);
-    t->data = copy;
-}
-
-static void
-copy_put(request *r)
-{
-    sc_action *a = &r->action;
-    keep_slice(&a->put.table);
-    keep_slice(&a->put.bytes);
-    if (!a->put.saved)
-        return;
-    r->saved = *a->put.saved;
-    a->put.saved = &r->saved;
-    keep_slice(&r->saved.open);
-    keep_slice(&r->saved.chunks);
-    r->saved.table = a->put.table;
-    r->saved.bytes = a->put.bytes;
-}
-
-static request *
-copy(const sc_action *action)
-{
-    request *r = calloc(1, sizeof *r);
-    SC_ASSERT(r);
-    r->action = *action;
-    sc_action *a = &r->action;
-    switch (a->type) {
-    case SC_ACTION_PUT_OPEN:
-    case SC_ACTION_PUT_CHUNK:
-    case SC_ACTION_PUT_COMMIT:
-        copy_put(r);
-        r->bytes = a->put.table.len + a->put.bytes.len;
-        break;
-    case SC_ACTION_PUT_RESULTS:
-        keep_slice(&a->results.table);
-        keep_slice(&a->results.bytes);
-        keep_text(&a->results.worker);
-        r->bytes = a->results.table.len + a->results.bytes.len;
-        break;
-    case SC_ACTION_PUT_RANGE:
-        keep_text(&a->range.worker);
-        keep_text(&a->range.error);
-        break;
-    case SC_ACTION_PUT_ATTEMPT:
-        keep_text(&a->attempt.worker);
-        keep_text(&a->attempt.error);
-        break;
-    default:
-        break;
-    }
-    return r;
-}
-
 void
 sc_journal_request_free(request *r)
 {
-    sc_action *a = &r->action;
-    switch (a->type) {
-    case SC_ACTION_PUT_OPEN:
-    case SC_ACTION_PUT_CHUNK:
-    case SC_ACTION_PUT_COMMIT:
-        sc_slice_drop(&a->put.table);
-        sc_slice_drop(&a->put.bytes);
-        sc_slice_drop(&r->saved.open);
-        sc_slice_drop(&r->saved.chunks);
-        break;
-    case SC_ACTION_PUT_RESULTS:
-        sc_slice_drop(&a->results.table);
-        sc_slice_drop(&a->results.bytes);
-        free((char *)a->results.worker.data);
-        break;
-    case SC_ACTION_PUT_RANGE:
-        free((char *)a->range.worker.data);
-        free((char *)a->range.error.data);
-        break;
-    case SC_ACTION_PUT_ATTEMPT:
-        free((char *)a->attempt.worker.data);
-        free((char *)a->attempt.error.data);
-        break;
-    default:
-        break;
-    }
+    sc_action_drop(&r->kept);
     free(r);
 }
 
-/* ---- chunks in memory ---- */
-
-static cached *
-find_cached(sc_journal *j, uint64_t number, uint32_t chunk)
+// Payload that a group is measured by.
+static size_t
+payload_of(const sc_action *a)
 {
-    cached *c = NULL;
-    uint64_t key[2] = {number, chunk};
-    HASH_FIND(hh, j->cache, key, sizeof key, c);
-    return c;
-}
-
-static void
-drop_cached(sc_journal *j, cached *c)
-{
-    j->cache_bytes -= c->table.len + c->bytes.len + CACHED_BYTES;
-    HASH_DEL(j->cache, c);
-    sc_slice_drop(&c->table);
-    sc_slice_drop(&c->bytes);
-    free(c);
-}
-
-// Where there is no room it is read when it is asked for: the oldest are handed out first.
-static void
-keep_cached(sc_journal *j, uint64_t number, uint32_t chunk, sc_slice table, sc_slice bytes)
-{
-    uint64_t more = table.len + bytes.len + CACHED_BYTES;
-    if (j->cache_bytes + more > j->cache_max || find_cached(j, number, chunk))
-        return;
-    cached *c = calloc(1, sizeof *c);
-    if (!c)
-        return;
-    c->key[0] = number;
-    c->key[1] = chunk;
-    c->table = sc_slice_keep(table);
-    c->bytes = sc_slice_keep(bytes);
-    HASH_ADD(hh, j->cache, key, sizeof c->key, c);
-    j->cache_bytes += more;
-    if (c->hh.tbl && c->table.data && c->bytes.data)
-        return;
-    if (c->hh.tbl)
-        HASH_DEL(j->cache, c);
-    j->cache_bytes -= more;
-    sc_slice_drop(&c->table);
-    sc_slice_drop(&c->bytes);
-    free(c);
-}
-
-static void
-forget_cached(sc_journal *j, uint64_t number)
-{
-    for (cached *c = j->cache, *next; c; c = next) {
-        next = c->hh.next;
-        if (c->key[0] == number)
-            drop_cached(j, c);
-    }
+    if (a->type == SC_ACTION_PUT_OPEN || a->type == SC_ACTION_PUT_CHUNK)
+        return a->put.table.len + a->put.bytes.len;
+    return a->type == SC_ACTION_PUT_RESULTS ? a->results.table.len + a->results.bytes.len : 0;
 }
 
 /* ---- actions ---- */
@@ -181,57 +32,79 @@ forget_cached(sc_journal *j, uint64_t number)
 static void
 gather(sc_journal *j, const sc_action *action, bool is_write)
 {
-    request *r = copy(action);
+    request *r = calloc(1, sizeof *r);
+    SC_ASSERT(r); // as sc_action_keep
+    sc_action_keep(action, &r->kept);
+    r->bytes = payload_of(action);
     if (is_write)
         r->write = ++j->n_writes;
     DL_APPEND(j->gathered, r);
 }
 
-// An answer that needs no thread: it is given with the others.
-static void
-answer_from_cache(sc_journal *j, const sc_action *action, cached *c)
+// A chunk that is in memory needs no thread: it is given with the other answers.
+static bool
+answer_from_cache(sc_journal *j, const sc_action *action)
 {
+    kept_chunk kept = {.number = action->number, .chunk = action->chunk.number};
+    if (!sc_journal_cache_take(&j->cache, (uint64_t[]){kept.number, kept.chunk}, &kept.table,
+                               &kept.bytes))
+        return false;
     answer *a = calloc(1, sizeof *a);
     SC_ASSERT(a);
     a->type = ANSWER_CHUNK;
     a->job = action->chunk.job;
-    a->chunks[a->n_chunks++] = (kept_chunk){action->number, action->chunk.number,
-                                            sc_slice_keep(c->table), sc_slice_keep(c->bytes)};
-    drop_cached(j, c);
+    a->chunks[a->n_chunks++] = kept;
     uv_mutex_lock(&j->lock);
     DL_APPEND(j->answers, a);
     uv_mutex_unlock(&j->lock);
+    return true;
+}
+
+// Chunks that come are kept up to here. The rest is for what is read ahead of those that are handed
+// out next: chunks that have just come may be the last to be handed out.
+static uint64_t
+room_for_new(const sc_journal *j)
+{
+    return j->cache_max / 4 * 3;
+}
+
+static void
+keep_or_forget(sc_journal *j, const sc_action *action)
+{
+    sc_slice table, bytes;
+    uint64_t number = action->number;
+    switch (action->type) {
+    case SC_ACTION_PUT_CHUNK:
+        sc_journal_cache_keep(&j->cache, (uint64_t[]){number, action->put.ticket.number},
+                              action->put.table, action->put.bytes, room_for_new(j));
+        break;
+    case SC_ACTION_DROP_CHUNK:
+        if (sc_journal_cache_take(&j->cache, (uint64_t[]){number, action->chunk.number}, &table,
+                                  &bytes)) {
+            sc_slice_drop(&table);
+            sc_slice_drop(&bytes);
+        }
+        break;
+    case SC_ACTION_PUT_STATE: // of a job that was cancelled no chunk is asked for or dropped
+        if (action->state.state.ended_at)
+            sc_journal_cache_drop_job(&j->cache, number);
+        break;
+    case SC_ACTION_DROP_JOB:
+        sc_journal_cache_drop_job(&j->cache, number);
+        break;
+    default:
+        break;
+    }
 }
 
 void
 sc_journal_act(sc_journal *j, const sc_action *action)
 {
-    cached *c;
-    switch (action->type) {
-    case SC_ACTION_GET_CHUNK:
-        if ((c = find_cached(j, action->number, action->chunk.number)))
-            answer_from_cache(j, action, c);
-        else
-            gather(j, action, false);
+    bool is_chunk = action->type == SC_ACTION_GET_CHUNK;
+    if (is_chunk && answer_from_cache(j, action))
         return;
-    case SC_ACTION_GET_RESULTS:
-        gather(j, action, false);
-        return;
-    case SC_ACTION_PUT_CHUNK:
-        keep_cached(j, action->number, action->put.ticket.number, action->put.table,
-                    action->put.bytes);
-        break;
-    case SC_ACTION_DROP_CHUNK:
-        if ((c = find_cached(j, action->number, action->chunk.number)))
-            drop_cached(j, c);
-        break;
-    case SC_ACTION_DROP_JOB:
-        forget_cached(j, action->number);
-        break;
-    default:
-        break;
-    }
-    gather(j, action, true);
+    keep_or_forget(j, action);
+    gather(j, action, !is_chunk && action->type != SC_ACTION_GET_RESULTS);
 }
 
 /* ---- answers ---- */
@@ -260,8 +133,8 @@ static void
 give_chunk(sc_journal *j, const answer *a)
 {
     for (uint32_t i = 1; i < a->n_chunks; i++)
-        keep_cached(j, a->chunks[i].number, a->chunks[i].chunk, a->chunks[i].table,
-                    a->chunks[i].bytes);
+        sc_journal_cache_keep(&j->cache, (uint64_t[]){a->chunks[i].number, a->chunks[i].chunk},
+                              a->chunks[i].table, a->chunks[i].bytes, j->cache_max);
     const kept_chunk *c = &a->chunks[0];
     j->events.on_chunk(j->events.arg, &a->job, c->chunk, a->status, c->table, c->bytes);
 }
@@ -364,7 +237,8 @@ int
 sc_journal_new(uv_loop_t *loop, const sc_journal_options *options, const sc_journal_events *events,
                sc_journal **out, sc_error *err)
 {
-    const sc_journal_backend *backend = find_backend(options->location);
+    const sc_journal_backend *backend =
+        options->backend ? options->backend : find_backend(options->location);
     if (!backend)
         return sc_error_set(err, SC_EBADARG, "JOURNAL: '%.80s' is no sqlite:PATH",
                             options->location);
@@ -396,8 +270,7 @@ on_async_closed(uv_handle_t *handle)
         DL_DELETE(j->answers, a);
         sc_journal_answer_free(a);
     }
-    while (j->cache)
-        drop_cached(j, j->cache);
+    sc_journal_cache_fini(&j->cache);
     if (j->on_closed)
         j->on_closed(j->closed_arg);
     free(j->location);

@@ -54,8 +54,9 @@ typedef struct sc_journal_events {
 } sc_journal_events;
 
 typedef struct sc_journal_options {
-    const char *location; /* sqlite:PATH or postgresql://... */
+    const char *location; /* sqlite:PATH */
     uint64_t cache_bytes; /* payload of chunks kept in memory until it is handed out */
+    const struct sc_journal_backend *backend; /* of a test; NULL: the location says which */
 } sc_journal_options;
 
 /** Begin to open it. @return 0; SC_EBADARG (no such kind of location), SC_ENOMEM */
@@ -70,8 +71,8 @@ void sc_journal_act(sc_journal *journal, const sc_action *action);
  * there. @return how many; more may have come meanwhile */
 unsigned sc_journal_deliver(sc_journal *journal);
 
-/** Two steps: writes that were acted are tried once more (at most 5 s), then nothing is called back
- * but on_closed, once. Sets *at NULL; NULL is accepted. */
+/** Two steps: waits for the thread, which tries once to write what was acted; then nothing is
+ * called back but on_closed, once. Sets *at NULL; NULL is accepted. */
 void sc_journal_close(sc_journal **at, void (*on_closed)(void *arg), void *arg);
 
 #endif

@@ -5,25 +5,22 @@
 #ifndef SC_JOURNAL_INT_H
 #define SC_JOURNAL_INT_H
 
-#define HASH_NONFATAL_OOM 1
-
 #include <stdatomic.h>
 
-#include <uthash.h>
 #include <utlist.h>
 #include <uv.h>
 
+#include "coordinator/action.h"
 #include "coordinator/journal.h"
 #include "coordinator/journal_backend.h"
+#include "coordinator/journal_cache.h"
 #include "coordinator/journal_page.h"
 
-/* An action with all that it points to. */
 typedef struct request request;
 struct request {
-    sc_action action;
-    sc_saved_job saved; /* what action.put.saved points to */
-    uint64_t write;     /* number of a write, from 1; 0: a question */
-    size_t bytes;       /* of its payload */
+    sc_kept_action kept;
+    uint64_t write; /* number of a write, from 1; 0: a question */
+    size_t bytes;   /* of its payload */
     request *prev, *next;
 };
 
@@ -64,13 +61,6 @@ struct answer {
     answer *prev, *next;
 };
 
-/* A chunk in memory until it is asked for. */
-typedef struct cached {
-    uint64_t key[2]; /* number of the job, of the chunk */
-    sc_slice table, bytes;
-    UT_hash_handle hh;
-} cached;
-
 struct sc_journal {
     uv_loop_t *loop;
     sc_journal_events events;
@@ -89,8 +79,8 @@ struct sc_journal {
     /* the loop's */
     request *gathered; /* since the last turn */
     uint64_t n_writes;
-    cached *cache;
-    uint64_t cache_bytes, cache_max;
+    sc_journal_cache cache;
+    uint64_t cache_max;
     bool has_failed;
     void (*on_closed)(void *arg);
     void *closed_arg;

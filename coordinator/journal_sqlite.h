@@ -23,7 +23,6 @@
 #define SC_JOURNAL_STATEMENTS(X)                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
-    X(ROLLBACK, "ROLLBACK")                                                                        \
     X(START, "SELECT epoch + 1, 1 + max((SELECT coalesce(max(number), 0) FROM jobs), "             \
              "(SELECT coalesce(max(number), 0) FROM dropped)) FROM meta")                          \
     X(EPOCH, "UPDATE meta SET epoch = ?1")                                                         \

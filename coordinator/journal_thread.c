@@ -31,6 +31,7 @@ typedef struct state {
     bool is_in_trouble;
     sc_error trouble; // why
     bool must_stop;
+    bool has_failed;    // and nothing may be written any more
     bool has_more;      // housekeeping is left
     int64_t retry_ms;   // when to try again, and
     int64_t backoff_ms; // how long it waited last
@@ -76,7 +77,7 @@ static void
 fail(state *s, const sc_error *err)
 {
     post_one(s, ANSWER_FAILED, err->code, err, 0);
-    s->must_stop = true;
+    s->must_stop = s->has_failed = true;
 }
 
 /* ---- beginning ---- */
@@ -215,23 +216,24 @@ begin(state *s)
 static bool
 is_upload(const request *r)
 {
-    return r->action.type == SC_ACTION_PUT_OPEN || r->action.type == SC_ACTION_PUT_CHUNK ||
-           r->action.type == SC_ACTION_PUT_COMMIT;
+    return r->kept.action.type == SC_ACTION_PUT_OPEN ||
+           r->kept.action.type == SC_ACTION_PUT_CHUNK ||
+           r->kept.action.type == SC_ACTION_PUT_COMMIT;
 }
 
 // Chunks may wait for the COMMIT that needs them; nobody waits for what is dropped.
 static bool
 must_be_safe(const request *r)
 {
-    return r->action.type != SC_ACTION_PUT_CHUNK && r->action.type != SC_ACTION_DROP_CHUNK &&
-           r->action.type != SC_ACTION_DROP_JOB;
+    return r->kept.action.type != SC_ACTION_PUT_CHUNK &&
+           r->kept.action.type != SC_ACTION_DROP_CHUNK && r->kept.action.type != SC_ACTION_DROP_JOB;
 }
 
 static void
 add_stored(answer **list, const request *r, int status, const sc_error *err)
 {
     answer *a = new_answer(ANSWER_STORED);
-    a->ticket = r->action.put.ticket;
+    a->ticket = r->kept.action.put.ticket;
     a->status = status;
     if (err)
         a->err = *err;
@@ -259,7 +261,7 @@ write_group(state *s, const request *end, bool is_safe, sc_error *err)
     const sc_journal_backend *b = s->journal->backend;
     int rc = b->begin(s->backend, is_safe, err);
     for (request *r = s->writes; rc == 0 && r != end; r = r->next)
-        rc = b->put(s->backend, &r->action, err);
+        rc = b->put(s->backend, &r->kept.action, err);
     if (rc == 0)
         rc = b->commit(s->backend, err);
     if (rc < 0)
@@ -271,6 +273,8 @@ static void
 group_written(state *s, const request *end)
 {
     answer *list = NULL;
+    if (!s->writes)
+        return;
     for (request *r; (r = s->writes) != end;) {
         if (is_upload(r))
             add_stored(&list, r, 0, NULL);
@@ -340,26 +344,27 @@ trouble_over(state *s)
     post_one(s, ANSWER_TROUBLE, 0, NULL, 0);
 }
 
-// Everything that waits to be written; in trouble, a group without writes tells when it is over.
-static void
+// Everything that waits to be written; in trouble, a group without writes tells whether it is over.
+// @return false where writing does not work, or is not yet to be tried
+static bool
 write_all(state *s)
 {
     sc_error err = {0};
-    bool is_safe = true;
     if (s->is_in_trouble && sc_clock_ms() < s->retry_ms) {
         refuse_uploads(s, &s->trouble);
-        return;
+        return false;
     }
-    while ((s->writes || s->is_in_trouble) && !s->must_stop) {
+    for (bool is_trial = s->is_in_trouble; (s->writes || is_trial) && !s->must_stop;
+         is_trial = false) {
+        bool is_safe;
         request *end = end_of_group(s, &is_safe);
-        if (write_group(s, end, is_safe || !s->writes, &err) < 0) {
+        if (write_group(s, end, is_safe || is_trial, &err) < 0) {
             group_failed(s, &err);
-            return;
+            return false;
         }
-        if (s->writes)
-            group_written(s, end);
-        trouble_over(s);
+        group_written(s, end);
     }
+    return !s->must_stop;
 }
 
 /* ---- questions ---- */
@@ -370,13 +375,13 @@ answer_chunk(state *s, const request *r)
     const sc_journal_backend *b = s->journal->backend;
     answer *list = NULL, *a = new_answer(ANSWER_CHUNK);
     size_t bytes = 0;
-    uint64_t number = r->action.number;
-    a->job = r->action.chunk.job;
-    a->chunks[0] = (kept_chunk){.number = number, .chunk = r->action.chunk.number};
+    uint64_t number = r->kept.action.number;
+    a->job = r->kept.action.chunk.job;
+    a->chunks[0] = (kept_chunk){.number = number, .chunk = r->kept.action.chunk.number};
     // the next ones are asked for soon
     for (uint32_t i = 0; i < READ_AHEAD && bytes < READ_AHEAD_BYTES; i++) {
         sc_blob *table, *payload;
-        uint32_t chunk = r->action.chunk.number + i;
+        uint32_t chunk = r->kept.action.chunk.number + i;
         int rc = b->chunk(s->backend, number, chunk, &table, &payload, &a->err);
         if (i == 0)
             a->status = rc;
@@ -396,9 +401,9 @@ static void
 answer_results(state *s, const request *r)
 {
     const sc_journal_backend *b = s->journal->backend;
-    const sc_store_read *read = &r->action.read;
+    const sc_store_read *read = &r->kept.action.read;
     answer *list = NULL, *a = new_answer(ANSWER_RESULTS);
-    uint64_t number = r->action.number;
+    uint64_t number = r->kept.action.number;
     a->read = *read;
     a->page = sc_journal_page_new(read);
     if (!a->page)
@@ -425,8 +430,8 @@ answer_questions(state *s)
 {
     for (request *r = s->questions, *next; r; r = next) {
         next = r->next;
-        bool is_chunk = r->action.type == SC_ACTION_GET_CHUNK;
-        if (!is_chunk && r->action.read.after > s->written)
+        bool is_chunk = r->kept.action.type == SC_ACTION_GET_CHUNK;
+        if (!is_chunk && r->kept.action.read.after > s->written)
             continue;
         if (is_chunk)
             answer_chunk(s, r);
@@ -466,7 +471,8 @@ wait_ms(const state *s)
     return s->has_more ? 0 : TEND_MS;
 }
 
-static void
+// @return false where it failed, as a group does
+static bool
 tend(state *s)
 {
     sc_error err = {0};
@@ -474,6 +480,7 @@ tend(state *s)
     s->has_more = rc == 1;
     if (rc < 0)
         group_failed(s, &err);
+    return rc >= 0;
 }
 
 static void
@@ -482,10 +489,10 @@ serve(state *s)
     while (!s->must_stop) {
         wait_for_news(s->journal, wait_ms(s));
         take_requests(s);
-        write_all(s);
+        bool works = write_all(s);
         answer_questions(s);
-        if (!s->is_in_trouble && !s->must_stop)
-            tend(s);
+        if (works && tend(s))
+            trouble_over(s);
     }
 }
 
@@ -519,7 +526,8 @@ sc_journal_thread(void *arg)
     state s = {.journal = arg};
     if (begin(&s)) {
         serve(&s);
-        finish(&s);
+        if (!s.has_failed)
+            finish(&s);
     }
     take_requests(&s);
     free_requests(&s.writes);

@@ -7,13 +7,11 @@
 
 #include <uthash.h>
 
-#include "base/buffer.h"
+#include "coordinator/action.h"
 #include "proto/run.h"
 
-/* An action with all that it points to. */
 typedef struct write {
-    sc_action action;
-    sc_saved_job saved;
+    sc_kept_action kept;
     bool is_refused;
 } write;
 
@@ -37,94 +35,10 @@ sc_model_journal_new(void)
     return must(calloc(1, sizeof(sc_model_journal)));
 }
 
-/* ---- copies ---- */
-
-static void
-keep(sc_slice *s)
-{
-    if (s->len)
-        *s = sc_slice_keep(*s);
-}
-
-static void
-keep_text(sc_text *t)
-{
-    char *copy = must(malloc(t->len + 1));
-    if (t->len)
-        memcpy(copy, t->data, t->len);
-    t->data = copy;
-}
-
-static write *
-copy(const sc_action *a)
-{
-    write *w = must(calloc(1, sizeof *w));
-    w->action = *a;
-    switch (a->type) {
-    case SC_ACTION_PUT_OPEN:
-    case SC_ACTION_PUT_CHUNK:
-    case SC_ACTION_PUT_COMMIT:
-        keep(&w->action.put.table);
-        keep(&w->action.put.bytes);
-        if (!a->put.saved)
-            break;
-        w->saved = *a->put.saved;
-        w->action.put.saved = &w->saved;
-        keep(&w->saved.open);
-        keep(&w->saved.table);
-        keep(&w->saved.bytes);
-        keep(&w->saved.chunks);
-        break;
-    case SC_ACTION_PUT_RESULTS:
-        keep(&w->action.results.table);
-        keep(&w->action.results.bytes);
-        keep_text(&w->action.results.worker);
-        break;
-    case SC_ACTION_PUT_RANGE:
-        keep_text(&w->action.range.worker);
-        keep_text(&w->action.range.error);
-        break;
-    case SC_ACTION_PUT_ATTEMPT:
-        keep_text(&w->action.attempt.worker);
-        keep_text(&w->action.attempt.error);
-        break;
-    default:
-        break;
-    }
-    return w;
-}
-
 static void
 free_write(write *w)
 {
-    sc_action *a = &w->action;
-    switch (a->type) {
-    case SC_ACTION_PUT_OPEN:
-    case SC_ACTION_PUT_CHUNK:
-    case SC_ACTION_PUT_COMMIT:
-        sc_slice_drop(&a->put.table);
-        sc_slice_drop(&a->put.bytes);
-        sc_slice_drop(&w->saved.open);
-        sc_slice_drop(&w->saved.table);
-        sc_slice_drop(&w->saved.bytes);
-        sc_slice_drop(&w->saved.chunks);
-        break;
-    case SC_ACTION_PUT_RESULTS:
-        sc_slice_drop(&a->results.table);
-        sc_slice_drop(&a->results.bytes);
-        free((char *)a->results.worker.data);
-        break;
-    case SC_ACTION_PUT_RANGE:
-        free((char *)a->range.worker.data);
-        free((char *)a->range.error.data);
-        break;
-    case SC_ACTION_PUT_ATTEMPT:
-        free((char *)a->attempt.worker.data);
-        free((char *)a->attempt.error.data);
-        break;
-    default:
-        break;
-    }
+    sc_action_drop(&w->kept);
     free(w);
 }
 
@@ -158,7 +72,9 @@ sc_model_journal_act(sc_model_journal *j, const sc_action *a)
         j->max_writes = j->max_writes ? j->max_writes * 2 : 64;
         j->writes = must(realloc(j->writes, j->max_writes * sizeof(write *)));
     }
-    j->writes[j->n_writes++] = copy(a);
+    write *w = must(calloc(1, sizeof *w));
+    sc_action_keep(a, &w->kept);
+    j->writes[j->n_writes++] = w;
     return true;
 }
 
@@ -173,10 +89,10 @@ sc_model_journal_upload(const sc_model_journal *j, uint64_t n)
 {
     SC_ASSERT(n > 0 && j->n_before + n <= j->n_writes);
     const write *w = j->writes[j->n_before + n - 1];
-    bool is_upload = w->action.type == SC_ACTION_PUT_OPEN ||
-                     w->action.type == SC_ACTION_PUT_CHUNK ||
-                     w->action.type == SC_ACTION_PUT_COMMIT;
-    return is_upload && !w->is_refused ? &w->action.put.ticket : NULL;
+    bool is_upload = w->kept.action.type == SC_ACTION_PUT_OPEN ||
+                     w->kept.action.type == SC_ACTION_PUT_CHUNK ||
+                     w->kept.action.type == SC_ACTION_PUT_COMMIT;
+    return is_upload && !w->is_refused ? &w->kept.action.put.ticket : NULL;
 }
 
 void
@@ -356,8 +272,8 @@ sc_model_journal_restore(sc_model_journal *j, sc_model_store *store, sc_core *co
         sc_model_question question;
         if (j->writes[i]->is_refused)
             continue;
-        note(&all, &j->writes[i]->action);
-        sc_model_store_act(store, &j->writes[i]->action, &question);
+        note(&all, &j->writes[i]->kept.action);
+        sc_model_store_act(store, &j->writes[i]->kept.action, &question);
     }
     size_t n = HASH_COUNT(all), at = 0;
     sc_saved_job *jobs = must(calloc(n + 1, sizeof *jobs));
