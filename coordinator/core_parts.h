@@ -108,6 +108,7 @@ void sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t at
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
 void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
 void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why);
+void sc_tasks_due(sc_core *core, exception *e);
 void sc_tasks_timer(sc_core *core, exception *e);
 void sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code);
 void sc_tasks_end_all(sc_core *core, job *j, int code);

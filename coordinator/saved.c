@@ -204,13 +204,12 @@ restore_chunks(job *j, const sc_slice *chunks)
     return true;
 }
 
-// The fields that are the same in every state. @return NULL without memory or a handler
+// The fields that are the same in every state. @return NULL without memory
 static job *
-restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o)
+restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o, handler *h)
 {
     const sc_saved_state *s = &saved->state;
-    handler *h = sc_jobs_get_handler(core, o->handler);
-    job *j = h ? calloc(1, sizeof *j) : NULL;
+    job *j = calloc(1, sizeof *j);
     if (!j)
         return NULL;
     sc_uploads_set_policy(j, h, o);
@@ -259,7 +258,7 @@ restore_ended(sc_core *core, job *j, const sc_saved_stretch *s)
     return true;
 }
 
-// Where it is to be tried again: alone, later, or at once.
+// It has a history: it does not wait with those that have none.
 static bool
 restore_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
 {
@@ -269,39 +268,36 @@ restore_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
         return false;
     e->attempt = a->attempt;
     e->blame = a->blame;
-    int64_t wait_ms = a->due_at - sc_core_unix_ms(core);
-    if (a->due_at > 0 && wait_ms > (int64_t)j->backoff_max_ms)
-        wait_ms = (int64_t)j->backoff_max_ms; // the clock went back
-    if (wait_ms <= 0 || core->n_delayed >= MAX_DELAYED) {
-        sc_tasks_suspect(core, e); // for now: what is not blamed goes to `again` with its attempt
-        return true;
-    }
-    j->delayed++;
-    core->n_delayed++;
-    e->is_delayed = true;
-    sc_core_timer_set(core, &e->timer, TIMER_DELAYED, core->now_ms + wait_ms);
     return true;
 }
 
-// Tasks that are due and not blamed wait like any that came back.
-static void
-requeue_attempts(sc_core *core, job *j, const sc_saved_tasks *t)
+// How long it still has to wait; where the clock went back, no longer than ever.
+static int64_t
+left_ms(const sc_core *core, const job *j, const sc_saved_attempt *a)
 {
-    for (uint64_t i = 0; i < t->n_attempts; i++) {
-        chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, t->attempts[i].place));
-        exception *e = sc_tasks_find_exception(c, (uint32_t)(t->attempts[i].place - c->first));
-        bool is_unsure = t->attempts[i].due_at == 0 && t->attempts[i].place < j->handed;
-        if (!e || e->is_delayed)
-            continue;
-        if (!is_unsure)
-            sc_saved_put_due(core, e);
-        if (e->blame && !is_unsure)
-            continue; // it runs alone
-        if (is_unsure)
-            sc_tasks_again_unsure(core, c, e->offset, e->attempt);
-        else
-            sc_tasks_again(core, c, e->offset, 1, e->attempt);
+    int64_t ms = a->due_at - sc_core_unix_ms(core);
+    return ms > (int64_t)j->backoff_max_ms ? (int64_t)j->backoff_max_ms : ms;
+}
+
+// Where it is to be tried again: later, alone, or with all others.
+static void
+settle_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
+{
+    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, a->place));
+    exception *e = sc_tasks_find_exception(c, (uint32_t)(a->place - c->first));
+    int64_t wait_ms = left_ms(core, j, a);
+    if (!e)
+        return; // all of its chunk has ended
+    if (a->due_at == 0 && a->place < j->handed) {
+        sc_tasks_again_unsure(core, c, e->offset, e->attempt);
         sc_tasks_drop_exception(core, e);
+    } else if (wait_ms > 0 && core->n_delayed < MAX_DELAYED) {
+        j->delayed++;
+        core->n_delayed++;
+        e->is_delayed = true;
+        sc_core_timer_set(core, &e->timer, TIMER_DELAYED, core->now_ms + wait_ms);
+    } else {
+        sc_tasks_due(core, e);
     }
 }
 
@@ -347,7 +343,8 @@ restore_tasks(sc_core *core, job *j, const sc_saved_job *saved, const sc_saved_t
     uint64_t until = reached(j, t);
     if (!sc_tasks_reach(core, j, j->handed > until ? j->handed : until))
         return false;
-    requeue_attempts(core, j, t);
+    for (uint64_t i = 0; i < t->n_attempts; i++)
+        settle_attempt(core, j, &t->attempts[i]);
     j->adopt_until = j->next + ADOPT_AHEAD;
     j->queued = j->n_tasks - j->done - j->dead - j->cancelled - j->delayed;
     return true;
@@ -412,7 +409,16 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
                      (unsigned long long)saved->number, rc < 0 ? err.text : "no OPEN");
         return rc == SC_ENOMEM ? rc : 0;
     }
-    job *j = restore_job(core, saved, &m.open);
+    handler *h = sc_jobs_get_handler(core, m.open.handler);
+    if (!h) {
+        sc_log_error(
+            "job number %llu of the journal is left there: there is no room for its handler "
+            "%.*s beside %d others",
+            (unsigned long long)saved->number, (int)m.open.handler.len, m.open.handler.data,
+            SC_MAX_HANDLERS);
+        return 0;
+    }
+    job *j = restore_job(core, saved, &m.open, h);
     if (!j)
         return SC_ENOMEM;
     bool has_ended = sc_job_has_ended(j->state);
@@ -438,8 +444,11 @@ sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *
     sc_decoder *decoder;
     core->now_ms = now_ms;
     int rc = sc_decoder_new(&decoder);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = restore_one(core, decoder, &jobs[i], tasks[i]);
+    // those that have ended come last: where there are too many handlers the others find room
+    for (int has_ended = 0; has_ended <= 1; has_ended++)
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            if (sc_job_has_ended(jobs[i].state.state) == has_ended)
+                rc = restore_one(core, decoder, &jobs[i], tasks[i]);
     sc_decoder_free(&decoder);
     if (rc < 0)
         return rc;

@@ -432,10 +432,10 @@ sc_tasks_undelay(sc_core *core, exception *e)
     e->chunk->job->queued++;
 }
 
+// The time of its next attempt has come: it waits alone, or with all others.
 void
-sc_tasks_timer(sc_core *core, exception *e)
+sc_tasks_due(sc_core *core, exception *e)
 {
-    sc_tasks_undelay(core, e);
     sc_saved_put_due(core, e);
     if (e->blame) {
         sc_tasks_suspect(core, e);
@@ -443,6 +443,13 @@ sc_tasks_timer(sc_core *core, exception *e)
     }
     sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
     sc_tasks_drop_exception(core, e);
+}
+
+void
+sc_tasks_timer(sc_core *core, exception *e)
+{
+    sc_tasks_undelay(core, e);
+    sc_tasks_due(core, e);
 }
 
 /* ---- ended without a worker's word ---- */
