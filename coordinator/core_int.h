@@ -181,7 +181,7 @@ struct exception {
     chunk *chunk;
     uint32_t offset;
     uint32_t attempt; // of the next try
-    sc_token blamed;  // the last run that it was blamed for
+    uint64_t blamed;  // instance of the last process that it was blamed for
     uint32_t blame;   // worker processes that died while it was executing
     bool is_delayed;  // timer is set
     bool is_suspect;  // in core->suspects
@@ -303,9 +303,9 @@ struct call {
     bool is_over; // in core->calls_over (prev/next); only the key counts
     handler *handler;
     sc_slice table, bytes;
-    run *run;            // NULL while it waits in handler.calls
-    uint64_t lost_run;   // number of the last one whose worker was lost; 0 = none
-    uint64_t blamed_run; // the last one that it was blamed for
+    run *run;          // NULL while it waits in handler.calls
+    uint64_t lost_run; // number of the last one whose worker was lost; 0 = none
+    uint64_t blamed;   // instance of the last process that it was blamed for
     uint32_t blame;
     timer timer;                 // its time limit
     call *prev, *next;           // handler.calls

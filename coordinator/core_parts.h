@@ -152,7 +152,7 @@ void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
 
 /* poison.c */
 bool sc_poison_is_open(sc_core *core, const sc_task_ref *ref);
-void sc_poison_blame(sc_core *core, const sc_task_ref *ref);
+void sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance);
 void sc_poison_schedule(sc_core *core);
 
 /* results.c */

@@ -36,12 +36,12 @@ is_call(const sc_task_ref *ref)
 }
 
 static void
-blame_call(sc_core *core, const sc_task_ref *ref)
+blame_call(sc_core *core, const sc_task_ref *ref, uint64_t instance)
 {
     call *c = sc_calls_find_run(core, &ref->token);
-    if (!c || c->blamed_run == ref->token.run)
+    if (!c || c->blamed == instance)
         return;
-    c->blamed_run = ref->token.run;
+    c->blamed = instance;
     if (++c->blame >= SC_POISON_COUNT)
         sc_calls_fail(core, c, SC_EPOISON, sc_error_text(SC_EPOISON));
 }
@@ -78,20 +78,21 @@ sc_poison_is_open(sc_core *core, const sc_task_ref *ref)
 }
 
 // A worker process died, and this task is blamed for it. A death counts once, however often it is
-// reported. One that may not be begun again is dead with the first.
+// reported, and however many runs of the task the process had. One that may not be begun again is
+// dead with the first.
 void
-sc_poison_blame(sc_core *core, const sc_task_ref *ref)
+sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance)
 {
     uint32_t offset;
     if (is_call(ref)) {
-        blame_call(core, ref);
+        blame_call(core, ref, instance);
         return;
     }
     chunk *c = find_open(core, ref, &offset);
     exception *e = c ? sc_tasks_get_exception(core, c, offset) : NULL;
-    if (!e || memcmp(&e->blamed, &ref->token, sizeof e->blamed) == 0)
+    if (!e || e->blamed == instance)
         return;
-    e->blamed = ref->token;
+    e->blamed = instance;
     if (++e->blame >= SC_POISON_COUNT) {
         end_poisonous(core, e);
         return;

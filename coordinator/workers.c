@@ -84,7 +84,7 @@ sc_workers_died(sc_core *core, const sc_died *m)
                          : m->death == SC_DEATH_KILLED  ? n_open == 1
                                                         : false;
         if (is_blamed)
-            sc_poison_blame(core, &started[i]);
+            sc_poison_blame(core, &started[i], m->instance);
     }
     if (p && p->worker)
         sc_peers_gone(core, p, "its process died");

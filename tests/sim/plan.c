@@ -493,56 +493,6 @@ sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
                     r->attempt, j->blames[r->index - j->first], (int)r->len, r->value);
 }
 
-typedef enum blame { BLAME_NO, BLAME_YES, BLAME_MAYBE } blame;
-
-// What the tasks of a report count for.
-typedef struct tally {
-    uint32_t n_executing, n_on_loop, n_open, n_calls;
-} tally;
-
-static bool
-is_open(const world *w, const plan *j, const sc_task_ref *ref)
-{
-    return j && (ref->token.epoch == w->options.epoch || j->is_durable) &&
-           !sc_history_has_ended(w->history, &j->id, ref->index);
-}
-
-static blame
-judge(sc_death death, const sc_task_ref *ref, const tally *t)
-{
-    if (death == SC_DEATH_FAULT)
-        return ref->is_executing || t->n_executing == 0 ? BLAME_YES : BLAME_NO;
-    if (death == SC_DEATH_STALLED)
-        return ref->is_on_loop || (t->n_on_loop == 0 && !ref->is_executing) ? BLAME_YES : BLAME_NO;
-    if (death != SC_DEATH_KILLED || t->n_open > 1)
-        return BLAME_NO;
-    return t->n_calls == 0 ? BLAME_YES : BLAME_MAYBE; // who knows whether those have ended
-}
-
-void
-sc_plan_blame(world *w, const sc_died *died, int by)
-{
-    const sc_task_ref *refs = died->started.items;
-    tally t = {0};
-    for (uint32_t i = 0; i < died->started.n; i++) {
-        const plan *j = sc_plan_find(w, &refs[i].job);
-        t.n_executing += refs[i].is_executing;
-        t.n_on_loop += refs[i].is_on_loop;
-        t.n_open += is_open(w, j, &refs[i]);
-        t.n_calls += !j && refs[i].token.epoch == w->options.epoch;
-    }
-    for (uint32_t i = 0; i < died->started.n; i++) {
-        plan *j = sc_plan_find(w, &refs[i].job);
-        blame b = judge(died->death, &refs[i], &t);
-        if (!j && b && refs[i].token.epoch == w->options.epoch)
-            sc_calls_blame(w, refs[i].token.run, by);
-        if (!is_open(w, j, &refs[i]) || b == BLAME_NO)
-            continue;
-        uint8_t *n = &(b == BLAME_YES ? j->blames : j->maybes)[refs[i].index - j->first];
-        *n = (uint8_t)(*n + by);
-    }
-}
-
 // Nobody keeps what nobody wants.
 static void
 check_workers(const world *w)

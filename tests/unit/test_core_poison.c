@@ -248,6 +248,28 @@ Test(poison, a_report_counts_once)
     cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 0);
 }
 
+// It was silent, came back, was given the task again, and has not forgotten the first time.
+Test(poison, a_death_counts_once_for_several_runs)
+{
+    sc_fake_worker w = {.slots_async = 2};
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_fake_array(&f, 1, 1, 0, 1, NULL);
+    sc_run first = take_run(2);
+    sc_fake_pass(&f, 900, 2);
+    sc_fake_supervisor(&f, 9);
+    sc_fake_worker_ready(&f, 2, &w);
+    sc_run second = take_run(2);
+    sc_task_ref refs[] = {{first.job, first.token, 0, true, false},
+                          {second.job, second.token, 0, true, false}};
+    sc_message m = {.type = SC_MSG_DIED};
+    m.died = (sc_died){sc_text_of("w"), 102, SC_DEATH_FAULT, 0, {refs, 2}};
+    sc_fake_say(&f, 9, &m);
+    sc_fake_worker_ready(&f, 3, &w);
+    sc_run third = take_run(3);
+    die(103, &third, "x", SC_DEATH_FAULT);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 0, "two deaths");
+}
+
 // The report comes after the silence, when the task waits again or runs elsewhere.
 Test(poison, late_report)
 {
