@@ -49,6 +49,8 @@ typedef enum sc_setting_source {
       "how long a command tries to reach the coordinator")                                         \
     X(SC_SET_DRAIN_TIMEOUT, "DRAIN_TIMEOUT", SC_SETTING_DURATION, "30s", 0, 86400000,              \
       "how long a drain waits for running tasks before it ends them")                              \
+    X(SC_SET_CANCEL_GRACE, "CANCEL_GRACE", SC_SETTING_DURATION, "5s", 1, 86400000,                 \
+      "how long a cancelled task may run on before its worker process is replaced")                \
     X(SC_SET_PROCESSES, "PROCESSES", SC_SETTING_COUNT, "0", 0, 1024,                               \
       "worker processes of a supervisor (0: one a core)")                                          \
     X(SC_SET_WORKER_THREADS, "WORKER_THREADS", SC_SETTING_COUNT, "1", 1, 256,                      \

@@ -228,7 +228,7 @@ on_job(sc_client_request *base, const sc_message *answer, const sc_failure *why)
     sc_failure malformed = sc_client_failure(SC_EMALFORMED);
 
     if (answer && answer->jobs.jobs.n == 1)
-        hand_out(ask, &answer->jobs.jobs, 0);
+        hand_out_job(ask, answer->jobs.jobs.items);
     else
         ask->cb.job(ask->arg, NULL, why ? why : &malformed);
     sc_client_ask_free(ask);
@@ -248,6 +248,24 @@ sc_client_job(sc_client *client, const char *job, bool wait, sc_job_cb cb, void 
     if (!ask)
         return -ENOMEM;
     ask->cb.job = cb;
+    ask->base.on_end = on_job;
+    return sc_client_ask_start(ask);
+}
+
+int
+sc_client_cancel(sc_client *client, const char *job, uint64_t first, uint64_t n, sc_job_cb cb,
+                 void *arg)
+{
+    sc_cancel cancel = {.first = first, .count = n};
+    sc_client_ask *ask;
+
+    if (!sc_uuid_parse(job, strlen(job), &cancel.job))
+        return -EINVAL;
+    ask = sc_client_ask_new(client, arg, 0);
+    if (!ask)
+        return -ENOMEM;
+    ask->cb.job = cb;
+    ask->base.message = (sc_message){.type = SC_MSG_CANCEL, .cancel = cancel};
     ask->base.on_end = on_job;
     return sc_client_ask_start(ask);
 }

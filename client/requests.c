@@ -60,6 +60,8 @@ job_of(const sc_client_request *r)
         return &m->open.job;
     if (m->type == SC_MSG_READ)
         return &m->read.job;
+    if (m->type == SC_MSG_CANCEL)
+        return &m->cancel.job;
     return m->type == SC_MSG_ASK && m->ask.what == SC_ASK_JOB ? &m->ask.job : NULL;
 }
 
@@ -342,6 +344,8 @@ wanted(const sc_message *question)
         return SC_MSG_REPLY;
     case SC_MSG_STOP:
         return SC_MSG_STOPPING;
+    case SC_MSG_CANCEL:
+        return SC_MSG_JOBS;
     default:
         return SC_MSG_ACK;
     }

@@ -181,6 +181,13 @@ typedef void (*sc_job_cb)(void *arg, const sc_job_status *job, const sc_failure 
 /** One job. @param job  the id or a prefix of it @param wait  answer only when it has ended */
 int sc_client_job(sc_client *client, const char *job, bool wait, sc_job_cb cb, void *arg);
 
+/** Cancels tasks first..first+n-1 of a job, n 0: all of them. Those that wait end at once; those
+ * that run are asked to, and after CANCEL_GRACE their worker processes are replaced. The job as it
+ * is then comes back; a job that has ended otherwise is refused with `wrong_state`. @param job  a
+ * whole id */
+int sc_client_cancel(sc_client *client, const char *job, uint64_t first, uint64_t n, sc_job_cb cb,
+                     void *arg);
+
 /** All jobs, newest first: cb for each with why NULL, then once with job NULL (the one callback
  * that comes last).
  *  @param state  only these ("running"), NULL: all @param limit  0: all */

@@ -79,6 +79,8 @@ tally_chunk(const job *j, const chunk *c, tally *t)
     SC_ASSERT(n_ended == c->n_ended && n_ended <= c->count);
     t->ended += n_ended;
     tally_runs(c, t, &seen);
+    for (uint32_t i = 0; i < c->count && !j->is_waiting; i++)
+        SC_ASSERT(!sc_tasks_is_unwanted(c, i) || bit_get(&seen, i)); // it runs, or has ended
     for (const range *r = j->again; r; r = r->next) {
         for (uint32_t i = 0; r->chunk == c && i < r->count; i++) {
             SC_ASSERT(!bit_get(&seen, r->first + i));
@@ -103,7 +105,7 @@ tally_chunk(const job *j, const chunk *c, tally *t)
 static void
 check_open_job(const job *j)
 {
-    tally t = {.queued = j->n_tasks - j->next};
+    tally t = {.queued = j->stop - j->next};
     uint32_t n_fetching = 0;
     for (const chunk *c = j->chunks; c; c = c->hh.next) {
         SC_ASSERT(c->job == j && c->first + c->count > j->prefix);
@@ -114,8 +116,8 @@ check_open_job(const job *j)
         j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
     SC_ASSERT(t.queued == j->queued && t.delayed == j->delayed && t.running == j->running);
     SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
-    bool should = j->n_fetching == 0 && !j->is_waiting && !j->handed_write &&
-                  (j->again || j->next < j->n_tasks);
+    bool should =
+        j->n_fetching == 0 && !j->is_waiting && !j->handed_write && (j->again || j->next < j->stop);
     SC_ASSERT(j->is_in_lane == should);
     SC_ASSERT(n_fetching == j->n_fetching);
 }
@@ -128,7 +130,7 @@ check_job(const job *j)
         return;
     }
     SC_ASSERT(j->queued + j->delayed + j->running + j->done + j->dead + j->cancelled == j->n_tasks);
-    SC_ASSERT(j->prefix <= j->next && j->next <= j->n_tasks &&
+    SC_ASSERT(j->prefix <= j->next && j->next <= j->stop && j->stop <= j->n_tasks &&
               (j->number || j->queued_bytes <= j->stored_bytes));
     SC_ASSERT(!j->number || j->stored_bytes == 0);
     if (sc_job_has_ended(j->state))

@@ -36,6 +36,7 @@ typedef struct sc_core_options {
     int64_t staged_timeout_ms;
     int64_t waiting_ms; /* measured work that may wait in a worker */
     int64_t drain_timeout_ms;
+    int64_t cancel_grace_ms;  /* what runs on for longer after it was cancelled is ended hard */
     uint64_t queue_max_bytes; /* payloads of all jobs that have not ended */
     uint64_t store_max_bytes; /* payloads and results in the store together */
     uint64_t max_jobs;

@@ -13,6 +13,7 @@
  *   room.c      which worker has room
  *   schedule.c  lanes, handing out
  *   recall.c    taking back
+ *   cancel.c    cancelling
  *   poison.c    blame for deaths, running alone
  *   results.c   what ended, reading
  *   calls.c     calls
@@ -200,6 +201,7 @@ struct chunk {
     uint32_t n_ended, n_dead, n_cancelled; // n_ended with the other two
     run *runs;                             // open ones (run.chunk_prev/chunk_next)
     bits ended;
+    bits *unwanted; // cancelled while they ran; NULL: none
     bool is_fetching;
     sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
     exception *exceptions;
@@ -266,8 +268,9 @@ struct job {
     timer staged_timer;
     // progress
     uint64_t queued, delayed, running, done, dead, cancelled; // sum to n_tasks
-    uint64_t next;                 // place of the first task never handed out
-    uint64_t prefix;               // all places below have ended
+    uint64_t next;   // place of the first task never handed out
+    uint64_t stop;   // no task from here on ever will be: n_tasks, or the rest is cancelled
+    uint64_t prefix; // all places below have ended
     uint64_t handed, handed_write; // handlers that may not be repeated: below, tasks may be handed
                                    // out once this write is safe
     bool is_waiting;               // restored: workers have not said yet what they hold; in no lane
@@ -314,13 +317,15 @@ struct call {
     UT_hash_handle by_lost;      // core->calls_lost, while lost_run is set
 };
 
-/* A question that is answered later: READ with wait, ASK JOB with wait, ASK HANDLERS with wait. */
+/* A question that is answered later: READ, ASK JOB and ASK HANDLERS with wait, CANCEL
+ * of a durable job. */
 struct watch {
     peer *peer;
     job *job; // NULL: for the first ready worker (core->watches)
     uint64_t request;
     bool is_read;
     sc_read read;
+    uint64_t after; // CANCEL: to be answered once this write is safe; 0: no CANCEL
     watch *peer_prev, *peer_next;
     watch *job_prev, *job_next; // job.watches or core->watches
 };
@@ -444,6 +449,12 @@ static inline void
 bit_clear(bits *b, uint32_t i)
 {
     b->words[i / 64] &= ~((uint64_t)1 << (i % 64));
+}
+// Cancelled while it runs?
+static inline bool
+sc_tasks_is_unwanted(const chunk *c, uint32_t offset)
+{
+    return c->unwanted && bit_get(c->unwanted, offset);
 }
 /** The next stretch of set bits at or after `from` below `end`. @return false where there is none
  */

@@ -100,8 +100,11 @@ void sc_tasks_count_ended(sc_core *core, chunk *c, const outcomes *ended);
 bool sc_tasks_reach(sc_core *core, job *j, uint64_t until);
 void sc_tasks_suspect(sc_core *core, exception *e);
 void sc_tasks_unsuspect(sc_core *core, exception *e);
+bool sc_tasks_unwant(chunk *c, uint32_t offset);
 void sc_tasks_undelay(sc_core *core, exception *e);
 void sc_tasks_drop_range(sc_core *core, range *r);
+void sc_tasks_cut(sc_core *core, range *r, uint32_t first, uint32_t count);
+void sc_tasks_end_untouched(sc_core *core, job *j, int code);
 bool sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, range *taken);
 exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
 void sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
@@ -149,6 +152,10 @@ void sc_schedule_alone(sc_core *core, worker *w, exception *e);
 /* recall.c */
 void sc_recall_for_idle(sc_core *core);
 void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
+
+/* cancel.c */
+void sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m);
+void sc_cancel_ask_again(sc_core *core, const worker *w);
 
 /* poison.c */
 bool sc_poison_is_open(sc_core *core, const sc_task_ref *ref);

@@ -110,7 +110,8 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
     }
     exception *e = c ? sc_tasks_find_exception(c, offset) : NULL;
     bool is_blamed = e && e->blame > 0;
-    if (!r || !has_room_for(w, is_blamed) || !take_away(core, c, offset, held->attempt))
+    if (!r || sc_tasks_is_unwanted(c, offset) || !has_room_for(w, is_blamed) ||
+        !take_away(core, c, offset, held->attempt))
         return false;
     bit_set(&one, offset);
     bit_set(&r->held, offset);

@@ -36,7 +36,7 @@ enter_open(sc_core *core, job *j)
     DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
     sc_core_timer_stop(core, &j->staged_timer);
     j->seq = core->next_seq++;
-    j->queued = j->n_tasks;
+    j->queued = j->stop = j->n_tasks;
     core->n_open++;
     sc_schedule_lane(core, j);
 }

@@ -40,10 +40,10 @@ static void
 read_options(struct program *p, int argc, char **argv)
 {
     static const sc_setting settings[] = {
-        SC_SET_ENDPOINT,      SC_SET_DIR,           SC_SET_INSECURE,       SC_SET_LOG,
-        SC_SET_HEARTBEAT,     SC_SET_PEER_LEASE,    SC_SET_WAITING_TIME,   SC_SET_QUEUE_BYTES,
-        SC_SET_RESULT_MEMORY, SC_SET_SPILL_MAX,     SC_SET_STAGED_TIMEOUT, SC_SET_DRAIN_TIMEOUT,
-        SC_SET_JOBS_MAX,      SC_SET_JOB_RETENTION, SC_SET_JOURNAL,
+        SC_SET_ENDPOINT,      SC_SET_DIR,        SC_SET_INSECURE,       SC_SET_LOG,
+        SC_SET_HEARTBEAT,     SC_SET_PEER_LEASE, SC_SET_WAITING_TIME,   SC_SET_QUEUE_BYTES,
+        SC_SET_RESULT_MEMORY, SC_SET_SPILL_MAX,  SC_SET_STAGED_TIMEOUT, SC_SET_DRAIN_TIMEOUT,
+        SC_SET_CANCEL_GRACE,  SC_SET_JOBS_MAX,   SC_SET_JOB_RETENTION,  SC_SET_JOURNAL,
     };
     static const struct poptOption own[] = {
         {"parent-fd", 0, POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, NULL, OPTION_PARENT_FD, NULL,

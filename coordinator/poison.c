@@ -99,8 +99,8 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance)
     }
     range taken;
     if (!e->is_delayed && sc_tasks_take_queued(core, c, offset, 0, &taken)) {
-        if (taken.is_unsure) {
-            end_blamed(core, c, offset, SC_EUNKNOWN);
+        if (taken.is_unsure || sc_tasks_is_unwanted(c, offset)) {
+            end_blamed(core, c, offset, taken.is_unsure ? SC_EUNKNOWN : SC_ECANCELLED);
             return;
         }
         e->attempt = taken.attempt;
@@ -109,6 +109,8 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance)
     sc_saved_attempt next = {.attempt = sc_runs_attempt(c, offset, e->attempt), .blame = e->blame};
     if (e->is_delayed)
         next.due_at = e->timer.node.deadline_ms + core->unix_offset_ms;
+    else if (sc_tasks_is_unwanted(c, offset))
+        next.due_at = SC_SAVED_NEVER;
     sc_saved_put_attempt(core, c, offset, &next, NULL);
 }
 

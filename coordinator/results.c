@@ -148,7 +148,7 @@ judge(sc_core *core, run *r, const sc_message *m, verdict *v)
         }
         uint32_t offset = r->first + (uint32_t)(index - run_base);
         if (record.outcome == SC_DEAD && record.flags & SC_RECORD_RETRY &&
-            r->attempt <= j->retries) {
+            r->attempt <= j->retries && !sc_tasks_is_unwanted(c, offset)) {
             const char *error = (const char *)m->bytes.data + at - record.len;
             v->n_retry++;
             retry(core, r, offset, (sc_text){error, record.len});
@@ -362,19 +362,34 @@ sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_m
     sc_core_send(core, p, &m);
 }
 
-static void
-tell_watches(sc_core *core, job *j, bool has_ended)
+static bool
+is_due(const sc_core *core, const job *j, const watch *w)
 {
+    if (w->is_read)
+        return can_answer(j, &w->read);
+    if (w->after)
+        return w->after <= core->written;
+    return sc_job_has_ended(j->state) && sc_job_is_safe(core, j);
+}
+
+// @return true where somebody waits for a write
+static bool
+tell_watches(sc_core *core, job *j)
+{
+    bool waits = false;
     for (watch *w = j->watches, *next; w; w = next) {
         next = w->job_next;
-        if (!(w->is_read ? can_answer(j, &w->read) : has_ended))
+        if (!is_due(core, j, w)) {
+            waits |= w->after > 0 || sc_job_has_ended(j->state);
             continue;
+        }
         if (w->is_read)
             answer_read(core, w->peer, j, &w->read);
         else
             sc_ask_job(core, w->peer, w->request, j);
         sc_watch_free(core, w);
     }
+    return waits;
 }
 
 // Jobs in which something changed this turn: answer those who waited for it. The end of a durable
@@ -386,9 +401,7 @@ sc_results_news(sc_core *core)
     for (job *j; (j = core->news);) {
         core->news = j->news_next;
         j->has_news = false;
-        bool has_ended = sc_job_has_ended(j->state), is_safe = sc_job_is_safe(core, j);
-        tell_watches(core, j, has_ended && is_safe);
-        if (!has_ended || is_safe || !j->watches)
+        if (!tell_watches(core, j))
             continue;
         j->has_news = true;
         j->news_next = later;

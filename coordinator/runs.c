@@ -180,9 +180,12 @@ void
 sc_runs_give_up(sc_core *core, run *r, const bits *which, uint32_t n)
 {
     call *c = r->call;
-    if (!c)
+    job *j = c ? NULL : r->chunk->job;
+    if (j)
         sc_tasks_requeue_run(core, r, which, false);
     sc_runs_ended(core, r, n);
-    if (c)
+    if (j)
+        sc_tasks_progress(core, j); // cancelled ones have ended
+    else
         sc_calls_lost(core, c, false);
 }

@@ -268,7 +268,7 @@ restore_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
         return false;
     e->attempt = a->attempt;
     e->blame = a->blame;
-    return true;
+    return a->due_at != SC_SAVED_NEVER || sc_tasks_unwant(c, e->offset);
 }
 
 // How long it still has to wait; where the clock went back, no longer than ever.
@@ -288,7 +288,10 @@ settle_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
     int64_t wait_ms = left_ms(core, j, a);
     if (!e)
         return; // all of its chunk has ended
-    if (a->due_at == 0 && a->place < j->handed) {
+    if (a->due_at == SC_SAVED_NEVER) {
+        sc_tasks_again(core, c, e->offset, 1, e->attempt);
+        sc_tasks_drop_exception(core, e);
+    } else if (a->due_at == 0 && a->place < j->handed) {
         sc_tasks_again_unsure(core, c, e->offset, e->attempt);
         sc_tasks_drop_exception(core, e);
     } else if (wait_ms > 0 && core->n_delayed < MAX_DELAYED) {
@@ -368,6 +371,7 @@ static bool
 enter_open(sc_core *core, job *j, const sc_saved_job *saved, const sc_saved_tasks *t)
 {
     j->is_waiting = true;
+    j->stop = j->n_tasks;
     j->seq = core->next_seq++;
     core->n_open++;
     DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
@@ -429,7 +433,7 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
     } else if (!has_ended) {
         return enter_open(core, j, saved, t) ? 0 : SC_ENOMEM;
     } else {
-        j->prefix = j->next = j->n_tasks;
+        j->prefix = j->next = j->stop = j->n_tasks;
         j->n_chunks = j->n_stored_chunks = (uint32_t)(saved->chunks.len / sizeof(sc_saved_chunk));
         DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
         DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
@@ -485,11 +489,27 @@ somebody_lists(const sc_core *core)
     return false;
 }
 
+// What was cancelled while it ran, and its worker was told to forget, or did not come back.
+static void
+end_unwanted(sc_core *core, job *j)
+{
+    for (range *r = j->again, *next; r; r = next) {
+        chunk *c = r->chunk;
+        uint32_t end = r->first + r->count, first, n;
+        next = r->next;
+        if (!c->unwanted || !sc_bits_next(c->unwanted, r->first, end, &first, &n))
+            continue;
+        sc_tasks_cut(core, r, first, n);
+        sc_tasks_end_range(core, c, first, n, SC_ECANCELLED);
+        if (!next && first + n < end)
+            next = j->again->prev; // DL: what lay behind is the tail now
+    }
+}
+
 // What may have been begun and nobody has come back with.
 static void
 end_unsure(sc_core *core, job *j)
 {
-    bool is_any = false;
     for (range *r = j->again, *next; r; r = next) {
         next = r->next;
         if (!r->is_unsure)
@@ -498,10 +518,7 @@ end_unsure(sc_core *core, job *j)
         uint32_t first = r->first, count = r->count;
         sc_tasks_drop_range(core, r);
         sc_tasks_end_range(core, c, first, count, SC_EUNKNOWN);
-        is_any = true;
     }
-    if (is_any)
-        sc_tasks_progress(core, j);
 }
 
 // Restored jobs are handed out once workers have had the time to come back and to list what they
@@ -526,6 +543,8 @@ sc_saved_check_restored(sc_core *core)
         j->is_waiting = false;
         sc_schedule_lane(core, j);
         end_unsure(core, j);
+        end_unwanted(core, j);
+        sc_tasks_progress(core, j);
     }
 }
 

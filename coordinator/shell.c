@@ -277,6 +277,7 @@ new_core(sc_shell *s, const sc_journal_start *start)
         .staged_timeout_ms = sc_settings_int(settings, SC_SET_STAGED_TIMEOUT),
         .waiting_ms = sc_settings_int(settings, SC_SET_WAITING_TIME),
         .drain_timeout_ms = sc_settings_int(settings, SC_SET_DRAIN_TIMEOUT),
+        .cancel_grace_ms = sc_settings_int(settings, SC_SET_CANCEL_GRACE),
         .queue_max_bytes = (uint64_t)sc_settings_int(settings, SC_SET_QUEUE_BYTES),
         .store_max_bytes = memory + (uint64_t)sc_settings_int(settings, SC_SET_SPILL_MAX),
         .max_jobs = (uint64_t)sc_settings_int(settings, SC_SET_JOBS_MAX),

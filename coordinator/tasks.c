@@ -5,6 +5,7 @@
 #include "coordinator/core_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -101,6 +102,7 @@ free_chunk(sc_core *core, chunk *c)
     while (c->exceptions)
         sc_tasks_drop_exception(core, c->exceptions);
     sc_tasks_drop_payload(c);
+    free(c->unwanted);
     HASH_DEL(c->job->chunks, c);
     c->job->n_fetching -= c->is_fetching;
     sc_schedule_lane(core, c->job);
@@ -156,7 +158,7 @@ ended_prefix(const chunk *c)
 void
 sc_tasks_progress(sc_core *core, job *j)
 {
-    while (j->prefix < j->n_tasks) {
+    while (j->prefix < j->stop) {
         chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, j->prefix));
         if (!c)
             break;
@@ -170,6 +172,8 @@ sc_tasks_progress(sc_core *core, job *j)
         j->behind.cancelled += c->n_cancelled;
         free_chunk(core, c);
     }
+    if (j->prefix == j->stop)
+        j->prefix = j->next = j->stop = j->n_tasks;
     sc_core_news(core, j);
     sc_jobs_maybe_end(core, j);
     sc_saved_progress(core, j);
@@ -229,6 +233,16 @@ sc_tasks_suspect(sc_core *core, exception *e)
     DL_APPEND2(core->suspects, e, suspect_prev, suspect_next);
 }
 
+// It was cancelled while it runs, and is not tried again. @return false without memory
+bool
+sc_tasks_unwant(chunk *c, uint32_t offset)
+{
+    if (!c->unwanted && !(c->unwanted = calloc(1, sizeof *c->unwanted)))
+        return false;
+    bit_set(c->unwanted, offset);
+    return true;
+}
+
 /* ---- handed out again ---- */
 
 // Neighbours that come one after the other wait, and travel, as one stretch.
@@ -282,7 +296,7 @@ pass_over(sc_core *core, chunk *c, uint32_t from, uint32_t until, bool is_unsure
 bool
 sc_tasks_reach(sc_core *core, job *j, uint64_t until)
 {
-    while (j->next < until && j->next < j->n_tasks) {
+    while (j->next < until && j->next < j->stop) {
         chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, j->next));
         if (!c)
             return false;
@@ -306,6 +320,18 @@ sc_tasks_drop_range(sc_core *core, range *r)
     sc_schedule_lane(core, j);
 }
 
+// Takes a stretch out of a range, of which one piece stays and one may go to the end of the list.
+void
+sc_tasks_cut(sc_core *core, range *r, uint32_t first, uint32_t count)
+{
+    uint32_t at = first + count, behind = r->first + r->count - at;
+    if (behind)
+        append(core, &(range){r->chunk, at, behind, r->attempt, r->is_unsure, NULL, NULL});
+    r->count = first - r->first;
+    if (r->count == 0)
+        sc_tasks_drop_range(core, r);
+}
+
 // Take one task out of the ranges that wait to be handed out again, where its attempt is this one
 // (0: any). @return false where it is not there
 bool
@@ -316,13 +342,8 @@ sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, 
             continue;
         if (wanted && r->attempt != wanted)
             return false;
-        uint32_t behind = r->first + r->count - offset - 1;
         *taken = (range){c, offset, 1, r->attempt, r->is_unsure, NULL, NULL};
-        if (behind)
-            append(core, &(range){c, offset + 1, behind, r->attempt, r->is_unsure, NULL, NULL});
-        r->count = offset - r->first;
-        if (r->count == 0)
-            sc_tasks_drop_range(core, r);
+        sc_tasks_cut(core, r, offset, 1);
         return true;
     }
     return false;
@@ -351,7 +372,8 @@ requeue_exception(sc_core *core, run *r, exception *e, uint32_t offset, bool is_
 }
 
 // Tasks of a run that did not end there (`which`, offsets in the run) are queued again; a task that
-// may not be repeated and may have started when its worker was lost is dead. The caller takes them
+// may not be repeated and may have started when its worker was lost is dead, one that was cancelled
+// meanwhile is not begun again. The caller takes them
 // from the run, then calls sc_tasks_progress.
 void
 sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
@@ -361,14 +383,16 @@ sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
     for (uint32_t at = 0, first, n; sc_bits_next(which, at, r->count, &first, &n); at = first + n) {
         c->job->running -= n;
         c->job->queued += n;
-        if (!may_be_over && !c->exceptions) {
+        if (!may_be_over && !c->exceptions && !c->unwanted) {
             requeue_plain(core, r, first, n, false);
             continue;
         }
         for (uint32_t i = first; i < first + n; i++) {
             bool is_over = may_be_over && sc_workers_may_have_started(r, i);
             exception *e = sc_tasks_find_exception(c, r->first + i);
-            if (e)
+            if (sc_tasks_is_unwanted(c, r->first + i))
+                sc_tasks_end_range(core, c, r->first + i, 1, SC_ECANCELLED);
+            else if (e)
                 requeue_exception(core, r, e, i, is_over);
             else
                 requeue_plain(core, r, i, 1, is_over);
@@ -505,13 +529,15 @@ close_runs(sc_core *core, job *j)
         }
 }
 
-// The tasks that were never handed out, and their payload.
-static void
-end_untouched(sc_core *core, job *j, int code)
+// The tasks that were never handed out, of chunks that nothing is known of, and their payload.
+void
+sc_tasks_end_untouched(sc_core *core, job *j, int code)
 {
-    put_range(core, j, j->next, j->n_tasks - j->next, 1, code);
+    put_range(core, j, j->next, j->stop - j->next, 1, code);
     for (uint32_t k = sc_tasks_chunk_of(j, j->next); k < j->n_chunks; k++)
         drop_stored(core, j, k, true);
+    j->stop = j->next;
+    sc_schedule_lane(core, j);
 }
 
 // Give up every open task of a job that has been committed.
@@ -533,9 +559,9 @@ sc_tasks_end_all(sc_core *core, job *j, int code)
             sc_tasks_end_range(core, c, first, n, code);
         place = c->first + c->count;
     }
-    if (j->next < j->n_tasks)
-        end_untouched(core, j, code);
-    j->next = j->prefix = j->n_tasks;
+    if (j->next < j->stop)
+        sc_tasks_end_untouched(core, j, code);
+    j->next = j->stop = j->prefix = j->n_tasks;
     sc_tasks_forget(core, j);
     sc_core_news(core, j);
     sc_jobs_maybe_end(core, j);
@@ -545,7 +571,7 @@ sc_tasks_end_all(sc_core *core, job *j, int code)
 void
 sc_tasks_forget(sc_core *core, job *j)
 {
-    j->next = j->n_tasks;
+    j->next = j->stop = j->n_tasks;
     while (j->again)
         sc_tasks_drop_range(core, j->again);
     sc_schedule_lane(core, j);

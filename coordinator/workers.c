@@ -15,6 +15,7 @@ sc_workers_ready(sc_core *core, peer *p, const sc_ready *m)
     if (w->state != WORKER_LISTING)
         return;
     sc_held_requeue_rest(core, w);
+    sc_cancel_ask_again(core, w);
     if (m->is_draining) {
         w->state = WORKER_DRAINING;
         return;

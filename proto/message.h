@@ -35,6 +35,7 @@ enum { SC_PROTOCOL_MIN = 1, SC_PROTOCOL_MAX = 1 };
     X(12, COMMIT, commit, sc_commit)                                                               \
     X(13, ACK, ack, sc_ack)                                                                        \
     X(14, DROP, drop, sc_drop)                                                                     \
+    X(15, CANCEL, cancel, sc_cancel)                                                               \
     X(20, RUN, run, sc_run)                                                                        \
     X(21, RESULTS, results, sc_results)                                                            \
     X(22, RESULTS_ACK, results_ack, sc_results_ack)                                                \
@@ -211,6 +212,14 @@ typedef struct sc_drop {
     sc_uuid job;
 } sc_drop;
 
+/* No task of these is to be begun any more, and what runs of them is to end: answered with JOBS,
+ * the job as it is then, once that is safe. */
+typedef struct sc_cancel {
+    uint64_t request;
+    sc_uuid job;
+    uint64_t first, count; /* indexes; count 0: all tasks of the job */
+} sc_cancel;
+
 /* ---- runs: coordinator and worker ---- */
 
 enum { SC_CLASS_CALL = 10 }; /* priorities 0..9 below it */
@@ -252,7 +261,8 @@ typedef struct sc_recall {
     sc_uuid job;
     sc_token token; /* one run; run = 0: every run of the job */
     uint64_t first, count;
-    uint32_t mode; /* sc_recall_mode */
+    uint32_t mode;     /* sc_recall_mode */
+    uint64_t grace_ms; /* cancel: what runs on for longer takes its process with it; 0: no limit */
 } sc_recall;
 
 typedef struct sc_range {

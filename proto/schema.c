@@ -171,6 +171,12 @@ static const sc_field sc_ack_fields[] = {
     F(5, U64, sc_ack, window_bytes, ANY),
 };
 static const sc_field sc_drop_fields[] = {F(1, UUID, sc_drop, job, 0)};
+static const sc_field sc_cancel_fields[] = {
+    F(1, U64, sc_cancel, request, ANY),
+    F(2, UUID, sc_cancel, job, 0),
+    F(3, U64, sc_cancel, first, ANY),
+    F(4, U64, sc_cancel, count, ANY),
+};
 static const sc_field sc_run_fields[] = {
     F(1, UUID, sc_run, job, 0),
     F(2, TEXT, sc_run, handler, SC_NAME_MAX),
@@ -193,6 +199,7 @@ static const sc_field sc_recall_fields[] = {
     F(3, U64, sc_recall, first, ANY),
     F(4, U64, sc_recall, count, ANY),
     F(5, U32, sc_recall, mode, SC_RECALL_FORGET),
+    F(6, U64, sc_recall, grace_ms, 86400000),
 };
 static const sc_field sc_recalled_fields[] = {
     F(1, UUID, sc_recalled, job, 0),

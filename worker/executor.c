@@ -4,6 +4,7 @@
  * else follows from that. */
 #include "worker/executor.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -29,6 +30,7 @@ struct sc_executor {
     sc_session *session;
     sc_threads *threads;
     sc_slab slab;
+    sc_heap limits; // of tasks that may be given up
     STAILQ_HEAD(, sc_task) free_tasks;
     uint32_t n_waiting; // asynchronous tasks that wait,
     uint32_t n_queued;  // and tasks in threads or in front of them
@@ -66,6 +68,7 @@ sc_executor_new(const sc_executor_config *config, sc_executor **out)
     e->config = *config;
     STAILQ_INIT(&e->free_tasks);
     sc_slab_init(&e->slab, sizeof(sc_task), 0); // bounded by the slots and the queue
+    sc_heap_init(&e->limits);
     for (uint32_t i = 0; i < config->n_async; i++)
         e->slots[i] = 1 + config->n_threads + i;
     *out = e;
@@ -93,6 +96,7 @@ sc_executor_close(sc_executor **executor)
         sc_buffer_fini(&task->value);
     }
     sc_slab_fini(&e->slab);
+    sc_heap_fini(&e->limits);
     free(e);
     *executor = NULL;
 }
@@ -125,6 +129,7 @@ free_task(sc_executor *e, sc_task *task)
     if (task->value.capacity > KEEP_BYTES)
         sc_buffer_fini(&task->value);
     task->state = SC_TASK_FREE;
+    sc_heap_remove(&e->limits, &task->limit);
     STAILQ_INSERT_HEAD(&e->free_tasks, task, node);
 }
 
@@ -167,12 +172,20 @@ static const sc_ending no_memory = {.outcome = SC_DEAD,
                                     .data = no_memory_text,
                                     .len = sizeof no_memory_text - 1};
 
+static int64_t
+now_ms(const sc_executor *e)
+{
+    return (int64_t)uv_now(e->config.loop);
+}
+
 /* Ends a task in the session. Reading its assignment is over with this. */
 static void
 end(sc_executor *e, sc_task *task, const sc_ending *ending)
 {
+    if (task->is_given_up)
+        return;
     sc_session_end(e->session, &task->started, sc_task_is_cancelled(task) ? &cancelled : ending,
-                   (int64_t)uv_now(e->config.loop));
+                   now_ms(e));
 }
 
 /* The next task of a kind, ready to be run; NULL where there is none. */
@@ -188,7 +201,7 @@ take(sc_executor *e, sc_slot_kind kind)
         task->handler_number = task->started.assignment->handler;
         task->handler = sc_registry_get(e->config.registry, task->handler_number);
         task->is_checked = sc_registry_is_plugin(e->config.registry, task->handler_number);
-        task->is_ended = false;
+        task->is_ended = task->is_given_up = false;
         task->data = NULL;
         atomic_store_explicit(&task->is_cancelled, false, memory_order_relaxed);
         rc = sc_started_args(&task->started, &task->joined, &task->args);
@@ -365,18 +378,43 @@ sc_executor_turn(sc_executor *e)
     return turn_async(e);
 }
 
+/* Without memory for the limit it has none. */
+static void
+limit(sc_executor *e, sc_task *task, int64_t grace_ms)
+{
+    if (grace_ms > 0 && sc_heap_set(&e->limits, &task->limit, now_ms(e) + grace_ms) != 0)
+        sc_log_warn("no memory: a cancelled task may run on");
+}
+
 void
-sc_executor_cancel(sc_executor *e, sc_started *started)
+sc_executor_cancel(sc_executor *e, sc_started *started, int64_t grace_ms)
 {
     sc_task *task = SC_CONTAINER(started, sc_task, started);
 
     if (atomic_exchange(&task->is_cancelled, true))
         return;
+    limit(e, task, grace_ms);
     if (task->state != SC_TASK_WAITING || !task->handler->cancel)
         return;
     sc_executor_enter(e, task);
     task->handler->cancel(task, task->handler->state);
     sc_executor_leave(e, task); // does nothing where it has ended
+}
+
+bool
+sc_executor_tick(sc_executor *e)
+{
+    bool is_any = false;
+
+    for (sc_heap_node *node; (node = sc_heap_pop_due(&e->limits, now_ms(e)));) {
+        sc_task *task = SC_CONTAINER(node, sc_task, limit);
+
+        sc_log_warn("task %" PRIu64 " runs on after it was cancelled: given up",
+                    sc_started_index(&task->started));
+        end(e, task, &cancelled);
+        task->is_given_up = is_any = true;
+    }
+    return is_any;
 }
 
 uint32_t

@@ -37,8 +37,13 @@ void sc_executor_set_session(sc_executor *e, sc_session *session);
  * turn.
  *  @return true where more could be done at once */
 bool sc_executor_turn(sc_executor *e);
-/** Nobody wants this task any more. It may end before this returns. */
-void sc_executor_cancel(sc_executor *e, sc_started *started);
+/** Nobody wants this task any more. It may end before this returns. @param grace_ms  how long it
+ * may run on before it is given up; 0: as long as it likes */
+void sc_executor_cancel(sc_executor *e, sc_started *started, int64_t grace_ms);
+/** Tasks whose time is over are given up: they end as far as the session is concerned, while their
+ * code runs on, so the process has to end soon. Every few milliseconds to 100 ms.
+ *  @return true where one was */
+bool sc_executor_tick(sc_executor *e);
 /** Tasks that have started and not ended; those in threads and queued for them too. */
 uint32_t sc_executor_n_running(const sc_executor *e);
 /** Nothing may be running. Threads are joined; the memory is released from the loop, later. Sets

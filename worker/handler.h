@@ -56,8 +56,8 @@ typedef struct sc_handler {
     unsigned flags; /* sc_handler_flags */
     /* Starts a task. It must be ended exactly once: sc_task_done or sc_task_fail. */
     void (*run)(sc_task *task, void *state);
-    /* Async only, may be NULL: the task was cancelled while it waited; end it soon, or now. Called
-     * on the loop, once. */
+    /* Async only, may be NULL: the task was cancelled while it waited; end it soon, or now: where
+     * it has not ended after CANCEL_GRACE, the process is replaced. Called on the loop, once. */
     void (*cancel)(sc_task *task, void *state);
     void *state; /* handed to run and cancel; the handler's own */
 } sc_handler;
@@ -75,7 +75,8 @@ uint64_t sc_task_index(const sc_task *task);
 const uint8_t *sc_task_job(const sc_task *task);
 /** How often it is being tried now: from 1. */
 uint32_t sc_task_attempt(const sc_task *task);
-/** True once nobody wants the result: a thread should look now and then, and end the task. */
+/** True once nobody wants the result: a thread should look now and then, and end the task. What it
+ * then says is not kept. Where it has not ended after CANCEL_GRACE, the process is replaced. */
 bool sc_task_is_cancelled(const sc_task *task);
 /** A pointer of the handler's own, NULL at first. */
 void *sc_task_data(const sc_task *task);

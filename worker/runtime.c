@@ -29,6 +29,7 @@ struct sc_runtime {
     int64_t tick_ms;
     int64_t tick_due_ms;
     int64_t drain_until_ms; // 0 = it does not drain
+    bool is_replaced;       // a task was given up: it ends once its results are safe, whatever runs
     bool is_closing, is_stuck;
     int status;
     sc_hello hello;
@@ -72,7 +73,13 @@ look(sc_runtime *r)
 
     if (member->state == SC_MEMBER_JOINED)
         sc_page_set_ready(&r->page);
-    if (member->state != SC_MEMBER_ENDED || r->is_closing)
+    if (r->is_closing)
+        return;
+    if (r->is_replaced && sc_session_has_delivered(r->session)) {
+        close_all(r);
+        return;
+    }
+    if (member->state != SC_MEMBER_ENDED)
         return;
     if (member->code != 0) {
         sc_log_error("%s", member->text);
@@ -119,6 +126,20 @@ wake(void *arg)
         uv_idle_start(&r->turn, on_turn);
 }
 
+/* Code of a task that was given up is still running, and nothing ends it but the end of the
+ * process. What else runs here runs again elsewhere, without a try less; what has ended is
+ * delivered first. */
+static void
+replace(sc_runtime *r)
+{
+    if (r->is_replaced || r->is_closing)
+        return;
+    r->is_replaced = true;
+    r->drain_until_ms = now_ms(r) + sc_settings_int(r->config.settings, SC_SET_PEER_LEASE);
+    sc_session_drain(r->session, now_ms(r));
+    sc_session_flush(r->session, now_ms(r));
+}
+
 static void
 on_tick(uv_timer_t *tick)
 {
@@ -126,6 +147,8 @@ on_tick(uv_timer_t *tick)
 
     sc_page_tick(&r->page);
     sc_link_drain(r->link); // silence is judged on what was really sent
+    if (sc_executor_tick(r->executor))
+        replace(r);
     tick_session(r);
     if (r->drain_until_ms > 0 && now_ms(r) >= r->drain_until_ms && !r->is_closing) {
         sc_log_warn("drain timeout: leaving without an end of all tasks");
@@ -189,11 +212,11 @@ on_send(void *arg, const sc_message *message)
 }
 
 static void
-on_cancel(void *arg, sc_started *task)
+on_cancel(void *arg, sc_started *task, int64_t grace_ms)
 {
     sc_runtime *r = arg;
 
-    sc_executor_cancel(r->executor, task);
+    sc_executor_cancel(r->executor, task, grace_ms);
 }
 
 static void

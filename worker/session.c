@@ -320,7 +320,7 @@ cancel_started(sc_session *s, sc_assignment *a, const sc_recall *recall)
             continue;
         if (recall->mode == SC_RECALL_FORGET && !sc_assignment_is_answered(a, t->offset))
             sc_backlog_answer(&s->backlog, a, t->offset);
-        s->config.actions.cancel(s->config.actions.arg, t);
+        s->config.actions.cancel(s->config.actions.arg, t, (int64_t)recall->grace_ms);
     }
     a->n_executing--;
 }
@@ -532,6 +532,12 @@ uint32_t
 sc_session_n_waiting(const sc_session *s)
 {
     return s->backlog.n_waiting;
+}
+
+bool
+sc_session_has_delivered(const sc_session *s)
+{
+    return sc_outbox_is_empty(&s->delivery.outbox);
 }
 
 uint32_t

@@ -22,7 +22,9 @@ typedef struct sc_session_actions {
     /* 0, or a code: it was not sent and is tried again, but for SC_ETOOLARGE and SC_EBADARG, after
      * which results become errors */
     int (*send)(void *arg, const sc_message *message);
-    void (*cancel)(void *arg, sc_started *task); /* may end the task before it returns */
+    /* May end the task before it returns. @param grace_ms  where it runs on for longer it is to be
+     * ended hard; 0: it may */
+    void (*cancel)(void *arg, sc_started *task, int64_t grace_ms);
     /* The result of a task with this slot (sc_started.once) is safe or unwanted: what names it as
      * started may go. NULL where no handler is_once */
     void (*release)(void *arg, uint32_t slot);
@@ -72,6 +74,8 @@ uint64_t sc_session_next_cost_ns(const sc_session *s, sc_slot_kind kind);
 void sc_session_flush(sc_session *s, int64_t now_ms);
 
 uint32_t sc_session_n_waiting(const sc_session *s);
+/** True where nothing waits to be acknowledged. */
+bool sc_session_has_delivered(const sc_session *s);
 /** Started, and not answered. */
 uint32_t sc_session_n_running(const sc_session *s);
 /** True where all counts agree with the lists; for asserts and tests. */

@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "base/buffer.h"
+#include "base/heap.h"
 #include "proto/message.h"
 #include "worker/executor.h"
 #include "worker/handler.h"
@@ -34,15 +35,17 @@ struct sc_task {
     uint32_t handler_number; /* its place in HELLO */
     uint32_t slot;           /* of the page, while it waits */
     sc_task_state state;
-    bool is_ended;   /* by its handler */
-    bool is_checked; /* what it returns: its handler is from a plugin */
+    bool is_ended;    /* by its handler */
+    bool is_checked;  /* what it returns: its handler is from a plugin */
+    bool is_given_up; /* the session has an end of it, whatever its handler does now */
     atomic_bool is_cancelled;
     int64_t started_ns, took_ns;
-    void *data;       /* the handler's */
-    sc_slice args;    /* into the run, or into `joined` */
-    sc_buffer joined; /* memory for arguments of arrays; kept from task to task */
-    sc_ending ending; /* in threads: how it ended, */
-    sc_buffer value;  /* and the bytes of that */
+    sc_heap_node limit; /* when it is given up; in the executor's heap where it has a limit */
+    void *data;         /* the handler's */
+    sc_slice args;      /* into the run, or into `joined` */
+    sc_buffer joined;   /* memory for arguments of arrays; kept from task to task */
+    sc_ending ending;   /* in threads: how it ended, */
+    sc_buffer value;    /* and the bytes of that */
 };
 
 /** What every end of a task comes to. In a thread the ending is kept, on the loop it goes to the

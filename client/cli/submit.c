@@ -15,6 +15,7 @@
 #include "client/cli/feed.h"
 #include "client/cli/input.h"
 #include "client/cli/job.h"
+#include "client/cli/range.h"
 #include "client/cli/reader.h"
 #include "client/cli/reason.h"
 #include "client/cli/verbs.h"
@@ -42,43 +43,6 @@ struct submit {
 
 enum { RETRIES_MAX = 65534, BACKOFF_MAX_MS = 86400000 };
 
-/* What comes behind the last index must be a number, too. */
-static const uint64_t index_max = UINT64_MAX - 1;
-
-/* Digits at the beginning of `text`, which moves behind them. @return false where there are none */
-static bool
-take_index(const char **text, uint64_t *index)
-{
-    char *end;
-
-    if (**text < '0' || **text > '9')
-        return false;
-    *index = strtoull(*text, &end, 10); // UINT64_MAX where it is more
-    *text = end;
-    return true;
-}
-
-/* "A-B". @return 0, or SC_EBADARG saying what it is not */
-static int
-parse_range(const char *text, uint64_t *first, uint64_t *n, sc_error *err)
-{
-    const char *at = text;
-    uint64_t last;
-
-    if (!take_index(&at, first) || *at++ != '-' || !take_index(&at, &last) || *at)
-        return sc_error_set(err, SC_EBADARG, "\"%.60s\" is not A-B, such as 0-9", text);
-    if (*first > index_max || last > index_max)
-        return sc_error_set(err, SC_EBADARG, "\"%.60s\" has an index above %" PRIu64, text,
-                            index_max);
-    if (last < *first)
-        return sc_error_set(err, SC_EBADARG, "\"%.60s\" does not go up", text);
-    if (last - *first >= SC_JOB_MAX_TASKS)
-        return sc_error_set(err, SC_EBADARG, "\"%.60s\" is more than %" PRIu64 " indexes", text,
-                            SC_JOB_MAX_TASKS);
-    *n = last - *first + 1;
-    return 0;
-}
-
 /* "item-$index" is meant as a pattern more often than as it stands. */
 static void
 check_index(struct submit *s)
@@ -101,7 +65,7 @@ read_args(struct submit *s)
     if (s->path && (text || array))
         return sc_cli_usage(s->cli, "--input does not go with --%s", text ? "args" : "array");
     s->is_array = array != NULL;
-    if (array && parse_range(array, &s->first, &s->n, &err))
+    if (array && sc_range_parse(array, &s->first, &s->n, &err))
         return sc_cli_usage(s->cli, "--array: %s", err.text);
     check_index(s);
     return 0;

@@ -72,12 +72,52 @@ sc_act_check_failure(const act *a, const sc_failure *why, const char *const *all
                 sc_message_name(a->request.message.type), why->code, why->text);
 }
 
+/* ---- cancelling ---- */
+
+static void
+on_cancelled(sc_client_request *r, const sc_message *answer, const sc_failure *why)
+{
+    static const char *const usual[] = {"closed", "wrong_state", NULL};
+    static const char *const after_loss[] = {"closed", "wrong_state", "lost", "unknown_job", NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    plan *j = a->plan;
+    sc_act_done(a);
+    if (!answer)
+        sc_act_check_failure(a, why, j->n_losses ? after_loss : usual);
+    else if (memcmp(&r->message.cancel.job, &j->id, sizeof j->id) == 0)
+        j->is_unwanted = true;
+}
+
+static void
+cancel_now(world *w, event *e)
+{
+    plan *j = e->object;
+    process *p = w->clients[e->number];
+    if (p->is_dead || !j->is_accepted || j->is_cancelled)
+        return;
+    act *a = sc_act_new(p, j, SC_MSG_CANCEL, on_cancelled);
+    bool is_all = sc_sim_random(w, 2);
+    j->is_cancelled = true;
+    j->cancelled_from = is_all ? 0 : sc_sim_random(w, j->n_tasks);
+    j->cancelled_until =
+        is_all ? j->n_tasks
+               : j->cancelled_from + 1 + sc_sim_random(w, j->n_tasks - j->cancelled_from);
+    a->request.message.cancel = (sc_cancel){.job = j->id, .first = j->first + j->cancelled_from};
+    if (!is_all)
+        a->request.message.cancel.count = j->cancelled_until - j->cancelled_from;
+    sc_act_start(a);
+    sc_client_set_tick(p);
+}
+
 /* ---- submitting ---- */
 
 static void
 start_reading(act *a)
 {
     process *p = a->client;
+    if (!p->world->shape.is_restarts_only && sc_sim_random(p->world, 5) == 0)
+        sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 400 * US_A_MS), cancel_now, a->plan,
+                     p->number);
     for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
         if (sc_sim_random(p->world, 3) == 0)
             sc_client_read_all(p, a->plan, (sc_read_order)order);

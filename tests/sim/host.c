@@ -180,6 +180,7 @@ sc_host_start(world *w)
         .staged_timeout_ms = STAGED_MS,
         .waiting_ms = 50,
         .drain_timeout_ms = 60000,
+        .cancel_grace_ms = 2000,
         .queue_max_bytes = w->shape.is_store_small ? 64 << 10 : 64 << 20,
         .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
         .max_jobs = 100,

@@ -114,7 +114,7 @@ lose(world *w, plan *j)
     memset(j->maybes, 0, j->n_tasks * sizeof *j->maybes);
     memset(j->starts, 0, j->n_tasks * sizeof *j->starts);
     memset(j->handings, 0, j->n_tasks * sizeof *j->handings);
-    j->is_accepted = j->is_unreadable = j->is_given_up = false;
+    j->is_accepted = j->is_unreadable = j->is_given_up = j->is_cancelled = j->is_unwanted = false;
     if (!was_accepted || !client || client->is_dead)
         return;
     j->old_id = j->id;
@@ -327,6 +327,9 @@ void
 sc_plan_handed(world *w, process *p, const sc_run *run)
 {
     plan *j = sc_plan_find(w, &run->job);
+    uint64_t place = run->first - j->first;
+    if (j->is_unwanted && place < j->cancelled_until && place + run->count > j->cancelled_from)
+        sc_sim_fail(w, "tasks of job %u are handed out, and were cancelled", j->number);
     for (uint64_t i = run->first - j->first; i < run->first - j->first + run->count; i++)
         j->handings[i] = (handing){p, w->now_us, run->token.run, j->blames[i] > 0};
 }
@@ -446,8 +449,12 @@ wrong_with(const world *w, const plan *j, const sc_model_result *r)
     char payload[256], value[128];
     uint64_t c = character(w, j, r->index);
     uint32_t n_fails = n_failures(c);
+    uint64_t place = r->index - j->first;
+    bool is_cancelled = j->is_cancelled && place >= j->cancelled_from && place < j->cancelled_until;
     if (r->outcome == SC_CANCELLED)
-        return "nobody cancelled it";
+        return is_cancelled ? NULL : "nobody cancelled it";
+    if (is_cancelled && r->outcome == SC_DEAD && has_code(r, "flaky") && r->attempt <= n_fails)
+        return NULL; // and was not tried again
     if (r->outcome == SC_DEAD && is_excused(w, j, r))
         return NULL;
     if (is_poison(j, r->index))

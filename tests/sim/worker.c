@@ -21,6 +21,7 @@ static void
 end_task(running *t, int64_t now_ms)
 {
     static const char flaky[] = "{\"code\":\"flaky\",\"message\":\"not this time\"}";
+    static const char none[] = "{\"code\":\"cancelled\",\"message\":\"cancelled\"}";
     static const char final[] = "{\"code\":\"final\",\"message\":\"never\"}";
     process *p = t->worker;
     char value[128];
@@ -33,6 +34,9 @@ end_task(running *t, int64_t now_ms)
         e.outcome = SC_DONE;
         e.data = value;
         e.len = sc_plan_value(t->call_hash, value, sizeof value);
+    }
+    if (t->is_cancelled) {
+        e = (sc_ending){.outcome = SC_CANCELLED, .data = none, .len = sizeof none - 1};
     }
     t->has_ended = true;
     LIST_REMOVE(t, node);
@@ -189,14 +193,36 @@ say(void *arg, const sc_message *m)
     return sc_net_say(arg, m);
 }
 
+// It still runs: it ends in the session, and its process after that.
 static void
-cancel(void *arg, sc_started *task)
+give_up(world *w, event *e)
+{
+    running *t = e->object;
+    process *p = t->worker;
+    if (p->is_dead || t->has_ended)
+        return;
+    if (p->stalled_until_us > w->now_us) {
+        sc_sim_after(w, p->stalled_until_us + 3 - w->now_us, give_up, t, 0);
+        return;
+    }
+    end_task(t, sc_sim_ms(w));
+    if (p->replaced_by_us == 0)
+        p->replaced_by_us = w->now_us + LEASE_MS * US_A_MS;
+    sc_worker_drain(p);
+}
+
+static void
+cancel(void *arg, sc_started *task, int64_t grace_ms)
 {
     running *t = SC_CONTAINER(task, running, started);
     process *p = arg;
+    bool was_cancelled = t->is_cancelled;
+    t->is_cancelled = true;
     // Some handlers look whether they are wanted, most do not.
     if (sc_sim_random(p->world, 2))
         end_task(t, sc_sim_ms(p->world));
+    else if (grace_ms > 0 && !was_cancelled)
+        sc_sim_after(p->world, grace_ms * US_A_MS, give_up, t, 0);
 }
 
 static void
@@ -260,6 +286,11 @@ worker_tick(world *w, event *e)
     step(p);
     if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {
         leave(p);
+        return;
+    }
+    if (p->replaced_by_us > 0 &&
+        (sc_session_has_delivered(p->session) || w->now_us >= p->replaced_by_us)) {
+        sc_worker_kill(p, SC_DEATH_STOPPED);
         return;
     }
     p->tick_wanted_us = w->now_us + TICK_MS * US_A_MS;

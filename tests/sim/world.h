@@ -144,10 +144,13 @@ typedef struct plan {
     bool is_accepted;
     bool is_unreadable; // a chunk of it could not be read
     bool is_given_up;   // the store was full
-    handing *handings;  // by task: the last one
-    uint8_t *blames;    // by task: deaths it is blamed for, as the supervisor's reports say
-    uint8_t *maybes;    // by task: deaths that it may be blamed for
-    uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
+    bool is_cancelled;  // CANCEL was said: places from..until-1 may end so,
+    bool is_unwanted;   // and was answered: of these none is handed out any more
+    uint64_t cancelled_from, cancelled_until;
+    handing *handings; // by task: the last one
+    uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
+    uint8_t *maybes;   // by task: deaths that it may be blamed for
+    uint16_t *starts;  // by task: last attempt that was started (of those that may not be repeated)
     uint64_t
         *writes; // by task: the last write of the present coordinator that is about it; 0: none
 } plan;
@@ -178,7 +181,7 @@ struct running {
     uint32_t n_blocks; // so many are over
     uint64_t call_hash;
     int64_t started_us;
-    bool has_ended;
+    bool has_ended, is_cancelled;
     bool is_alone;               // a suspect: nothing else runs in that worker
     LIST_ENTRY(running) node;    // process.running
     STAILQ_ENTRY(running) ended; // process.finished, which only keeps the memory
@@ -214,6 +217,7 @@ struct process {
     sc_hello hello;
     sc_hello_handler handlers[N_HANDLERS];
     process *supervisor;
+    int64_t replaced_by_us; // a task was given up: it ends, by then; 0: none was
     uint32_t busy[SC_N_SLOT_KINDS];
     LIST_HEAD(, running) running;
     STAILQ_HEAD(, running) finished;

@@ -56,6 +56,7 @@ sc_fake_init(sc_fake *f)
         .staged_timeout_ms = 60000,
         .waiting_ms = 50,
         .drain_timeout_ms = 30000,
+        .cancel_grace_ms = 2000,
         .queue_max_bytes = 1 << 20,
         .store_max_bytes = 1 << 20,
         .max_jobs = 8,

@@ -156,6 +156,24 @@ wrong(sc_task *task, void *state)
         sc_task_fail(task, "Bad Code!", false, "its code is none");
 }
 
+/* Runs in a thread for so many ms, and never looks whether anybody wants it to. */
+static void
+stubborn(sc_task *task, void *state)
+{
+    const struct timespec ms = {.tv_nsec = 1000000};
+    char text[16];
+    size_t len;
+    const char *args = sc_task_args(task, &len);
+    long n;
+
+    (void)state;
+    snprintf(text, sizeof text, "%.*s", (int)len, args);
+    n = strtol(text, NULL, 10);
+    for (long i = 0; i < n; i++)
+        nanosleep(&ms, NULL);
+    sc_task_done(task, "null", 4);
+}
+
 int
 sc_plugin_init(sc_registry *registry)
 {
@@ -168,6 +186,7 @@ sc_plugin_init(sc_registry *registry)
         {.name = "t.stall", .run = stall, .state = says},
         {.name = "t.stall.silent", .run = stall},
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
+        {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
         {.name = "t.wrong", .run = wrong},
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The executor with a real loop and real threads, on a session that is fed by hand: what a handler
  * can do, on the loop and in a thread, and that nothing is left at the end. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -152,6 +153,28 @@ stubborn(sc_task *task, void *state)
     sc_task_done(task, "1", 1);
 }
 
+/* Does not look whether anybody wants it. */
+static atomic_bool is_let_go;
+
+static void
+deaf(sc_task *task, void *state)
+{
+    (void)state;
+    while (!atomic_load(&is_let_go))
+        usleep(100);
+    sc_task_done(task, "1", 1);
+}
+
+/* Waits for the test to end it. */
+static sc_task *kept;
+
+static void
+keep(sc_task *task, void *state)
+{
+    (void)state;
+    kept = task;
+}
+
 static void
 query(sc_task *task, void *state)
 {
@@ -174,6 +197,8 @@ static const sc_handler handlers[] = {
     {.name = "t.describe", .kind = SC_HANDLER_THREAD, .run = describe},
     {.name = "t.fail", .kind = SC_HANDLER_THREAD, .run = fail},
     {.name = "t.forgetful", .kind = SC_HANDLER_THREAD, .run = forgetful},
+    {.name = "kept", .run = keep},
+    {.name = "t.deaf", .kind = SC_HANDLER_THREAD, .run = deaf},
     {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
     {.name = "once", .run = echo, .state = mine, .flags = SC_HANDLER_ONCE},
     {.name = "once.later", .run = later, .flags = SC_HANDLER_ONCE},
@@ -269,6 +294,46 @@ Test(executor, cancel)
         cr_expect_eq(w->n_ended, rows[i].count, "%s", rows[i].handler);
         cr_expect_eq(w->outcome[0], 20, "%s: %d", rows[i].handler, w->outcome[0]);
         cr_expect(strstr(w->value[0], "\"cancelled\""), "%s: %s", rows[i].handler, w->value[0]);
+        tear_down(w);
+        free(w);
+    }
+}
+
+/* It ends in the session while its code runs on; what that says then is nothing. */
+Test(executor, what_is_cancelled_and_runs_on_is_given_up)
+{
+    static const struct {
+        const char *handler;
+    } rows[] = {{"t.deaf"}, {"kept"}};
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {
+            .job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_CANCEL, .grace_ms = 1}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+
+        begin(w);
+        atomic_store(&is_let_go, false);
+        add_run(w, rows[i].handler, "null", 1);
+        turn_until_running(w, 1);
+        cr_expect_not(sc_executor_tick(w->executor), "%s: nobody has cancelled it",
+                      rows[i].handler);
+        sc_session_message(w->session, &cancel, 0);
+        while (!sc_executor_tick(w->executor))
+            uv_run(&w->loop, UV_RUN_NOWAIT);
+        sc_session_flush(w->session, 0);
+        cr_expect_eq(w->n_ended, 1, "%s", rows[i].handler);
+        cr_expect_eq(w->outcome[0], 20, "%s: %d", rows[i].handler, w->outcome[0]);
+        cr_expect_eq(sc_executor_n_running(w->executor), 1, "%s", rows[i].handler);
+        atomic_store(&is_let_go, true);
+        if (kept)
+            sc_task_done(kept, "1", 1);
+        while (sc_executor_n_running(w->executor) > 0)
+            uv_run(&w->loop, UV_RUN_NOWAIT);
+        sc_session_flush(w->session, 0);
+        cr_expect_eq(w->n_ended, 1, "%s: once", rows[i].handler);
+        kept = NULL;
         tear_down(w);
         free(w);
     }

@@ -138,11 +138,12 @@ end_task(struct world *w, sc_started *task, const sc_ending *ending)
 
 /* Even indexes end when they are cancelled, odd ones later. */
 static void
-on_cancel(void *arg, sc_started *task)
+on_cancel(void *arg, sc_started *task, int64_t grace_ms)
 {
     static const sc_ending ending = {.outcome = SC_CANCELLED, .data = "{}", .len = 2};
     struct world *w = arg;
 
+    (void)grace_ms;
     say(w, "cancel=%d ", (int)sc_started_index(task));
     if (sc_started_index(task) % 2 == 0)
         end_task(w, task, &ending);

@@ -50,11 +50,11 @@ on_send(void *arg, const sc_message *m)
 }
 
 static void
-on_cancel(void *arg, sc_started *task)
+on_cancel(void *arg, sc_started *task, int64_t grace_ms)
 {
     struct world *w = arg;
 
-    sc_executor_cancel(w->executor, task);
+    sc_executor_cancel(w->executor, task, grace_ms);
 }
 
 static void
