@@ -42,6 +42,8 @@
     X(SC_ESHUTDOWN, -5022, "shutting_down", "the cluster is ending")                               \
     X(SC_EQUEUE, -5023, "unknown_queue", "no such queue")                                          \
     X(SC_EJOURNAL, -5024, "journal", "the journal cannot be written")                              \
+    X(SC_EEXPIRED, -5025, "expired", "it had not begun in time")                                   \
+    X(SC_EKILLED, -5026, "killed", "it ran for longer than its hard time limit")                   \
     X(SC_EINTERNAL, -5099, "internal", "a bug of ours")
 
 enum sc_errors {

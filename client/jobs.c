@@ -52,6 +52,12 @@ is_backoff(int64_t ms)
     return ms >= 0 && ms <= BACKOFF_MAX_MS;
 }
 
+static bool
+is_limit(int64_t ms)
+{
+    return ms >= 0 && ms <= SC_LIMIT_MAX_MS;
+}
+
 static int
 fill_open(sc_client *c, const sc_job_spec *spec, char *texts, sc_message *out)
 {
@@ -65,11 +71,15 @@ fill_open(sc_client *c, const sc_job_spec *spec, char *texts, sc_message *out)
         .backoff_max_ms =
             (uint64_t)(spec->backoff_max_ms ? spec->backoff_max_ms : BACKOFF_LONGEST_MS),
         .is_durable = !spec->is_volatile,
+        .timeout_ms = (uint64_t)spec->timeout_ms,
+        .kill_after_ms = (uint64_t)spec->kill_after_ms,
+        .expires_ms = (uint64_t)spec->expires_ms,
     };
 
     if (!spec->handler || *spec->handler == '\0' || open.priority >= SC_PRIORITIES ||
         open.retries > RETRIES_MAX || !is_backoff(spec->backoff_base_ms) ||
-        !is_backoff(spec->backoff_max_ms))
+        !is_backoff(spec->backoff_max_ms) || !is_limit(spec->timeout_ms) ||
+        !is_limit(spec->kill_after_ms) || !is_limit(spec->expires_ms))
         return -EINVAL;
     if (!keep_text(spec->handler, SC_NAME_MAX, &texts, &open.handler) ||
         !keep_text(spec->name ? spec->name : "", SC_LABEL_MAX, &texts, &open.name) ||

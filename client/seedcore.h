@@ -81,6 +81,11 @@ typedef struct sc_job_spec {
     int64_t backoff_base_ms, backoff_max_ms; /* before them, a random part of base * 2^n; 0: 1 s and
                                                 5 min */
     bool is_volatile; /* not kept in the journal: faster, and gone with the coordinator */
+    int64_t
+        timeout_ms; /* an attempt that runs for longer is told to end, and has failed; 0: none */
+    int64_t kill_after_ms; /* one that runs on takes its process with it, and has failed; 0: none */
+    int64_t expires_ms; /* a task that has not begun so long after the job was accepted is dead; 0:
+                           never. All three at most 20 days */
 } sc_job_spec;
 
 /** `job` is the id as text. why NULL: accepted. */

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cancelling: what waits ends at once, what runs is asked to end, and after a grace period its
  * worker process ends it hard. Whatever becomes of an attempt that runs, the task is not tried
- * again: it is unwanted. Part of the core. */
+ * again: it is unwanted. And expiry: what has not begun in time is dead. Part of the core. */
 #include "coordinator/core_int.h"
 
-// The places of one request.
+enum { WAIT_MS = 100 }; // while restored jobs wait for workers
+
+// The places that are to end, and why: cancelled, or expired.
 typedef struct scope {
     job *job;
     uint64_t first, end;
+    int code;
 } scope;
 
 /* ---- what waits ---- */
 
+// Of a later attempt it has begun.
+static bool
+is_in(const scope *s, const range *r)
+{
+    return s->code == SC_ECANCELLED || (r->attempt == 1 && !r->is_unsure);
+}
+
 static void
-cancel_again(sc_core *core, const scope *s)
+end_again(sc_core *core, const scope *s)
 {
     for (range *r = s->job->again, *next; r; r = next) {
         next = r->next;
@@ -21,11 +31,11 @@ cancel_again(sc_core *core, const scope *s)
         uint64_t from = c->first + r->first, until = from + r->count;
         from = from > s->first ? from : s->first;
         until = until < s->end ? until : s->end;
-        if (from >= until)
+        if (from >= until || !is_in(s, r))
             continue;
         uint32_t first = (uint32_t)(from - c->first), count = (uint32_t)(until - from);
         sc_tasks_cut(core, r, first, count);
-        sc_tasks_end_range(core, c, first, count, SC_ECANCELLED);
+        sc_tasks_end_range(core, c, first, count, s->code);
     }
 }
 
@@ -50,23 +60,25 @@ reach(sc_core *core, const scope *s)
 {
     job *j = s->job;
     uint64_t until = s->end < j->stop ? s->end : s->first;
-    if (j->next < j->stop && j->next > sc_tasks_chunk_first(j, sc_tasks_chunk_of(j, j->next)))
-        until = until > j->next ? until : j->next + 1; // to the end of its chunk
+    // a chunk that was handed out in part, or whose payload has been asked for
+    if (j->next < j->stop && sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, j->next)))
+        until = until > j->next ? until : j->next + 1;
     return sc_tasks_reach(core, j, until);
 }
 
 /* ---- what runs ---- */
 
 static void
-ask(sc_core *core, const run *r, uint32_t first, uint32_t count)
+ask(sc_core *core, const run *r, uint32_t first, uint32_t count, sc_recall_mode mode)
 {
     sc_message m = {.type = SC_MSG_RECALL};
     m.recall = (sc_recall){.job = r->chunk->job->id,
                            .token = r->token,
                            .first = sc_runs_base(r) + first,
                            .count = count,
-                           .mode = SC_RECALL_CANCEL,
-                           .grace_ms = (uint64_t)core->options.cancel_grace_ms};
+                           .mode = mode};
+    if (mode == SC_RECALL_CANCEL)
+        m.recall.grace_ms = (uint64_t)core->options.cancel_grace_ms;
     sc_core_send(core, r->worker->peer, &m);
 }
 
@@ -86,7 +98,7 @@ cancel_run(sc_core *core, run *r, uint32_t first, uint32_t end)
                 return false;
             sc_saved_put_attempt(core, c, r->first + i, &next, NULL);
         }
-        ask(core, r, at, n);
+        ask(core, r, at, n, SC_RECALL_CANCEL);
     }
     return true;
 }
@@ -110,7 +122,7 @@ sc_cancel_ask_again(sc_core *core, const worker *w)
     for (const run *r = w->runs; r; r = r->next)
         for (uint32_t i = 0; r->chunk && r->chunk->unwanted && i < r->count; i++)
             if (bit_get(&r->left, i) && bit_get(r->chunk->unwanted, r->first + i))
-                ask(core, r, i, 1);
+                ask(core, r, i, 1, SC_RECALL_CANCEL);
 }
 
 /* ---- the request ---- */
@@ -120,7 +132,7 @@ cancel(sc_core *core, const scope *s)
 {
     job *j = s->job;
     bool is_done = reach(core, s);
-    cancel_again(core, s);
+    end_again(core, s);
     uint64_t end = s->end < j->next ? s->end : j->next;
     for (uint64_t place = s->first > j->prefix ? s->first : j->prefix; is_done && place < end;) {
         uint32_t number = sc_tasks_chunk_of(j, place);
@@ -176,11 +188,53 @@ sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m)
         return;
     }
     uint64_t place = m->count ? m->first - j->first_index : 0;
-    scope s = {j, place, m->count ? place + m->count : j->n_tasks};
+    scope s = {j, place, m->count ? place + m->count : j->n_tasks, SC_ECANCELLED};
     if (!sc_job_has_ended(j->state) && !cancel(core, &s)) {
         sc_core_refuse(core, p, m->request, SC_ENOMEM,
                        "the coordinator has no memory to cancel all of it; try again");
         return;
     }
     answer(core, p, m->request, j);
+}
+
+/* ---- expiry ---- */
+
+// What a worker has not begun it gives back.
+static void
+expire(sc_core *core, job *j)
+{
+    scope s = {j, 0, j->n_tasks, SC_EEXPIRED};
+    if (!reach(core, &s)) {
+        sc_core_timer_set(core, &j->expires_timer, TIMER_EXPIRES, core->now_ms + WAIT_MS);
+        return;
+    }
+    j->has_expired = true;
+    end_again(core, &s);
+    if (j->next < j->stop)
+        sc_tasks_end_untouched(core, j, SC_EEXPIRED);
+    for (const chunk *c = j->chunks; c; c = c->hh.next)
+        for (const run *r = c->runs; r; r = r->chunk_next)
+            if (r->attempt == 1)
+                ask(core, r, 0, r->count, SC_RECALL_WAITING);
+    sc_tasks_progress(core, j);
+}
+
+// When what has not begun is dead.
+void
+sc_cancel_set_expiry(sc_core *core, job *j)
+{
+    if (j->expires_ms)
+        sc_core_timer_set(core, &j->expires_timer, TIMER_EXPIRES,
+                          core->now_ms + j->submitted_at + (int64_t)j->expires_ms -
+                              sc_core_unix_ms(core));
+}
+
+// A restored job is asked again once workers have said what of it they have begun.
+void
+sc_cancel_expires_timer(sc_core *core, job *j)
+{
+    if (j->is_waiting)
+        sc_core_timer_set(core, &j->expires_timer, TIMER_EXPIRES, core->now_ms + WAIT_MS);
+    else
+        expire(core, j);
 }

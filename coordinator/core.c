@@ -240,6 +240,9 @@ timer_due(sc_core *core, timer *t)
     case TIMER_DELAYED:
         sc_tasks_timer(core, SC_CONTAINER(t, exception, timer));
         break;
+    case TIMER_EXPIRES:
+        sc_cancel_expires_timer(core, SC_CONTAINER(t, job, expires_timer));
+        break;
     case TIMER_CALL:
         sc_calls_timer(core, SC_CONTAINER(t, call, timer));
         break;

@@ -13,7 +13,7 @@
  *   room.c      which worker has room
  *   schedule.c  lanes, handing out
  *   recall.c    taking back
- *   cancel.c    cancelling
+ *   cancel.c    cancelling, and what has not begun in time
  *   poison.c    blame for deaths, running alone
  *   results.c   what ended, reading
  *   calls.c     calls
@@ -73,6 +73,7 @@ typedef enum timer_kind {
     TIMER_PEER,
     TIMER_STAGED,
     TIMER_DELAYED,
+    TIMER_EXPIRES,
     TIMER_CALL,
     TIMER_STOP,
     TIMER_RESTORED,
@@ -252,6 +253,9 @@ struct job {
     uint64_t n_tasks;
     uint32_t retries;
     uint64_t backoff_base_ms, backoff_max_ms;
+    uint64_t timeout_ms, kill_after_ms, expires_ms; // as in OPEN
+    timer expires_timer;
+    bool has_expired;                    // what has not begun is dead
     sc_slice pieces_table, pieces_bytes; // array: arguments
     // upload
     uint64_t client;    // instance of the uploader

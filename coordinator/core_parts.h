@@ -155,6 +155,8 @@ void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
 
 /* cancel.c */
 void sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m);
+void sc_cancel_set_expiry(sc_core *core, job *j);
+void sc_cancel_expires_timer(sc_core *core, job *j);
 void sc_cancel_ask_again(sc_core *core, const worker *w);
 
 /* poison.c */

@@ -38,6 +38,7 @@ enter_open(sc_core *core, job *j)
     j->seq = core->next_seq++;
     j->queued = j->stop = j->n_tasks;
     core->n_open++;
+    sc_cancel_set_expiry(core, j);
     sc_schedule_lane(core, j);
 }
 
@@ -56,6 +57,7 @@ static void
 enter_ended(sc_core *core, job *j)
 {
     sc_tasks_forget(core, j);
+    sc_core_timer_stop(core, &j->expires_timer);
     sc_slice_drop(&j->pieces_table);
     sc_slice_drop(&j->pieces_bytes);
     free(j->chunk_infos);
@@ -197,6 +199,7 @@ sc_jobs_free(sc_core *core, job *j)
     sc_tasks_forget(core, j);
     sc_saved_handed_drop(core, j);
     sc_core_timer_stop(core, &j->staged_timer);
+    sc_core_timer_stop(core, &j->expires_timer);
     sc_slice_drop(&j->pieces_table);
     sc_slice_drop(&j->pieces_bytes);
     core->stored_bytes -= j->stored_bytes;

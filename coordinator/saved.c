@@ -384,6 +384,7 @@ enter_open(sc_core *core, job *j, const sc_saved_job *saved, const sc_saved_task
     }
     if (!restore_tasks(core, j, saved, t))
         return false;
+    sc_cancel_set_expiry(core, j);
     j->state = t->n_ended > 0 || j->prefix > 0 ? SC_JOB_RUNNING : SC_JOB_OPEN;
     return true;
 }

@@ -46,6 +46,7 @@ send_run(sc_core *core, const run *r, const sc_uuid *id, uint64_t first, sc_slic
          sc_slice bytes)
 {
     sc_message m = {.type = SC_MSG_RUN, .table = table, .bytes = bytes};
+    const job *j = r->chunk ? r->chunk->job : NULL;
     m.run = (sc_run){.job = *id,
                      .handler = sc_text_of(r->handler->name),
                      .token = r->token,
@@ -53,7 +54,9 @@ send_run(sc_core *core, const run *r, const sc_uuid *id, uint64_t first, sc_slic
                      .count = r->count,
                      .class = r->class,
                      .attempt = r->attempt,
-                     .is_array = r->chunk && r->chunk->job->is_array};
+                     .is_array = j && j->is_array,
+                     .timeout_ms = j ? j->timeout_ms : 0,
+                     .kill_after_ms = j ? j->kill_after_ms : 0};
     sc_core_send(core, r->worker->peer, &m);
 }
 

@@ -373,17 +373,18 @@ requeue_exception(sc_core *core, run *r, exception *e, uint32_t offset, bool is_
 
 // Tasks of a run that did not end there (`which`, offsets in the run) are queued again; a task that
 // may not be repeated and may have started when its worker was lost is dead, one that was cancelled
-// meanwhile is not begun again. The caller takes them
+// meanwhile is not begun again, nor one that is given back too late to begin. The caller takes them
 // from the run, then calls sc_tasks_progress.
 void
 sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
 {
     chunk *c = r->chunk;
     bool may_be_over = was_lost && r->handler->is_once;
+    bool is_too_late = !was_lost && c->job->has_expired && r->attempt == 1;
     for (uint32_t at = 0, first, n; sc_bits_next(which, at, r->count, &first, &n); at = first + n) {
         c->job->running -= n;
         c->job->queued += n;
-        if (!may_be_over && !c->exceptions && !c->unwanted) {
+        if (!may_be_over && !is_too_late && !c->exceptions && !c->unwanted) {
             requeue_plain(core, r, first, n, false);
             continue;
         }
@@ -392,6 +393,8 @@ sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
             exception *e = sc_tasks_find_exception(c, r->first + i);
             if (sc_tasks_is_unwanted(c, r->first + i))
                 sc_tasks_end_range(core, c, r->first + i, 1, SC_ECANCELLED);
+            else if (is_too_late && !(e && e->blame))
+                sc_tasks_end_range(core, c, r->first + i, 1, SC_EEXPIRED);
             else if (e)
                 requeue_exception(core, r, e, i, is_over);
             else

@@ -49,6 +49,9 @@ sc_uploads_set_policy(job *j, handler *h, const sc_open *o)
     j->retries = o->retries;
     j->backoff_base_ms = o->backoff_base_ms;
     j->backoff_max_ms = o->backoff_max_ms;
+    j->timeout_ms = o->timeout_ms;
+    j->kill_after_ms = o->kill_after_ms;
+    j->expires_ms = o->expires_ms;
     j->is_array = o->is_array;
     j->first_index = o->is_array ? o->first_index : 0;
     sc_text_copy(o->name, j->name, sizeof j->name);

@@ -178,7 +178,9 @@ typedef struct sc_open {
     uint64_t first_index, n_tasks; /* with is_array: n_tasks 1..2^31 */
     uint32_t retries;              /* further attempts after a failed one */
     uint64_t backoff_base_ms, backoff_max_ms;
-    bool is_durable; /* kept in the journal: it survives the coordinator */
+    bool is_durable;                    /* kept in the journal: it survives the coordinator */
+    uint64_t timeout_ms, kill_after_ms; /* of an attempt, as in RUN; 0: none */
+    uint64_t expires_ms; /* what has not begun so long after the job was whole is dead; 0: never */
 } sc_open;
 
 /* Tasks first..first+count-1; the table has a length for each. Chunks come in order: number k
@@ -235,6 +237,8 @@ typedef struct sc_run {
     uint32_t class;   /* priority, or SC_CLASS_CALL */
     uint32_t attempt; /* from 1 */
     bool is_array;
+    uint64_t timeout_ms; /* a task that runs for longer is told to end, and has failed; 0: none */
+    uint64_t kill_after_ms; /* one that still runs then takes its process with it; 0: none */
 } sc_run;
 
 /* Ended tasks of one run: a record (run.h) and a value for each. */

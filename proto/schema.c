@@ -151,6 +151,9 @@ static const sc_field sc_open_fields[] = {
     F(11, U64, sc_open, backoff_base_ms, 86400000),
     F(12, U64, sc_open, backoff_max_ms, 86400000),
     F(13, BOOL, sc_open, is_durable, 1),
+    F(14, U64, sc_open, timeout_ms, SC_LIMIT_MAX_MS),
+    F(15, U64, sc_open, kill_after_ms, SC_LIMIT_MAX_MS),
+    F(16, U64, sc_open, expires_ms, SC_LIMIT_MAX_MS),
 };
 static const sc_field sc_chunk_fields[] = {
     F(1, U64, sc_chunk, request, ANY),
@@ -186,6 +189,8 @@ static const sc_field sc_run_fields[] = {
     F(6, U32, sc_run, class, SC_CLASS_CALL),
     F(7, U32, sc_run, attempt, 65535),
     F(8, BOOL, sc_run, is_array, 1),
+    F(9, U64, sc_run, timeout_ms, SC_LIMIT_MAX_MS),
+    F(10, U64, sc_run, kill_after_ms, SC_LIMIT_MAX_MS),
 };
 static const sc_field sc_results_fields[] = {
     F(1, U64, sc_results, number, ANY),  F(2, UUID, sc_results, job, 0),

@@ -17,6 +17,8 @@ sc_assignment_init(sc_assignment *a, const sc_message *run)
                          .class = run->run.class,
                          .attempt = run->run.attempt,
                          .is_array = run->run.is_array,
+                         .timeout_ms = (int64_t)run->run.timeout_ms,
+                         .kill_after_ms = (int64_t)run->run.kill_after_ms,
                          .n_waiting = run->run.count,
                          .n_open = run->run.count};
     LIST_INIT(&a->started);

@@ -55,13 +55,14 @@ struct sc_assignment {
     uint32_t handler; /* its place in HELLO */
     uint32_t kind;    /* sc_slot_kind */
     bool is_array, is_queued, is_dirty;
-    bool is_once;          /* its tasks may not be repeated */
-    sc_slice table, bytes; /* kept */
-    uint32_t next;         /* the first that has not started */
-    size_t next_byte;      /* where its arguments begin */
-    uint32_t n_waiting;    /* neither started nor answered */
-    uint32_t n_open;       /* not answered */
-    uint32_t n_executing;  /* in `started`, answered or not */
+    bool is_once;                      /* its tasks may not be repeated */
+    int64_t timeout_ms, kill_after_ms; /* of RUN */
+    sc_slice table, bytes;             /* kept */
+    uint32_t next;                     /* the first that has not started */
+    size_t next_byte;                  /* where its arguments begin */
+    uint32_t n_waiting;                /* neither started nor answered */
+    uint32_t n_open;                   /* not answered */
+    uint32_t n_executing;              /* in `started`, answered or not */
     uint64_t answered[SC_ASSIGNMENT_WORDS];
     sc_buffer records, values; /* collected results */
 };

@@ -5,6 +5,7 @@
 #include "worker/executor.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 enum {
     TURN_TASKS = 2000, // then heartbeats and calls are looked after
     TURN_NS = 1000 * 1000,
+    NS_A_MS = 1000 * 1000,
     QUICK_NS = 2000, // tasks that take less share a reading of the clock,
     QUICK_GROUP = 8, // so many of them
     QUEUE_NS =
@@ -30,7 +32,8 @@ struct sc_executor {
     sc_session *session;
     sc_threads *threads;
     sc_slab slab;
-    sc_heap limits; // of tasks that may be given up
+    sc_heap limits; // of tasks that have some
+    char text[128]; // of an ending that names a limit
     STAILQ_HEAD(, sc_task) free_tasks;
     uint32_t n_waiting; // asynchronous tasks that wait,
     uint32_t n_queued;  // and tasks in threads or in front of them
@@ -178,14 +181,33 @@ now_ms(const sc_executor *e)
     return (int64_t)uv_now(e->config.loop);
 }
 
+/* The failure of a task that ran for longer than it may; one that may not be repeated is over with
+ * it. @return `out`, valid until the next */
+static const sc_ending *
+overrun(sc_executor *e, const sc_task *task, int code, sc_ending *out)
+{
+    const sc_assignment *a = task->started.assignment;
+    int64_t limit_ms = code == SC_EKILLED ? a->kill_after_ms : a->timeout_ms;
+    int n = snprintf(e->text, sizeof e->text,
+                     "{\"code\":\"%s\",\"message\":\"it ran for longer than %" PRId64 " ms\"}",
+                     sc_error_name(code), limit_ms);
+
+    *out = (sc_ending){
+        .outcome = SC_DEAD, .is_retryable = !a->is_once, .data = e->text, .len = (size_t)n};
+    return out;
+}
+
 /* Ends a task in the session. Reading its assignment is over with this. */
 static void
 end(sc_executor *e, sc_task *task, const sc_ending *ending)
 {
-    if (task->is_given_up)
-        return;
-    sc_session_end(e->session, &task->started, sc_task_is_cancelled(task) ? &cancelled : ending,
-                   now_ms(e));
+    sc_ending late;
+
+    if (task->fate == SC_FATE_CANCELLED)
+        ending = &cancelled;
+    else if (task->fate == SC_FATE_TIMED_OUT)
+        ending = overrun(e, task, SC_ETIMEOUT, &late);
+    sc_session_end(e->session, &task->started, ending, now_ms(e));
 }
 
 /* The next task of a kind, ready to be run; NULL where there is none. */
@@ -201,8 +223,11 @@ take(sc_executor *e, sc_slot_kind kind)
         task->handler_number = task->started.assignment->handler;
         task->handler = sc_registry_get(e->config.registry, task->handler_number);
         task->is_checked = sc_registry_is_plugin(e->config.registry, task->handler_number);
-        task->is_ended = task->is_given_up = false;
+        task->is_ended = false;
+        task->fate = SC_FATE_OWN;
+        task->give_up_ms = 0;
         task->data = NULL;
+        atomic_store_explicit(&task->begun_ms, 0, memory_order_relaxed);
         atomic_store_explicit(&task->is_cancelled, false, memory_order_relaxed);
         rc = sc_started_args(&task->started, &task->joined, &task->args);
         if (rc == 0)
@@ -257,6 +282,45 @@ sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending)
     wake(e);
 }
 
+/* ---- limits ---- */
+
+static int64_t
+earlier(int64_t at_ms, int64_t other_ms)
+{
+    return other_ms < at_ms ? other_ms : at_ms;
+}
+
+/* Sets when its limits are looked at. One that has not begun has all of its time; a millisecond may
+ * have begun long before it did. */
+static void
+arm(sc_executor *e, sc_task *task)
+{
+    const sc_assignment *a = task->started.assignment;
+    int64_t begun_ms = atomic_load(&task->begun_ms), at_ms = INT64_MAX;
+
+    begun_ms = begun_ms > 0 ? begun_ms : now_ms(e);
+    if (a->timeout_ms > 0 && task->fate == SC_FATE_OWN)
+        at_ms = earlier(at_ms, begun_ms + a->timeout_ms + 1);
+    if (a->kill_after_ms > 0)
+        at_ms = earlier(at_ms, begun_ms + a->kill_after_ms + 1);
+    if (task->give_up_ms > 0)
+        at_ms = earlier(at_ms, task->give_up_ms);
+    if (at_ms < INT64_MAX && sc_heap_set(&e->limits, &task->limit, at_ms) != 0)
+        sc_log_warn("no memory: a task runs without its time limit");
+}
+
+/* Its handler sees that it is to end; it may do so before this returns. */
+static void
+tell(sc_executor *e, sc_task *task)
+{
+    if (atomic_exchange(&task->is_cancelled, true) || task->state != SC_TASK_WAITING ||
+        !task->handler->cancel)
+        return;
+    sc_executor_enter(e, task);
+    task->handler->cancel(task, task->handler->state);
+    sc_executor_leave(e, task); // does nothing where it has ended
+}
+
 /* ---- on the loop ---- */
 
 /* It did not end inside run(): from now on it waits in a slot. */
@@ -268,6 +332,8 @@ keep_waiting(sc_executor *e, sc_task *task)
     task->slot = e->slots[e->config.n_async - e->n_waiting - 1];
     task->state = SC_TASK_WAITING;
     e->n_waiting++;
+    atomic_store_explicit(&task->begun_ms, now_ms(e), memory_order_relaxed);
+    arm(e, task);
     sc_page_begin(e->config.page, task->slot, &ref);
 }
 
@@ -325,6 +391,7 @@ static void
 run_in_thread(sc_task *task, uint32_t thread)
 {
     task->started_ns = sc_clock_ns();
+    atomic_store_explicit(&task->begun_ms, sc_clock_ms(), memory_order_relaxed);
     if (!sc_task_is_cancelled(task)) {
         begin(task, 1 + thread);
         task->handler->run(task, task->handler->state);
@@ -340,7 +407,10 @@ on_thread_ended(void *arg, sc_task *task)
 {
     sc_executor *e = arg;
 
-    if (task->is_ended) // otherwise it was cancelled before its turn came
+    if (task->fate == SC_FATE_TIMED_OUT &&
+        task->took_ns < task->started.assignment->timeout_ms * NS_A_MS)
+        task->fate = SC_FATE_OWN; // it was in time, and we are late
+    if (task->is_ended)           // otherwise it was cancelled before its turn came
         sc_session_measure(e->session, task->handler_number, task->took_ns);
     end(e, task, &task->ending);
     e->n_queued--;
@@ -365,6 +435,7 @@ turn_threads(sc_executor *e)
     while (e->n_queued < room_in_threads(e) && (task = take(e, SC_SLOT_THREAD))) {
         task->state = SC_TASK_QUEUED;
         e->n_queued++;
+        arm(e, task);
         sc_threads_add(e->threads, task);
     }
 }
@@ -378,27 +449,35 @@ sc_executor_turn(sc_executor *e)
     return turn_async(e);
 }
 
-/* Without memory for the limit it has none. */
-static void
-limit(sc_executor *e, sc_task *task, int64_t grace_ms)
-{
-    if (grace_ms > 0 && sc_heap_set(&e->limits, &task->limit, now_ms(e) + grace_ms) != 0)
-        sc_log_warn("no memory: a cancelled task may run on");
-}
-
 void
 sc_executor_cancel(sc_executor *e, sc_started *started, int64_t grace_ms)
 {
     sc_task *task = SC_CONTAINER(started, sc_task, started);
 
-    if (atomic_exchange(&task->is_cancelled, true))
+    if (task->fate == SC_FATE_CANCELLED)
         return;
-    limit(e, task, grace_ms);
-    if (task->state != SC_TASK_WAITING || !task->handler->cancel)
-        return;
-    sc_executor_enter(e, task);
-    task->handler->cancel(task, task->handler->state);
-    sc_executor_leave(e, task); // does nothing where it has ended
+    task->fate = SC_FATE_CANCELLED;
+    task->give_up_ms = grace_ms > 0 ? now_ms(e) + grace_ms : 0;
+    arm(e, task);
+    tell(e, task);
+}
+
+/* It still runs, and its process has to end for that. @return false where it has not begun: its
+ * turn comes behind one that has */
+static bool
+give_up(sc_executor *e, sc_task *task, int64_t begun_ms)
+{
+    sc_ending late;
+    const sc_ending *ending = &cancelled;
+
+    if (task->fate != SC_FATE_CANCELLED)
+        ending = overrun(e, task, SC_EKILLED, &late);
+    if (begun_ms > 0)
+        sc_log_warn("task %" PRIu64 " of handler %s is given up, it runs on after %s",
+                    sc_started_index(&task->started), task->handler->name,
+                    task->fate == SC_FATE_CANCELLED ? "it was cancelled" : "its hard time limit");
+    sc_session_give_up(e->session, &task->started, ending, now_ms(e));
+    return begun_ms > 0;
 }
 
 bool
@@ -408,11 +487,21 @@ sc_executor_tick(sc_executor *e)
 
     for (sc_heap_node *node; (node = sc_heap_pop_due(&e->limits, now_ms(e)));) {
         sc_task *task = SC_CONTAINER(node, sc_task, limit);
+        const sc_assignment *a = task->started.assignment;
+        int64_t begun_ms = atomic_load(&task->begun_ms);
+        int64_t ran_ms = begun_ms > 0 ? now_ms(e) - begun_ms : 0;
 
-        sc_log_warn("task %" PRIu64 " runs on after it was cancelled: given up",
-                    sc_started_index(&task->started));
-        end(e, task, &cancelled);
-        task->is_given_up = is_any = true;
+        if ((task->give_up_ms > 0 && now_ms(e) >= task->give_up_ms) ||
+            (a->kill_after_ms > 0 && ran_ms > a->kill_after_ms)) {
+            is_any |= give_up(e, task, begun_ms);
+            continue;
+        }
+        if (task->fate == SC_FATE_OWN && a->timeout_ms > 0 && ran_ms > a->timeout_ms) {
+            task->fate = SC_FATE_TIMED_OUT;
+            tell(e, task);
+        }
+        if (task->state != SC_TASK_FREE)
+            arm(e, task);
     }
     return is_any;
 }

@@ -160,6 +160,17 @@ sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t
 }
 
 void
+sc_session_give_up(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms)
+{
+    sc_assignment *a = task->assignment;
+
+    if (sc_assignment_is_answered(a, task->offset))
+        return;
+    answer(s, a, task->offset, ending, now_ms);
+    sc_session_flush(s, now_ms);
+}
+
+void
 sc_session_measure(sc_session *s, uint32_t handler, int64_t ns)
 {
     sc_cost_add(&s->costs[handler], ns);

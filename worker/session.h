@@ -64,6 +64,9 @@ bool sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out);
 /** A started task has ended; `task` is free again. Results of one turn travel together, a call's at
  * once. */
 void sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms);
+/** Answers for a started task whose code runs on; sc_session_end is still to come, or the end of
+ * the process. */
+void sc_session_give_up(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms);
 /** What a task of this handler took. */
 void sc_session_measure(sc_session *s, uint32_t handler, int64_t ns);
 /** 90th percentile of that; 0 while nothing is measured. */

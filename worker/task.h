@@ -27,6 +27,13 @@ typedef enum sc_task_state {
     SC_TASK_QUEUED
 } sc_task_state;
 
+/* Whose the end of a task is. */
+typedef enum sc_task_fate {
+    SC_FATE_OWN,       /* its handler's */
+    SC_FATE_TIMED_OUT, /* over its time limit: it has failed, whatever its handler says */
+    SC_FATE_CANCELLED
+} sc_task_fate;
+
 struct sc_task {
     sc_started started;         /* the session's */
     STAILQ_ENTRY(sc_task) node; /* free ones, a queue of threads.c */
@@ -35,17 +42,19 @@ struct sc_task {
     uint32_t handler_number; /* its place in HELLO */
     uint32_t slot;           /* of the page, while it waits */
     sc_task_state state;
-    bool is_ended;    /* by its handler */
-    bool is_checked;  /* what it returns: its handler is from a plugin */
-    bool is_given_up; /* the session has an end of it, whatever its handler does now */
+    bool is_ended;   /* by its handler */
+    bool is_checked; /* what it returns: its handler is from a plugin */
+    sc_task_fate fate;
     atomic_bool is_cancelled;
     int64_t started_ns, took_ns;
-    sc_heap_node limit; /* when it is given up; in the executor's heap where it has a limit */
-    void *data;         /* the handler's */
-    sc_slice args;      /* into the run, or into `joined` */
-    sc_buffer joined;   /* memory for arguments of arrays; kept from task to task */
-    sc_ending ending;   /* in threads: how it ended, */
-    sc_buffer value;    /* and the bytes of that */
+    atomic_llong begun_ms; /* 0: not yet, it waits for a thread */
+    int64_t give_up_ms;    /* cancelled: when it is given up; 0: never */
+    sc_heap_node limit;    /* in the executor's heap: when it is to be looked at for its limits */
+    void *data;            /* the handler's */
+    sc_slice args;         /* into the run, or into `joined` */
+    sc_buffer joined;      /* memory for arguments of arrays; kept from task to task */
+    sc_ending ending;      /* in threads: how it ended, */
+    sc_buffer value;       /* and the bytes of that */
 };
 
 /** What every end of a task comes to. In a thread the ending is kept, on the loop it goes to the

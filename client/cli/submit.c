@@ -107,6 +107,33 @@ read_retries(struct submit *s)
 }
 
 static int
+read_limits(struct submit *s)
+{
+    const struct {
+        int option;
+        const char *name;
+        int64_t *ms;
+    } limits[] = {
+        {SC_OPT_TIMEOUT, "timeout", &s->spec.timeout_ms},
+        {SC_OPT_KILL_AFTER, "kill-after", &s->spec.kill_after_ms},
+        {SC_OPT_EXPIRES, "expires", &s->spec.expires_ms},
+    };
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        const char *text = sc_args_text(&s->cli->args, limits[i].option);
+
+        if (text && (sc_parse_duration(text, limits[i].ms) || *limits[i].ms < 1 ||
+                     *limits[i].ms > SC_LIMIT_MAX_MS))
+            return sc_cli_usage(s->cli, "--%s: \"%.60s\" is not a duration from 1ms to 20d",
+                                limits[i].name, text);
+    }
+    if (s->spec.kill_after_ms > 0 && s->spec.kill_after_ms <= s->spec.timeout_ms)
+        return sc_cli_usage(s->cli, "--kill-after is no longer than --timeout: nothing could end "
+                                    "by itself before it is killed");
+    return 0;
+}
+
+static int
 read_options(struct submit *s)
 {
     int64_t priority = SC_PRIORITY_DEFAULT;
@@ -124,6 +151,9 @@ read_options(struct submit *s)
     s->spec.priority = (int)priority;
     s->spec.is_volatile = sc_args_has(&s->cli->args, SC_OPT_VOLATILE);
     int rc = read_retries(s);
+
+    if (rc == 0)
+        rc = read_limits(s);
     return rc ? rc : read_args(s);
 }
 
@@ -346,6 +376,16 @@ static const struct poptOption options[] = {
               "how long to wait before them: a random time up to BASE, doubled each time up to MAX "
               "(default exp:1s..5m)",
               "exp:BASE..MAX"),
+    SC_OPTION("timeout", SC_OPT_TIMEOUT,
+              "a task that runs for longer is told to end, and that attempt has failed, whatever "
+              "its handler says then",
+              "DURATION"),
+    SC_OPTION("kill-after", SC_OPT_KILL_AFTER,
+              "a task that runs for longer has failed, and its worker process is replaced; what "
+              "else ran there runs again",
+              "DURATION"),
+    SC_OPTION("expires", SC_OPT_EXPIRES,
+              "a task that has not begun so long after the job was accepted is dead", "DURATION"),
     SC_SWITCH("volatile", SC_OPT_VOLATILE,
               "do not keep the job in the journal: it is accepted sooner, and gone with the "
               "coordinator"),

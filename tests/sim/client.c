@@ -236,6 +236,7 @@ submit(process *p, plan *j)
         .backoff_base_ms = j->backoff_ms,
         .backoff_max_ms = 4 * j->backoff_ms,
         .is_durable = j->is_durable,
+        .expires_ms = j->expires_ms,
     };
     if (j->is_array) {
         cut_args(a);

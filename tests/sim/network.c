@@ -159,7 +159,7 @@ static void
 overhear(world *w, const packet *p)
 {
     if (!w->shape.has_bystanders || p->type == SC_MSG_HELLO || p->type == SC_MSG_OPEN ||
-        p->type == SC_MSG_CALL || p->type == SC_MSG_STOP)
+        p->type == SC_MSG_CANCEL || p->type == SC_MSG_CALL || p->type == SC_MSG_STOP)
         return;
     packet **at = &w->overheard[sc_sim_random(w, N_OVERHEARD)];
     if (*at)

@@ -74,6 +74,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->retries = (uint32_t)sc_sim_random(w, 4);
     j->priority = (uint32_t)sc_sim_random(w, SC_PRIORITIES);
     j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
+    j->expires_ms = sc_sim_random(w, 8) ? 0 : 1 + (uint32_t)sc_sim_random(w, 2000);
     j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
     j->slowness = slowness[sc_sim_random(w, w->shape.is_large ? 2 : 6)];
     j->has_blocking = !w->shape.is_large && !w->shape.is_restarts_only && sc_sim_random(w, 6) == 0;
@@ -435,6 +436,8 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
     if (has_code(r, "unknown_outcome")) // what was begun before a restart, nobody may know of
         return was_lost(w, j, r->index) ||
                (j->is_durable && sc_plan_is_once(j) && w->n_restarts > 0);
+    if (has_code(r, "expired"))
+        return j->expires_ms > 0 && r->attempt == 1;
     if (has_code(r, "store_full"))
         return j->is_given_up;
     if (has_code(r, sc_error_name(-EIO)))

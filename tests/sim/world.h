@@ -142,10 +142,11 @@ typedef struct plan {
     uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
     bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
-    bool is_unreadable; // a chunk of it could not be read
-    bool is_given_up;   // the store was full
-    bool is_cancelled;  // CANCEL was said: places from..until-1 may end so,
-    bool is_unwanted;   // and was answered: of these none is handed out any more
+    bool is_unreadable;  // a chunk of it could not be read
+    bool is_given_up;    // the store was full
+    uint32_t expires_ms; // 0: never
+    bool is_cancelled;   // CANCEL was said: places from..until-1 may end so,
+    bool is_unwanted;    // and was answered: of these none is handed out any more
     uint64_t cancelled_from, cancelled_until;
     handing *handings; // by task: the last one
     uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say

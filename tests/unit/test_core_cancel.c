@@ -280,3 +280,75 @@ Test(core_cancel, survives_a_restart)
                      0, "%s", rows[i].name);
     }
 }
+
+/* ---- what has not begun in time ---- */
+
+Test(core_cancel, expiry)
+{
+    static const struct {
+        const char *name;
+        uint64_t n_tasks;
+        bool is_durable, restarts;
+        uint64_t want_asked; // to be given back; of what came back it is unknown which those are
+        uint64_t want;       // expired
+    } rows[] = {
+        {"behind the first", 5, false, false, 3, 3},
+        {"many", 100000, false, false, 3, 99998},
+        {"durable", 5, true, false, 3, 3},
+        {"it comes back", 5, true, true, 5, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_open spec = {
+            .handler = sc_text_of("a"), .is_durable = rows[i].is_durable, .expires_ms = 3000};
+        sc_fake_worker w = {.credit_tasks = 3, .slots_async = 3};
+        sc_message m;
+        uint64_t n_asked = 0;
+        stop();
+        start();
+        sc_fake_worker_ready(&f, WORKER, &w);
+        sc_fake_array(&f, CLIENT, 1, 0, rows[i].n_tasks, &spec);
+        sc_run run = take_run(WORKER);
+        cr_assert_eq(run.count, 3);
+        if (rows[i].restarts) {
+            sc_held_run held = {run.job, run.token, 0, run.count, true, 1};
+            sc_fake_restart(&f, f.n_writes);
+            sc_fake_client(&f, CLIENT);
+            sc_fake_hello_worker(&f, WORKER, &w);
+            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
+            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+        }
+        sc_fake_pass(&f, 2500, 5);
+        cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 0, "%s: in time", rows[i].name);
+        sc_fake_pass(&f, 600, 5);
+        while (sc_fake_take(&f, WORKER, SC_MSG_RECALL, &m))
+            n_asked += m.recall.mode == SC_RECALL_WAITING ? m.recall.count : 0;
+        cr_expect_eq(n_asked, rows[i].want_asked, "%s: what it has not begun", rows[i].name);
+        sc_fake_recalled(&f, WORKER, &run.token, &run.job, 2, 1);
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect_eq(info.dead, rows[i].want, "%s: %d", rows[i].name, (int)info.dead);
+        sc_fake_results(&f, WORKER, &run, 0, 2, SC_DONE, 0, MS);
+        info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect(info.state == SC_JOB_FAILED && info.done == 2, "%s: %d done", rows[i].name,
+                  (int)info.done);
+    }
+}
+
+// What has begun, and whose worker is lost, runs again.
+Test(core_cancel, what_has_begun_does_not_expire)
+{
+    sc_open spec = {.handler = sc_text_of("a"),
+                    .retries = 1,
+                    .expires_ms = 1000,
+                    .backoff_base_ms = 1,
+                    .backoff_max_ms = 1};
+    sc_fake_worker_ready(&f, WORKER, NULL);
+    sc_fake_array(&f, CLIENT, 1, 0, 2, &spec);
+    sc_run run = take_run(WORKER);
+    sc_fake_pass(&f, 1200, 5);
+    sc_fake_results(&f, WORKER, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, MS);
+    sc_core_send_failed(f.core, WORKER, f.now_ms);
+    sc_fake_pass(&f, 200, 2);
+    sc_fake_worker_ready(&f, OTHER, NULL);
+    cr_expect_eq(sc_fake_work(&f, OTHER, MS), 2);
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).state, SC_JOB_SUCCEEDED);
+}

@@ -154,12 +154,13 @@ stubborn(sc_task *task, void *state)
 }
 
 /* Does not look whether anybody wants it. */
-static atomic_bool is_let_go;
+static atomic_bool has_begun, is_let_go;
 
 static void
 deaf(sc_task *task, void *state)
 {
     (void)state;
+    atomic_store(&has_begun, true);
     while (!atomic_load(&is_let_go))
         usleep(100);
     sc_task_done(task, "1", 1);
@@ -304,7 +305,8 @@ Test(executor, what_is_cancelled_and_runs_on_is_given_up)
 {
     static const struct {
         const char *handler;
-    } rows[] = {{"t.deaf"}, {"kept"}};
+        bool is_thread;
+    } rows[] = {{"t.deaf", true}, {"kept", false}};
     static const sc_message cancel = {
         .type = SC_MSG_RECALL,
         .recall = {
@@ -317,6 +319,8 @@ Test(executor, what_is_cancelled_and_runs_on_is_given_up)
         atomic_store(&is_let_go, false);
         add_run(w, rows[i].handler, "null", 1);
         turn_until_running(w, 1);
+        while (rows[i].is_thread && !atomic_load(&has_begun))
+            uv_run(&w->loop, UV_RUN_NOWAIT);
         cr_expect_not(sc_executor_tick(w->executor), "%s: nobody has cancelled it",
                       rows[i].handler);
         sc_session_message(w->session, &cancel, 0);
@@ -334,6 +338,54 @@ Test(executor, what_is_cancelled_and_runs_on_is_given_up)
         sc_session_flush(w->session, 0);
         cr_expect_eq(w->n_ended, 1, "%s: once", rows[i].handler);
         kept = NULL;
+        tear_down(w);
+        free(w);
+    }
+}
+
+/* A task that runs for longer than it may has failed, whatever it says then. */
+Test(executor, limits)
+{
+    static const struct {
+        const char *name, *handler, *args;
+        uint64_t timeout_ms, kill_after_ms;
+        int want; // as in the world
+        const char *code;
+        bool is_given_up;
+    } rows[] = {
+        {"it ends when it is told", "later", "600000", 1, 0, 11, "timeout", false},
+        {"a thread, too", "t.stubborn", "null", 1, 0, 11, "timeout", false},
+        {"it runs on", "t.deaf", "null", 1, 2, 11, "killed", true},
+        {"on the loop", "kept", "null", 0, 1, 11, "killed", true},
+        {"may not be repeated", "once.stubborn", "null", 1, 0, 10, "timeout", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = malloc(sizeof *w);
+        bool is_given_up = false;
+
+        begin(w);
+        atomic_store(&is_let_go, false);
+        w->timeout_ms = rows[i].timeout_ms;
+        w->kill_after_ms = rows[i].kill_after_ms;
+        add_run(w, rows[i].handler, rows[i].args, 1);
+        turn_until_running(w, 1);
+        while (w->n_ended == 0) {
+            is_given_up |= sc_executor_tick(w->executor);
+            uv_run(&w->loop, UV_RUN_NOWAIT);
+            sc_session_flush(w->session, 0);
+        }
+        cr_expect_eq(w->outcome[0], rows[i].want, "%s: %d", rows[i].name, w->outcome[0]);
+        cr_expect(strstr(w->value[0], rows[i].code), "%s: %s", rows[i].name, w->value[0]);
+        cr_expect_eq(is_given_up, rows[i].is_given_up, "%s", rows[i].name);
+        atomic_store(&is_let_go, true);
+        if (kept)
+            sc_task_done(kept, "1", 1);
+        kept = NULL;
+        while (sc_executor_n_running(w->executor) > 0)
+            uv_run(&w->loop, UV_RUN_NOWAIT);
+        sc_session_message(w->session,
+                           &(sc_message){.type = SC_MSG_RESULTS_ACK, .results_ack.number = 1}, 0);
         tear_down(w);
         free(w);
     }

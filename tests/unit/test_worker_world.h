@@ -25,8 +25,9 @@ struct world {
     sc_shared_page page;
     sc_session *session;
     sc_executor *executor;
-    sc_database *database; // of the test; may be NULL
-    uint32_t n_want;       // results to wait for
+    sc_database *database;              // of the test; may be NULL
+    uint64_t timeout_ms, kill_after_ms; // of the next run
+    uint32_t n_want;                    // results to wait for
     uint32_t n_ended;
     uint8_t outcome[MAX_RESULTS];
     char value[MAX_RESULTS][500];
@@ -168,6 +169,8 @@ add_run(struct world *w, const char *handler, const char *args, uint32_t count)
     sc_message m = {.type = SC_MSG_RUN,
                     .run = {.handler = sc_text_of(handler),
                             .token = {1, 1},
+                            .timeout_ms = w->timeout_ms,
+                            .kill_after_ms = w->kill_after_ms,
                             .count = count,
                             .class = 4,
                             .attempt = 3,
