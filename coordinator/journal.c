@@ -270,6 +270,10 @@ on_async_closed(uv_handle_t *handle)
         DL_DELETE(j->answers, a);
         sc_journal_answer_free(a);
     }
+    for (request *r; (r = j->requests);) { // acted after the thread had failed
+        DL_DELETE(j->requests, r);
+        sc_journal_request_free(r);
+    }
     sc_journal_cache_fini(&j->cache);
     if (j->on_closed)
         j->on_closed(j->closed_arg);

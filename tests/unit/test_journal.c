@@ -82,6 +82,7 @@ Test(journal, cannot_begin, .timeout = 60)
                      SC_ELOST, SC_ELOST);
         }
         await(&w, "failed");
+        act(&w, SC_ACTION_DROP_JOB, 1, 0);
         cr_expect_str_eq(w.said, want, "%s: %s", rows[i].name, w.said);
         end(&w);
         cr_expect_eq(the_script.n[CLOSE], rows[i].n_closed, "%s", rows[i].name);
