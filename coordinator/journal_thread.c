@@ -27,6 +27,7 @@ typedef struct state {
     void *backend;
     request *writes;    // not written yet, in order
     request *questions; // not answered yet
+    uint64_t taken;     // the last write that came
     uint64_t written;   // all writes up to here are safe or refused
     bool is_in_trouble;
     sc_error trouble; // why
@@ -240,6 +241,19 @@ add_stored(answer **list, const request *r, int status, const sc_error *err)
     DL_APPEND(*list, a);
 }
 
+// Writes have left the list: all before the first that is left are safe or refused.
+static void
+add_written(state *s, answer **list)
+{
+    uint64_t written = s->writes ? s->writes->write - 1 : s->taken;
+    if (written == s->written)
+        return;
+    s->written = written;
+    answer *a = new_answer(ANSWER_WRITTEN);
+    a->n = written;
+    DL_APPEND(*list, a);
+}
+
 // The end of the first group in the list (the first that does not belong to it).
 static request *
 end_of_group(state *s, bool *is_safe)
@@ -273,18 +287,13 @@ static void
 group_written(state *s, const request *end)
 {
     answer *list = NULL;
-    if (!s->writes)
-        return;
     for (request *r; (r = s->writes) != end;) {
         if (is_upload(r))
             add_stored(&list, r, 0, NULL);
-        s->written = r->write;
         DL_DELETE(s->writes, r);
         sc_journal_request_free(r);
     }
-    answer *a = new_answer(ANSWER_WRITTEN);
-    a->n = s->written;
-    DL_APPEND(list, a);
+    add_written(s, &list);
     post(s, list);
 }
 
@@ -293,8 +302,6 @@ static void
 refuse_uploads(state *s, const sc_error *err)
 {
     answer *list = NULL;
-    uint64_t last =
-        s->writes ? s->writes->prev->write : s->written; // DL: the head's prev is the tail
     for (request *r = s->writes, *next; r; r = next) {
         next = r->next;
         if (!is_upload(r))
@@ -303,13 +310,7 @@ refuse_uploads(state *s, const sc_error *err)
         DL_DELETE(s->writes, r);
         sc_journal_request_free(r);
     }
-    uint64_t written = s->writes ? s->writes->write - 1 : last;
-    if (written > s->written) {
-        s->written = written;
-        answer *a = new_answer(ANSWER_WRITTEN);
-        a->n = written;
-        DL_APPEND(list, a);
-    }
+    add_written(s, &list);
     post(s, list);
 }
 
@@ -455,10 +456,12 @@ take_requests(state *s)
     uv_mutex_unlock(&j->lock);
     for (request *r; (r = list);) {
         DL_DELETE(list, r);
-        if (r->write)
+        if (r->write) {
+            s->taken = r->write;
             DL_APPEND(s->writes, r);
-        else
+        } else {
             DL_APPEND(s->questions, r);
+        }
     }
 }
 
