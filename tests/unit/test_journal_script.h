@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal.h"
@@ -39,6 +40,7 @@ typedef struct script {
     /* what was done */
     const atomic_bool *should_stop;
     int n[N_CALLS];
+    int64_t begun_ms[8]; /* of the last groups: by number & 7 */
     bool is_stopped, is_in_group, must_roll_back, is_safe;
     char group[TEXT], disk[TEXT]; /* a word for each write; `;` ends a safe group, `,` another */
     size_t n_puts;
@@ -132,6 +134,7 @@ script_begin(void *b, bool is_safe, sc_error *err)
     script *s = b;
     cr_assert(!s->is_in_group && !s->must_roll_back);
     int rc = pass(s, BEGIN, err);
+    s->begun_ms[s->n[BEGIN] & 7] = sc_clock_ms();
     s->is_in_group = rc == 0;
     s->must_roll_back = rc < 0;
     s->is_safe = is_safe;
