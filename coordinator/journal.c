@@ -242,7 +242,7 @@ sc_journal_new(uv_loop_t *loop, const sc_journal_options *options, const sc_jour
     if (!backend)
         return sc_error_set(err, SC_EBADARG, "JOURNAL: '%.80s' is no sqlite:PATH",
                             options->location);
-    sc_journal *j = calloc(1, sizeof *j);
+    sc_journal *j = SC_FAULT("journal.new") ? NULL : calloc(1, sizeof *j);
     if (!j || !(j->location = strdup(options->location))) {
         free(j);
         return sc_error_set(err, SC_ENOMEM, "out of memory");

@@ -7,6 +7,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/fault.h"
+
 typedef struct cached {
     uint64_t chunk;
     sc_slice table, bytes;
@@ -49,7 +51,7 @@ static sc_cached_job *
 get_job(sc_journal_cache *c, uint64_t number)
 {
     sc_cached_job *job = find_job(c, number);
-    if (job || !(job = calloc(1, sizeof *job)))
+    if (job || SC_FAULT("journal.cache") || !(job = calloc(1, sizeof *job)))
         return job;
     job->number = number;
     HASH_ADD(hh, c->jobs, number, sizeof job->number, job);
@@ -93,7 +95,7 @@ sc_journal_cache_keep(sc_journal_cache *c, const uint64_t key[2], sc_slice table
     sc_cached_job *job = get_job(c, key[0]);
     if (!job || find_chunk(job, key[1]))
         return;
-    cached *at = calloc(1, sizeof *at);
+    cached *at = SC_FAULT("journal.cache") ? NULL : calloc(1, sizeof *at);
     if (at) {
         at->chunk = key[1];
         if (keep(&at->table, table) && keep(&at->bytes, bytes))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 enum { PAGE_TASKS = 4096 };
 
 struct sc_page_entry {
@@ -18,7 +20,7 @@ struct sc_page_entry {
 sc_journal_page *
 sc_journal_page_new(const sc_store_read *read)
 {
-    sc_journal_page *p = calloc(1, sizeof *p);
+    sc_journal_page *p = SC_FAULT("journal.page") ? NULL : calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->read = *read;
@@ -26,7 +28,7 @@ sc_journal_page_new(const sc_store_read *read)
     uint64_t n = read->until > read->from ? read->until - read->from : 0;
     p->n_entries = is_by_index && n < PAGE_TASKS ? n : is_by_index ? PAGE_TASKS : 0;
     p->until = read->from + p->n_entries;
-    p->entries = calloc(PAGE_TASKS, sizeof *p->entries);
+    p->entries = SC_FAULT("journal.page") ? NULL : calloc(PAGE_TASKS, sizeof *p->entries);
     if (!p->entries) {
         free(p);
         return NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal_int.h"
 
@@ -137,10 +138,11 @@ add_job(void *arg, const sc_saved_job *job)
     answer *a = l->answer;
     if (a->n_jobs == l->max) {
         size_t max = l->max ? l->max * 2 : 64;
-        void *jobs = realloc(a->jobs, max * sizeof *a->jobs);
+        void *jobs = SC_FAULT("journal.load") ? NULL : realloc(a->jobs, max * sizeof *a->jobs);
         if (jobs)
             a->jobs = jobs;
-        void *tasks = jobs ? realloc(a->tasks, max * sizeof *a->tasks) : NULL;
+        bool has_jobs = jobs && !SC_FAULT("journal.load");
+        void *tasks = has_jobs ? realloc(a->tasks, max * sizeof *a->tasks) : NULL;
         if (!tasks)
             return SC_ENOMEM;
         a->tasks = tasks;
