@@ -9,8 +9,9 @@
 static void
 keep_slice(sc_slice *s)
 {
-    *s = s->len ? sc_slice_keep(*s) : (sc_slice){0};
-    SC_ASSERT(s->len == 0 || s->data);
+    size_t len = s->len;
+    *s = len ? sc_slice_keep(*s) : (sc_slice){0};
+    SC_ASSERT(s->len == len); // what cannot be kept comes back empty
 }
 
 static void

@@ -124,11 +124,9 @@ typedef struct loading {
 static bool
 keep(sc_slice *slice)
 {
-    if (slice->len == 0)
-        *slice = (sc_slice){0};
-    else
-        *slice = sc_slice_keep(*slice);
-    return slice->len == 0 || slice->data;
+    size_t len = slice->len;
+    *slice = len ? sc_slice_keep(*slice) : (sc_slice){0};
+    return slice->len == len; // what cannot be kept comes back empty
 }
 
 static int

@@ -40,8 +40,8 @@ sc_slice sc_slice_of(sc_blob *blob);
 sc_slice sc_slice_borrow(const void *data, size_t len);
 /** A part of a slice with the same owner; asserts that it lies within. Takes no reference. */
 sc_slice sc_slice_part(sc_slice s, size_t offset, size_t len);
-/** A slice that may be kept: takes a reference where there is an owner, else copies. `data` NULL
- * without memory. */
+/** A slice that may be kept: takes a reference where there is an owner, else copies. Empty
+ * (`data` NULL, `len` 0) without memory. */
 sc_slice sc_slice_keep(sc_slice s);
 /** Gives back what sc_slice_keep took and empties the slice. */
 void sc_slice_drop(sc_slice *s);

@@ -7,6 +7,6 @@ foreach(test test_core_adopt test_core_calls test_core_cancel test_core_durable 
     test_core_sessions test_core_tasks test_history)
   sc_unit_test(${test} LINK sc_test_core)
 endforeach()
-foreach(test test_journal test_journal_backends test_journal_cache test_journal_sqlite test_journal_trouble test_spill test_store test_store_index test_store_places test_store_results)
+foreach(test test_journal test_journal_backends test_journal_cache test_journal_faults test_journal_sqlite test_journal_trouble test_spill test_store test_store_index test_store_places test_store_results)
   sc_unit_test(${test} LINK sc_coordinator)
 endforeach()
