@@ -493,6 +493,8 @@ serve(state *s)
         wait_for_news(s->journal, wait_ms(s));
         take_requests(s);
         bool works = write_all(s);
+        if (s->must_stop)
+            break; // nobody hears answers any more
         answer_questions(s);
         if (works && tend(s))
             trouble_over(s);

@@ -483,11 +483,12 @@ Test(journal, closing_in_the_middle_of_a_group, .timeout = 60)
     sc_journal_deliver(w.journal);
     await_calls(COMMIT, 1);
     act_state(&w, 2, 0);
-    ask_results(&w, 1, SC_READ_ENDED, 0);
+    ask_results(&w, 1, SC_READ_ENDED, 0); // nobody will hear the answer
     sc_journal_deliver(w.journal);
     act_state(&w, 3, 0);
     end(&w);
     cr_expect_str_eq(the_script.disk, "state1 ; state2 state3 ; ");
+    cr_expect_eq(the_script.n[ENDED], 0);
     cr_expect_str_eq(w.said, "");
 }
 
