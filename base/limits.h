@@ -27,6 +27,12 @@ enum {
     SC_CODE_MAX = 32,           /* an error code of a handler */
     SC_MESSAGE_TEXT_MAX = 1000, /* an error message of a handler; longer ones are cut */
 
+    /* Places that a coordinator may be at, of which one serves: a leader and its standbys. Each is
+     * tried for some hundred ms, so that all are tried within the connect timeout. */
+    SC_MAX_ENDPOINTS = 8,
+    SC_ENDPOINT_TEXT_MAX = 200, /* one of them; the path of a socket has at most 107 (unix(7)) */
+    SC_ENDPOINTS_TEXT_MAX = SC_MAX_ENDPOINTS * (SC_ENDPOINT_TEXT_MAX + 1) - 1, /* with commas */
+
     SC_PRIORITIES = 10, /* 0..9, 9 first */
     SC_PRIORITY_DEFAULT = 4,
 

@@ -12,6 +12,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/endpoints.h"
+
 enum {
     LABEL_BYTES = 64,  // "SEEDCORE_WORKER_CREDIT_TASKS", "--worker-credit-tasks"
     VALUE_BYTES = 32,  // a number with its unit
@@ -165,30 +167,12 @@ parse_number(sc_setting_type type, const char *text, int64_t *number)
     return SC_EBADARG;
 }
 
-/* tcp://HOST:PORT with a PORT that can be, or `*`; ipc://PATH. ZeroMQ takes larger ports modulo
- * 65536. */
-static bool
-is_endpoint(const char *text)
-{
-    const char *port = strrchr(text, ':');
-    int64_t number;
-
-    if (strncmp(text, "ipc://", 6) == 0)
-        return text[6] != '\0';
-    if (strncmp(text, "tcp://", 6) != 0 || port < text + 7)
-        return false;
-    return strcmp(port, ":*") == 0 || (isdigit((unsigned char)port[1]) &&
-                                       sc_parse_int(port + 1, &number) == 0 && number <= 65535);
-}
-
 /* What is wrong with a text whose form is known; NULL where nothing is. */
 static const char *
 find_fault(sc_setting which, const char *text)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
 
-    if (which == SC_SET_ENDPOINT && !is_endpoint(text))
-        return "is not tcp://HOST:PORT or ipc://PATH";
     if (which != SC_SET_LOG)
         return NULL;
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
@@ -204,7 +188,11 @@ check_text(sc_setting which, const char *label, const char *text, sc_error *err)
     const sc_setting_info *info = &infos[which];
     int64_t len = (int64_t)strlen(text);
     const char *wrong = find_fault(which, text);
+    sc_endpoints endpoints;
+    sc_error why;
 
+    if (which == SC_SET_ENDPOINT && sc_endpoints_parse(text, &endpoints, &why) != 0)
+        return sc_error_set(err, why.code, "%s: %s", label, why.text);
     if (len > info->max && !wrong)
         return sc_error_set(err, SC_EBADARG, "%s: \"%.40s...\" is longer than %lld characters",
                             label, text, (long long)info->max);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 typedef enum sc_setting_type {
     SC_SETTING_TEXT,
@@ -28,9 +29,10 @@ typedef enum sc_setting_source {
 /* X(symbol, "NAME", type, "default", min, max, "meaning"). Environment: SEEDCORE_NAME; flag: --name
  * with hyphens. A text's min and max are its length. */
 #define SC_SETTINGS(X)                                                                             \
-    X(SC_SET_ENDPOINT, "ENDPOINT", SC_SETTING_TEXT, "tcp://127.0.0.1:5570", 1, 200,                \
-      "where the coordinator listens, and where everything else finds it: tcp://HOST:PORT or "     \
-      "ipc://PATH")                                                                                \
+    X(SC_SET_ENDPOINT, "ENDPOINT", SC_SETTING_TEXT, "tcp://127.0.0.1:5570", 1,                     \
+      SC_ENDPOINTS_TEXT_MAX,                                                                       \
+      "where the coordinator listens (one), and where everything else finds it (several, "         \
+      "separated by commas, where it may be at any): tcp://HOST:PORT or ipc://PATH")               \
     X(SC_SET_DIR, "DIR", SC_SETTING_TEXT, "", 0, 4000,                                             \
       "folder for state and logs (empty: $XDG_STATE_HOME/seedcore, else ~/.local/state/seedcore)") \
     X(SC_SET_DATA, "DATA", SC_SETTING_TEXT, "", 0, 4000,                                           \

@@ -22,7 +22,15 @@ send_message(void *arg, const sc_message *message)
 {
     sc_client *c = arg;
 
-    return sc_link_send(c->link, 0, message);
+    return sc_uplink_send(c->link, message);
+}
+
+static void
+on_next(void *arg)
+{
+    sc_client *c = arg;
+
+    sc_uplink_next(c->link);
 }
 
 static void
@@ -67,7 +75,7 @@ on_timer(uv_timer_t *timer)
     sc_client *c = timer->data;
 
     c->armed_ms = INT64_MAX;
-    sc_link_drain(c->link); // silence is judged on what was really sent
+    sc_uplink_drain(c->link); // silence is judged on what was really sent
     if (c->is_closing)
         return;
     sc_client_session_tick(c->session, sc_clock_ms());
@@ -153,8 +161,10 @@ start_session(sc_client *c, int64_t connect_timeout_ms)
     sc_client_session_options options = {
         .send = send_message,
         .on_event = on_event,
+        .next = on_next,
         .arg = c,
-        .endpoint = sc_link_endpoint(c->link),
+        .endpoints = sc_uplink_endpoints(c->link),
+        .n_endpoints = sc_uplink_count(c->link),
         .name = c->name,
         .host = c->host,
         .instance = sc_random_entropy(),
@@ -180,7 +190,7 @@ sc_client_new(uv_loop_t *loop, const sc_client_options *options, sc_client **out
     rc = set_names(c, options->name);
     if (rc)
         goto fail_client;
-    rc = sc_link_connect(loop, endpoint, &events, &c->link, NULL);
+    rc = sc_uplink_open(loop, endpoint, &events, &c->link, NULL);
     if (rc)
         goto fail_client;
     rc = start_session(c, options->connect_timeout_ms);
@@ -198,7 +208,7 @@ sc_client_new(uv_loop_t *loop, const sc_client_options *options, sc_client **out
     return 0;
 
 fail_link:
-    sc_link_close(&c->link, NULL, NULL);
+    sc_uplink_close(&c->link, NULL, NULL);
 fail_client:
     free(c);
     return rc == SC_EBADARG ? -EINVAL : rc;
@@ -243,7 +253,13 @@ sc_client_close(sc_client **client, void (*on_closed)(void *arg), void *arg)
     sc_client_list_close(c);
     sc_client_session_close(c->session);
     uv_close((uv_handle_t *)&c->timer, on_timer_closed);
-    sc_link_close(&c->link, on_handle_closed, c);
+    sc_uplink_close(&c->link, on_handle_closed, c);
+}
+
+const char *
+sc_client_endpoint(const sc_client *client)
+{
+    return sc_uplink_endpoint(client->link);
 }
 
 void

@@ -8,13 +8,13 @@
 
 #include "base/random.h"
 #include "client/session.h"
-#include "proto/link.h"
+#include "proto/uplink.h"
 
 typedef struct sc_client_ask sc_client_ask;
 
 struct sc_client {
     uv_timer_t timer;
-    sc_link *link;
+    sc_uplink *link;
     sc_client_session *session;
     sc_random random; /* for the ids of jobs */
     void (*on_event)(void *arg, sc_client_event event, const sc_failure *why);

@@ -280,7 +280,7 @@ on_cluster(sc_client_request *base, const sc_message *answer, const sc_failure *
 
     if (from)
         cluster = (sc_cluster_status){
-            .endpoint = sc_link_endpoint(ask->client->link),
+            .endpoint = sc_client_endpoint(ask->client),
             .version = sc_text_copy(from->version, version, sizeof version),
             .host = sc_text_copy(from->host, host, sizeof host),
             .pid = from->pid,

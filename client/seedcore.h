@@ -49,7 +49,10 @@ typedef enum sc_client_event {
 } sc_client_event;
 
 typedef struct sc_client_options {
-    const char *endpoint;       /* tcp://HOST:PORT or ipc://PATH; NULL: tcp://127.0.0.1:5570 */
+    /* tcp://HOST:PORT or ipc://PATH; NULL: tcp://127.0.0.1:5570. Or up to 8 of them, separated by
+     * commas, where the coordinator may be at any (a leader and its standbys): it is looked for at
+     * one after the other, again whenever it falls silent. */
+    const char *endpoint;
     const char *name;           /* shown to operators; NULL: HOST-PID */
     int64_t connect_timeout_ms; /* for the first session; < 0: for ever. A session once up is looked
                                    for without limit */
@@ -65,6 +68,10 @@ int sc_client_new(uv_loop_t *loop, const sc_client_options *options, sc_client *
  * is dropped; on_closed (may be NULL) runs when the loop holds nothing of the client any more. Sets
  * *client NULL; NULL is accepted. */
 void sc_client_close(sc_client **client, void (*on_closed)(void *arg), void *arg);
+
+/** The endpoint of the coordinator that there is a session with, or was last, until the next event;
+ * while one is looked for, where. Lives until the client next looks elsewhere. */
+const char *sc_client_endpoint(const sc_client *client);
 
 /** Give the first session this much time from now on instead of what the options said (< 0: for
  * ever). */

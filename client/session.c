@@ -68,6 +68,7 @@ on_welcome(sc_client_session *s, const sc_welcome *welcome, int64_t now_ms)
     s->has_been_up = true;
     s->taken_ms = INT64_MAX;
     s->epoch = welcome->epoch;
+    sc_search_found(&s->search, welcome->epoch);
     sc_client_requests_repeat(s);
     s->retry_ms = now_ms;
     s->is_told = true;
@@ -77,10 +78,11 @@ on_welcome(sc_client_session *s, const sc_welcome *welcome, int64_t now_ms)
 }
 
 static void
-seek(sc_client_session *s, int64_t hello_ms)
+seek(sc_client_session *s, int64_t now_ms, int64_t hello_ms)
 {
     s->state = SC_SEEKING;
     s->hello_ms = hello_ms;
+    sc_search_begin(&s->search, false, now_ms);
     s->is_told = false;
     s->options.on_event(s->options.arg, SC_CLIENT_DISCONNECTED, NULL);
 }
@@ -109,6 +111,8 @@ may_try_again(sc_client_session *s, int64_t code, int64_t now_ms)
         s->taken_ms = s->taken_ms < now_ms ? s->taken_ms : now_ms;
         return now_ms - s->taken_ms <= s->liveness.lease_ms;
     }
+    if (code == SC_ESHUTDOWN && s->options.n_endpoints > 1)
+        return true; // another leads, or will
     return s->has_been_up && (code == SC_ELIMIT || code == SC_ESHUTDOWN);
 }
 
@@ -139,22 +143,41 @@ on_refused(sc_client_session *s, const sc_refused *refused, int64_t now_ms)
         sc_client_requests_refuse(s, refused->request, code, text);
     } else if (may_try_again(s, code, now_ms)) {
         if (s->state == SC_UP)
-            seek(s, now_ms + s->liveness.heartbeat_ms);
+            seek(s, now_ms, now_ms + s->liveness.heartbeat_ms);
+        if (code == SC_ESHUTDOWN)
+            sc_search_reject(&s->search);
     } else {
         give_up(s, SC_REFUSED_FOR_GOOD, code, text);
     }
 }
 
+// A coordinator that was deposed and does not know it yet. Nothing was asked of it.
+static bool
+is_deposed(sc_client_session *s, const sc_message *message, int64_t now_ms)
+{
+    uint64_t epoch = message->type == SC_MSG_WELCOME ? message->welcome.epoch
+                     : message->type == SC_MSG_WHO   ? message->who.epoch
+                                                     : 0;
+
+    if (epoch == 0 || sc_search_believes(&s->search, epoch))
+        return false;
+    if (s->state == SC_UP)
+        seek(s, now_ms, now_ms + s->liveness.heartbeat_ms);
+    sc_search_reject(&s->search);
+    return true;
+}
+
 void
 sc_client_session_message(sc_client_session *s, const sc_message *message, int64_t now_ms)
 {
-    if (s->state == SC_REFUSED_FOR_GOOD || s->state == SC_CLOSED)
+    if (s->state == SC_REFUSED_FOR_GOOD || s->state == SC_CLOSED || is_deposed(s, message, now_ms))
         return;
     sc_liveness_heard(&s->liveness, now_ms);
     switch (message->type) {
     case SC_MSG_WHO:
         if (s->state == SC_UP) {
             s->state = SC_SEEKING;
+            sc_search_begin(&s->search, false, now_ms);
             say_hello(s, now_ms);
         }
         break;
@@ -189,15 +212,26 @@ sc_client_session_room(sc_client_session *s, int64_t now_ms)
     sc_client_requests_flush(s, now_ms);
 }
 
+static int64_t
+leave_ms(const sc_client_session *s)
+{
+    return sc_search_leave_ms(&s->search, !s->is_hello_unsaid, &s->liveness);
+}
+
 static void
 tick_seeking(sc_client_session *s, int64_t now_ms)
 {
-    char text[320];
+    char text[SC_ENDPOINTS_TEXT_MAX + 40];
 
+    if (now_ms >= leave_ms(s)) {
+        s->options.next(s->options.arg);
+        sc_search_left(&s->search, now_ms);
+        s->hello_ms = now_ms;
+    }
     if (now_ms >= s->hello_ms)
         say_hello(s, now_ms);
     if (s->state == SC_SEEKING && !s->has_been_up && now_ms >= s->connect_ms) {
-        snprintf(text, sizeof text, "no coordinator answers at %s", s->options.endpoint);
+        snprintf(text, sizeof text, "no coordinator answers at %s", s->options.endpoints);
         give_up(s, SC_UNREACHABLE, SC_ENOCOORD, text);
     }
 }
@@ -208,7 +242,8 @@ tick_up(sc_client_session *s, int64_t now_ms)
     static const sc_message heartbeat = {.type = SC_MSG_HEARTBEAT};
 
     if (sc_liveness_is_gone(&s->liveness, now_ms)) {
-        seek(s, now_ms);
+        seek(s, now_ms, now_ms);
+        sc_search_begin(&s->search, true, now_ms);
         return;
     }
     if (sc_liveness_must_say(&s->liveness, now_ms)) {
@@ -223,8 +258,10 @@ sc_client_session_tick(sc_client_session *s, int64_t now_ms)
 {
     int64_t due_ms = sc_client_session_next_ms(s);
 
-    if (s->state == SC_UP && now_ms > due_ms && now_ms - due_ms > LATE_MS)
+    if (now_ms > due_ms && now_ms - due_ms > LATE_MS) {
         sc_liveness_shift(&s->liveness, now_ms - due_ms);
+        sc_search_shift(&s->search, now_ms - due_ms);
+    }
     sc_client_requests_expire(s, now_ms);
     if (s->state == SC_UP)
         tick_up(s, now_ms);
@@ -244,7 +281,7 @@ sc_client_session_next_ms(const sc_client_session *s)
         if (s->waiting && s->retry_ms < own_ms)
             own_ms = s->retry_ms;
     } else if (s->state == SC_SEEKING || s->state == SC_UNREACHABLE) {
-        own_ms = s->hello_ms;
+        own_ms = s->hello_ms < leave_ms(s) ? s->hello_ms : leave_ms(s);
         if (s->state == SC_SEEKING && !s->has_been_up && s->connect_ms < own_ms)
             own_ms = s->connect_ms;
     }
@@ -273,6 +310,7 @@ sc_client_session_new(const sc_client_session_options *options, int64_t now_ms,
     s->hello_ms = now_ms;
     s->taken_ms = INT64_MAX;
     sc_liveness_init(&s->liveness, options->heartbeat_ms, options->lease_ms, now_ms);
+    sc_search_init(&s->search, options->n_endpoints, now_ms);
     sc_heap_init(&s->deadlines);
     sc_client_session_set_timeout(s, options->connect_timeout_ms, now_ms);
     *out = s;

@@ -9,7 +9,8 @@
  *      SEEKING -> UNREACHABLE (connect timeout, never up) -> UP (WELCOME) or SEEKING (a new
  * timeout) any but CLOSED -> REFUSED (for good);  any -> CLOSED
  *
- * SEEKING and UNREACHABLE say HELLO every heartbeat; open requests wait in SEEKING, there are none
+ * SEEKING and UNREACHABLE say HELLO every heartbeat, at one endpoint after the other
+ * (proto/search.h); open requests wait in SEEKING, there are none
  * in the last three. After each WELCOME every open request is said again; what must not be repeated
  * towards another coordinator (its epoch differs) ends with SC_ELOST. */
 #ifndef SC_CLIENT_SESSION_H
@@ -55,8 +56,10 @@ typedef struct sc_client_session_options {
     /* As sc_client_options.on_event. Inside it, as inside the callbacks of requests, all functions
      * of the session may be called but sc_client_session_free. */
     void (*on_event)(void *arg, sc_client_event event, const sc_failure *why);
+    void (*next)(void *arg); /* connect to the next endpoint */
     void *arg;
-    const char *endpoint; /* for texts only; texts are kept by pointer */
+    const char *endpoints; /* all, for texts only; texts are kept by pointer */
+    unsigned n_endpoints;  /* 0 and 1: `next` is never called */
     const char *name, *host;
     uint64_t instance, pid;
     int64_t heartbeat_ms, lease_ms; /* until a coordinator says others */

@@ -6,6 +6,7 @@
 
 #include "client/session.h"
 #include "proto/liveness.h"
+#include "proto/search.h"
 
 enum sc_client_state { SC_SEEKING, SC_UP, SC_UNREACHABLE, SC_REFUSED_FOR_GOOD, SC_CLOSED };
 
@@ -19,6 +20,7 @@ struct sc_client_session {
     int refusal;    // code, in SC_REFUSED_FOR_GOOD
     uint64_t epoch; // of the last coordinator that said WELCOME
     uint64_t last_id;
+    sc_search search;            // in SC_SEEKING and SC_UNREACHABLE; its epoch always
     sc_liveness liveness;        // in SC_UP
     bool is_hello_unsaid;        // the link had no room for it
     int64_t hello_ms;            // when HELLO is due, in SC_SEEKING and SC_UNREACHABLE

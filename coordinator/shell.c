@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/endpoints.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -248,6 +249,12 @@ static int
 check_endpoint(const sc_settings *settings, sc_error *err)
 {
     const char *endpoint = sc_settings_text(settings, SC_SET_ENDPOINT);
+
+    if (sc_endpoints_are_many(endpoint))
+        return sc_error_set(err, SC_EBADARG,
+                            "%s: a coordinator listens at one endpoint: give it its own with "
+                            "--endpoint",
+                            endpoint);
     if (sc_endpoint_is_local(endpoint) || sc_settings_int(settings, SC_SET_INSECURE))
         return 0;
     return sc_error_set(err, SC_EBADARG,

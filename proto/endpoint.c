@@ -52,6 +52,9 @@ sc_endpoint_resolve(const char *endpoint, char out[SC_ENDPOINT_MAX], sc_error *e
     bool is_tcp = tcp_host(endpoint, host);
     if ((!is_tcp && !ipc_path(endpoint)) || strlen(endpoint) >= SC_ENDPOINT_MAX)
         return sc_error_set(err, SC_EBADARG, "%s: not tcp://HOST:PORT or ipc://PATH", endpoint);
+    if (!is_tcp && strlen(ipc_path(endpoint)) >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return sc_error_set(err, SC_EBADARG, "%s: the path of a socket has at most %d bytes",
+                            endpoint, (int)sizeof((struct sockaddr_un *)0)->sun_path - 1);
     if (is_tcp && is_beyond_ports(strrchr(endpoint, ':') + 1))
         return sc_error_set(err, SC_EBADARG, "%s: ports end at 65535", endpoint);
     if (is_tcp && strcasecmp(host, "localhost") == 0)
@@ -99,4 +102,15 @@ sc_endpoint_is_local(const char *endpoint)
     if (inet_pton(AF_INET6, host, &v6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&v6);
     return strcasecmp(host, "localhost") == 0;
+}
+
+bool
+sc_endpoint_is_fixed(const char *endpoint)
+{
+    const char *port = strrchr(endpoint, ':');
+
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return true;
+    return port[1] >= '1' && port[1] <= '9' && strspn(port + 1, "0123456789") == strlen(port + 1) &&
+           strlen(port + 1) <= 5 && atoi(port + 1) <= 65535;
 }

@@ -18,5 +18,8 @@ SC_MUST_USE int sc_endpoint_resolve(const char *endpoint, char out[SC_ENDPOINT_M
 SC_MUST_USE int sc_endpoint_check_free(const char *endpoint, sc_error *err);
 /** ipc, or tcp on 127.0.0.0/8, [::1] or localhost: reachable from this machine alone. */
 bool sc_endpoint_is_local(const char *endpoint);
+/** Can it be told to others before anybody listens there? A tcp port that the system chooses (0, *)
+ * cannot, nor one that is none. */
+bool sc_endpoint_is_fixed(const char *endpoint);
 
 #endif

@@ -12,7 +12,7 @@
 static const char *const state_names[] = {"joining", "joined", "ended"};
 
 static void
-move(sc_member *m, sc_member_state to)
+move(sc_member *m, sc_member_state to, int64_t now_ms)
 {
     static const bool is_legal[3][3] = {
         [SC_MEMBER_JOINING] = {[SC_MEMBER_JOINED] = true, [SC_MEMBER_ENDED] = true},
@@ -22,8 +22,10 @@ move(sc_member *m, sc_member_state to)
     SC_ASSERT(is_legal[m->state][to]);
     sc_log_debug("membership %s -> %s", state_names[m->state], state_names[to]);
     m->state = to;
-    if (to == SC_MEMBER_JOINING)
+    if (to == SC_MEMBER_JOINING) {
         m->first_hello = m->n_hellos + 1;
+        sc_search_begin(&m->search, false, now_ms);
+    }
 }
 
 static void
@@ -44,6 +46,7 @@ sc_member_init(sc_member *m, const sc_member_config *config, int64_t now_ms)
     *m = (sc_member){
         .config = *config, .state = SC_MEMBER_JOINING, .refused_ms = -1, .first_hello = 1};
     sc_liveness_init(&m->liveness, config->heartbeat_ms, config->lease_ms, now_ms);
+    sc_search_init(&m->search, config->n_endpoints, now_ms);
     say_hello(m, now_ms);
 }
 
@@ -54,7 +57,7 @@ sc_member_rejoin(sc_member *m, int64_t now_ms)
         return;
     m->was_mute = false;
     if (m->state == SC_MEMBER_JOINED)
-        move(m, SC_MEMBER_JOINING);
+        move(m, SC_MEMBER_JOINING, now_ms);
     say_hello(m, now_ms);
 }
 
@@ -69,8 +72,9 @@ on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
     // way, and would be missing in the list.
     if (welcome->hello != 0 && welcome->hello < m->first_hello)
         return false;
-    move(m, SC_MEMBER_JOINED);
+    move(m, SC_MEMBER_JOINED, now_ms);
     m->was_joined = true;
+    sc_search_found(&m->search, welcome->epoch);
     m->epoch = welcome->epoch;
     m->refused_ms = -1;
     if (welcome->heartbeat_ms > 0 && welcome->lease_ms >= 2 * welcome->heartbeat_ms) {
@@ -85,7 +89,7 @@ on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
 }
 
 static void
-end_refused(sc_member *m, const sc_refused *refused)
+end_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
 {
     m->code = (int)refused->code;
     if (m->code == SC_EVERSION)
@@ -99,7 +103,7 @@ end_refused(sc_member *m, const sc_refused *refused)
     else
         snprintf(m->text, sizeof m->text, "refused: %s: %.*s", sc_error_name(m->code),
                  (int)refused->text.len, refused->text.data ? refused->text.data : "");
-    move(m, SC_MEMBER_ENDED);
+    move(m, SC_MEMBER_ENDED, now_ms);
 }
 
 /* One that may pass, but not if it lasts. */
@@ -117,22 +121,47 @@ on_refused(sc_member *m, const sc_refused *refused, int64_t now_ms)
     if (m->state == SC_MEMBER_ENDED)
         return;
     if (m->state == SC_MEMBER_JOINED) {
-        move(m, SC_MEMBER_JOINING); // HELLO follows
+        move(m, SC_MEMBER_JOINING, now_ms); // HELLO follows
         m->is_hello_sent = false;
     }
+    if (refused->code == SC_ESHUTDOWN)
+        sc_search_reject(&m->search);
     if (refused->code == SC_EVERSION || refused->code == SC_EBADARG) {
-        end_refused(m, refused);
+        end_refused(m, refused, now_ms);
     } else if (is_given_a_lease(m, refused->code)) {
         if (m->refused_ms < 0)
             m->refused_ms = now_ms;
         else if (now_ms - m->refused_ms > m->config.lease_ms)
-            end_refused(m, refused);
+            end_refused(m, refused, now_ms);
     }
+}
+
+/* A coordinator that was deposed and does not know it yet, or not of this cluster. */
+static bool
+is_deposed(sc_member *m, const sc_message *message, int64_t now_ms)
+{
+    uint64_t epoch = message->type == SC_MSG_WELCOME ? message->welcome.epoch
+                     : message->type == SC_MSG_WHO   ? message->who.epoch
+                                                     : 0;
+    uint64_t left_out;
+
+    if (epoch == 0 || sc_search_believes(&m->search, epoch))
+        return false;
+    if (sc_log_may_repeat(&m->deposed, now_ms, &left_out))
+        sc_log_warn("coordinator of epoch %" PRIu64 " passed over: epoch %" PRIu64
+                    " has led since (if its journal was made anew, start this process again)",
+                    epoch, m->search.epoch);
+    if (m->state == SC_MEMBER_JOINED)
+        move(m, SC_MEMBER_JOINING, now_ms);
+    sc_search_reject(&m->search);
+    return true;
 }
 
 bool
 sc_member_message(sc_member *m, const sc_message *message, int64_t now_ms)
 {
+    if (m->state != SC_MEMBER_ENDED && is_deposed(m, message, now_ms))
+        return false;
     sc_liveness_heard(&m->liveness, now_ms);
     if (message->type == SC_MSG_WELCOME)
         return on_welcome(m, &message->welcome, now_ms);
@@ -152,16 +181,36 @@ sc_member_was_mute(sc_member *m, int64_t now_ms)
     return m->was_mute;
 }
 
+/* While JOINING. */
+static void
+leave_if_due(sc_member *m, int64_t now_ms)
+{
+    if (now_ms < sc_search_leave_ms(&m->search, m->is_hello_sent, &m->liveness))
+        return;
+    m->config.next(m->config.arg);
+    sc_search_left(&m->search, now_ms);
+    m->is_hello_sent = false; // to the one that is there now
+}
+
 void
 sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
 {
-    if (late_ms > 0)
+    if (late_ms > 0) {
         sc_liveness_shift(&m->liveness, late_ms);
+        sc_search_shift(&m->search, late_ms);
+    }
     if (m->state == SC_MEMBER_JOINED && sc_liveness_is_gone(&m->liveness, now_ms)) {
         sc_log_warn("coordinator silent for %" PRId64 " ms", m->config.lease_ms);
+        move(m, SC_MEMBER_JOINING, now_ms);
+        sc_search_begin(&m->search, true, now_ms);
+        leave_if_due(m, now_ms);
         sc_member_rejoin(m, now_ms);
-    } else if (m->state == SC_MEMBER_JOINING &&
-               (!m->is_hello_sent || now_ms - m->hello_ms >= m->config.heartbeat_ms)) {
+        return;
+    }
+    if (m->state == SC_MEMBER_JOINING)
+        leave_if_due(m, now_ms);
+    if (m->state == SC_MEMBER_JOINING &&
+        (!m->is_hello_sent || now_ms - m->hello_ms >= m->config.heartbeat_ms)) {
         say_hello(m, now_ms);
     }
 }
@@ -200,5 +249,5 @@ sc_member_leave(sc_member *m, const char *reason, int64_t now_ms)
     if (m->state == SC_MEMBER_ENDED)
         return;
     (void)sc_member_send(m, &bye, now_ms);
-    move(m, SC_MEMBER_ENDED);
+    move(m, SC_MEMBER_ENDED, now_ms);
 }

@@ -9,16 +9,19 @@
  * For good: another version, bad arguments; a taken name, or no room for one more peer while we
  * have never been welcomed, for a lease.
  *
- * JOINING: HELLO is said every heartbeat, nothing else. JOINED: the coordinator knows us. ENDED:
- * nothing is said. */
+ * JOINING: HELLO is said every heartbeat, nothing else, at one endpoint after the other
+ * (proto/search.h); one with an epoch before the greatest that has welcomed us is passed over.
+ * JOINED: the coordinator knows us. ENDED: nothing is said. */
 #ifndef SC_MEMBER_H
 #define SC_MEMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "proto/liveness.h"
 #include "proto/message.h"
+#include "proto/search.h"
 
 typedef enum sc_member_state {
     SC_MEMBER_JOINING,
@@ -31,6 +34,8 @@ typedef struct sc_member_config {
     int64_t heartbeat_ms, lease_ms; /* until WELCOME says others */
     uint64_t task_max_bytes;        /* likewise */
     int (*send)(void *arg, const sc_message *message); /* 0, or it was not sent */
+    unsigned n_endpoints;    /* where a coordinator may be; 0 and 1: `next` is never called */
+    void (*next)(void *arg); /* connect to the next of them */
     void *arg;
 } sc_member_config;
 
@@ -38,6 +43,7 @@ typedef struct sc_member {
     sc_member_config config;
     sc_member_state state;
     sc_liveness liveness;
+    sc_search search;
     int64_t hello_ms;     /* last HELLO */
     uint64_t n_hellos;    /* said or tried */
     uint64_t first_hello; /* since we are JOINING: who answers an earlier one means another time */
@@ -47,6 +53,7 @@ typedef struct sc_member {
     bool was_mute;        /* see sc_member_was_mute */
     uint64_t epoch;       /* of the coordinator that welcomed us last */
     int code;             /* ENDED by a refusal: why, else 0 */
+    sc_log_limit deposed; /* for the line that one was passed over */
     char text[512];       /* what the coordinator said, for a person */
 } sc_member;
 

@@ -148,7 +148,9 @@ sc_worker_options_read(int argc, char **argv, sc_worker_options *out)
     };
     enum { TEXT = POPT_ARG_STRING, HIDDEN = POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN };
     static const struct poptOption own[] = {
-        {"connect", 0, TEXT, NULL, OPTION_CONNECT, "the coordinator: tcp://HOST:PORT or ipc://PATH",
+        {"connect", 0, TEXT, NULL, OPTION_CONNECT,
+         "the coordinator: tcp://HOST:PORT or ipc://PATH; several, separated by commas, where it "
+         "may be at any",
          "ENDPOINT"},
         {"name", 0, TEXT, NULL, OPTION_NAME,
          "its processes are PREFIX-1 to PREFIX-N (default: HOST-PID)", "PREFIX"},

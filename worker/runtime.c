@@ -11,7 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "proto/link.h"
+#include "proto/uplink.h"
 #include "worker/executor.h"
 
 enum { TICK_MAX_MS = 100, TICK_MIN_MS = 5 };
@@ -20,7 +20,7 @@ struct sc_runtime {
     sc_runtime_config config;
     uv_loop_t *loop;
     sc_shared_page page;
-    sc_link *link;
+    sc_uplink *link;
     sc_session *session;
     sc_executor *executor;
     sc_database *database;
@@ -62,7 +62,7 @@ close_all(sc_runtime *r)
     uv_close((uv_handle_t *)&r->tick, NULL);
     uv_close((uv_handle_t *)&r->turn, NULL);
     sc_database_close(&r->database);
-    sc_link_close(&r->link, NULL, NULL);
+    sc_uplink_close(&r->link, NULL, NULL);
 }
 
 /* After every event: has the session come to its end? */
@@ -146,7 +146,7 @@ on_tick(uv_timer_t *tick)
     sc_runtime *r = tick->data;
 
     sc_page_tick(&r->page);
-    sc_link_drain(r->link); // silence is judged on what was really sent
+    sc_uplink_drain(r->link); // silence is judged on what was really sent
     if (sc_executor_tick(r->executor))
         replace(r);
     tick_session(r);
@@ -208,7 +208,16 @@ on_send(void *arg, const sc_message *message)
 {
     sc_runtime *r = arg;
 
-    return sc_link_send(r->link, 0, message);
+    return sc_uplink_send(r->link, message);
+}
+
+static void
+on_next(void *arg)
+{
+    sc_runtime *r = arg;
+
+    sc_uplink_next(r->link);
+    sc_log_debug("looking for the coordinator at %s", sc_uplink_endpoint(r->link));
 }
 
 static void
@@ -273,11 +282,13 @@ start_session(sc_runtime *r, sc_error *err)
         .heartbeat_ms = sc_settings_int(s, SC_SET_HEARTBEAT),
         .lease_ms = sc_settings_int(s, SC_SET_PEER_LEASE),
         .result_max_bytes = (size_t)sc_settings_int(s, SC_SET_WORKER_RESULT_BYTES),
+        .next = on_next,
         .actions = {.send = on_send, .cancel = on_cancel, .release = on_release, .arg = r}};
-    int rc = sc_link_connect(r->loop, sc_settings_text(s, SC_SET_ENDPOINT), &events, &r->link, err);
+    int rc = sc_uplink_open(r->loop, sc_settings_text(s, SC_SET_ENDPOINT), &events, &r->link, err);
 
     if (rc != 0)
         return rc;
+    config.n_endpoints = sc_uplink_count(r->link);
     rc = sc_session_new(&config, now_ms(r), &r->session);
     if (rc != 0)
         return sc_error_set(err, rc, "%s", sc_error_text(rc));

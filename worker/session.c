@@ -46,6 +46,14 @@ member_send(void *arg, const sc_message *message)
     return s->config.actions.send(s->config.actions.arg, message);
 }
 
+static void
+member_next(void *arg)
+{
+    sc_session *s = arg;
+
+    s->config.next(s->config.actions.arg);
+}
+
 int
 sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out)
 {
@@ -55,6 +63,8 @@ sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out
                                .lease_ms = config->lease_ms,
                                .task_max_bytes = SC_TASK_MAX_BYTES,
                                .send = member_send,
+                               .n_endpoints = config->n_endpoints,
+                               .next = member_next,
                                .arg = s};
 
     if (!s)

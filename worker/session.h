@@ -36,6 +36,8 @@ typedef struct sc_session_config {
         *hello; /* role, name, slots, credit, handlers; borrowed, must outlive the session */
     int64_t heartbeat_ms, lease_ms; /* until WELCOME says others */
     size_t result_max_bytes;        /* kept until acknowledged; beyond it nothing new starts */
+    unsigned n_endpoints;    /* where a coordinator may be; 0 and 1: `next` is never called */
+    void (*next)(void *arg); /* connect to the next of them; with the arg of the actions */
     sc_session_actions actions;
 } sc_session_config;
 

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
-#include "proto/link.h"
+#include "proto/uplink.h"
 #include "worker/child.h"
 #include "worker/member.h"
 
@@ -42,7 +42,7 @@ struct report {
 struct sc_supervisor {
     sc_supervisor_config config;
     uv_loop_t *loop;
-    sc_link *link;
+    sc_uplink *link;
     sc_member member;
     sc_hello hello;
     uv_timer_t tick;
@@ -125,7 +125,7 @@ close_all(sc_supervisor *s)
     uv_close((uv_handle_t *)&s->tick, NULL);
     if (s->has_parent)
         uv_close((uv_handle_t *)&s->parent, NULL);
-    sc_link_close(&s->link, NULL, NULL);
+    sc_uplink_close(&s->link, NULL, NULL);
 }
 
 static void
@@ -313,7 +313,7 @@ say_alone(sc_supervisor *s)
         s->alone_ms = 0;
     } else if (now_ms(s) >= s->alone_ms) {
         s->alone_ms = now_ms(s) + ALONE_MS;
-        sc_log_warn("no coordinator answers at %s; trying on", sc_link_endpoint(s->link));
+        sc_log_warn("no coordinator answers at %s; trying on", sc_uplink_endpoints(s->link));
     }
 }
 
@@ -327,7 +327,7 @@ on_tick(uv_timer_t *tick)
     int64_t late_ms = now_ms(s) - s->tick_due_ms;
 
     s->tick_due_ms = now_ms(s) + s->tick_ms;
-    sc_link_drain(s->link);
+    sc_uplink_drain(s->link);
     sc_member_tick(&s->member, now_ms(s), late_ms > TICK_MAX_MS ? late_ms : 0);
     say_alone(s);
     send_reports(s);
@@ -381,7 +381,15 @@ on_send(void *arg, const sc_message *message)
 {
     sc_supervisor *s = arg;
 
-    return sc_link_send(s->link, 0, message);
+    return sc_uplink_send(s->link, message);
+}
+
+static void
+on_next(void *arg)
+{
+    sc_supervisor *s = arg;
+
+    sc_uplink_next(s->link);
 }
 
 /* All that is wanted of the parent's pipe is its end. */
@@ -438,12 +446,14 @@ join(sc_supervisor *s, sc_error *err)
                                .heartbeat_ms = sc_settings_int(settings, SC_SET_HEARTBEAT),
                                .lease_ms = sc_settings_int(settings, SC_SET_PEER_LEASE),
                                .send = on_send,
+                               .next = on_next,
                                .arg = s};
-    int rc = sc_link_connect(s->loop, sc_settings_text(settings, SC_SET_ENDPOINT), &events,
-                             &s->link, err);
+    int rc = sc_uplink_open(s->loop, sc_settings_text(settings, SC_SET_ENDPOINT), &events, &s->link,
+                            err);
 
     if (rc != 0)
         return rc;
+    member.n_endpoints = sc_uplink_count(s->link);
     s->hello = (sc_hello){.role = SC_ROLE_SUPERVISOR,
                           .name = sc_text_of(s->config.prefix),
                           .instance = sc_random_entropy(),

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/settings.h"
 #include "client/cli/args.h"
 #include "client/cli/out.h"
@@ -35,7 +36,8 @@ typedef struct sc_cli {
     sc_out out;         /* stdout */
     bool has_times;     /* stderr is a log: what is said begins with the time */
     bool has_progress;  /* the last line of stderr is a progress bar */
-    char option[240];   /* " --endpoint E" for commands to copy; "" where E was not an option */
+    /* " --endpoint E" for commands to copy; "" where E was not an option */
+    char option[SC_ENDPOINTS_TEXT_MAX + 16];
 
     bool has_loop, is_ended;
     int status;

@@ -25,6 +25,7 @@ struct down {
     sc_cli *cli;
     struct process *processes;
     size_t n_processes, n_running;
+    char endpoint[SC_ENDPOINT_TEXT_MAX + 1]; // of the coordinator that ends
 };
 
 /* A drain takes as long as the tasks that run; on a terminal it is said what is waited for. */
@@ -50,8 +51,7 @@ end_if_done(struct down *d)
         draw(d);
         return;
     }
-    sc_cli_say(d->cli, "the cluster at %s has ended",
-               sc_settings_text(d->cli->settings, SC_SET_ENDPOINT));
+    sc_cli_say(d->cli, "the cluster at %s has ended", d->endpoint);
     sc_cli_end(d->cli, SC_EXIT_DONE);
 }
 
@@ -109,6 +109,7 @@ on_stopped(void *arg, const char *host, const uint64_t *pids, size_t n_pids, con
         sc_cli_end(d->cli, SC_EXIT_DONE);
         return;
     }
+    snprintf(d->endpoint, sizeof(d->endpoint), "%s", sc_client_endpoint(d->cli->client));
     sc_client_close(&d->cli->client, NULL,
                     NULL); // that the coordinator goes away is what is wanted
     d->processes = calloc(n_pids + 1, sizeof(*d->processes));

@@ -123,14 +123,3 @@ sc_endpoint_unknown_host(const char *endpoint)
         freeaddrinfo(found);
     return rc ? gai_strerror(rc) : NULL;
 }
-
-bool
-sc_endpoint_is_fixed(const char *endpoint)
-{
-    const char *port = strrchr(endpoint, ':');
-
-    if (strncmp(endpoint, "tcp://", 6) != 0)
-        return true;
-    return port[1] >= '1' && port[1] <= '9' && strspn(port + 1, "0123456789") == strlen(port + 1) &&
-           strlen(port + 1) <= 5 && atoi(port + 1) <= 65535;
-}

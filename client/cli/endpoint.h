@@ -15,8 +15,5 @@ bool sc_endpoint_answers(const char *endpoint);
 /** Why the host of tcp://HOST:PORT has no address; NULL where it has one. May take as long as the
  * name service does. */
 const char *sc_endpoint_unknown_host(const char *endpoint);
-/** Can it be told to others before anybody listens there? A tcp port that the system chooses (0, *)
- * cannot, nor one that is none. */
-bool sc_endpoint_is_fixed(const char *endpoint);
 
 #endif

@@ -36,9 +36,11 @@ static const char exits[] =
 static const struct {
     const char *what, *meaning;
 } values[] = {
-    {"ENDPOINT", "tcp://HOST:PORT, an IPv6 address in brackets, or ipc://PATH, a socket on this "
-                 "machine. The option comes before the variable SEEDCORE_ENDPOINT, that before "
-                 "tcp://127.0.0.1:5570."},
+    {"ENDPOINT",
+     "tcp://HOST:PORT, an IPv6 address in brackets, or ipc://PATH, a socket on this "
+     "machine. Several, separated by commas, where the coordinator may be at any of them: a "
+     "leader and its standbys, at most 8. The option comes before the variable SEEDCORE_ENDPOINT, "
+     "that before tcp://127.0.0.1:5570."},
     {"DURATION", "250ms, 30s, 5m, 2h or 7d; a bare number is seconds."},
     {"SIZE", "64KiB, 10MB or 1GiB; a bare number is bytes."},
     {"JOB", "The id of a job, or a prefix of it that is unique."},

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/endpoints.h"
 #include "client/cli/cli.h"
 #include "client/cli/endpoint.h"
 #include "proto/endpoint.h"
@@ -48,26 +49,45 @@ sc_cli_start(sc_cli *cli)
     return 0;
 }
 
-/* Says what helps: another name, or a coordinator, here or on the host of the endpoint. */
+/* Of several endpoints the one that is best spoken of: whose host is unknown (`why`: the reason,
+ * else NULL), else one of this machine, else the first. */
+static const char *
+choose(const sc_endpoints *all, const char **why)
+{
+    const char *chosen = NULL;
+
+    for (unsigned i = 0; i < all->n; i++)
+        if ((*why = sc_endpoint_unknown_host(all->items[i])))
+            return all->items[i];
+    for (unsigned i = 0; i < all->n && !chosen; i++)
+        if (sc_endpoint_is_local(all->items[i]))
+            chosen = all->items[i];
+    return chosen ? chosen : all->items[0];
+}
+
+/* Says what helps: another name, or a coordinator, here or on the host of an endpoint. */
 static void
 no_coordinator(sc_cli *cli)
 {
-    const char *endpoint = sc_settings_text(cli->settings, SC_SET_ENDPOINT);
-    const char *unknown = sc_endpoint_unknown_host(endpoint);
+    const char *text = sc_settings_text(cli->settings, SC_SET_ENDPOINT);
+    const char *one, *unknown;
+    sc_endpoints all;
     char limit[64];
 
+    SC_ASSERT(sc_endpoints_parse(text, &all, NULL) == 0); // it was when it was set
+    one = choose(&all, &unknown);
     sc_settings_format(cli->settings, SC_SET_CONNECT_TIMEOUT, limit, sizeof(limit));
     if (unknown)
-        sc_cli_say(cli, "no coordinator answered at %s within %s: its host cannot be found: %s",
-                   endpoint, limit, unknown);
-    else if (sc_endpoint_is_local(endpoint))
-        sc_cli_say(cli, "no coordinator answered at %s within %s; start one with: seedcore up%s",
-                   endpoint, limit, cli->option);
+        sc_cli_say(cli, "no coordinator answered at %s within %s: %s%s host cannot be found: %s",
+                   text, limit, all.n > 1 ? one : "its", all.n > 1 ? ": this" : "", unknown);
+    else if (sc_endpoint_is_local(one))
+        sc_cli_say(cli, "no coordinator answered at %s within %s; start one with: seedcore up%s%s",
+                   text, limit, all.n > 1 ? " --endpoint " : cli->option, all.n > 1 ? one : "");
     else
         sc_cli_say(cli,
-                   "no coordinator answered at %s within %s; start one on its host with: "
+                   "no coordinator answered at %s within %s; start one on %s host with: "
                    "seedcore up --insecure --endpoint tcp://0.0.0.0%s",
-                   endpoint, limit, strrchr(endpoint, ':'));
+                   text, limit, all.n > 1 ? "the first" : "its", strrchr(one, ':'));
     sc_cli_end(cli, SC_EXIT_NO_COORDINATOR);
 }
 
@@ -99,20 +119,25 @@ static void
 on_client_event(void *arg, sc_client_event event, const sc_failure *why)
 {
     sc_cli *cli = arg;
+    const char *endpoints = sc_settings_text(cli->settings, SC_SET_ENDPOINT);
 
     if (cli->is_ended)
         return;
     switch (event) {
     case SC_CLIENT_CONNECTED:
         if (cli->is_connected)
-            sc_cli_say(cli, "the coordinator is back");
+            sc_cli_say(cli,
+                       sc_endpoints_are_many(endpoints) ? "the coordinator is back at %s"
+                                                        : "the coordinator is back",
+                       sc_client_endpoint(cli->client));
         cli->is_connected = true;
         if (!cli->is_waiting_for_workers)
             uv_timer_stop(&cli->limit);
         break;
     case SC_CLIENT_DISCONNECTED:
-        sc_cli_say(cli, "lost the coordinator at %s; looking for it",
-                   sc_settings_text(cli->settings, SC_SET_ENDPOINT));
+        sc_cli_say(cli, "lost the coordinator at %s; looking for it%s%s",
+                   sc_client_endpoint(cli->client), sc_endpoints_are_many(endpoints) ? " at " : "",
+                   sc_endpoints_are_many(endpoints) ? endpoints : "");
         if (cli->is_patient)
             break;
         cli->is_connected = false;
@@ -136,11 +161,14 @@ sc_cli_connect(sc_cli *cli)
         .on_event = on_client_event,
         .arg = cli,
     };
+    sc_endpoints all;
     int status, rc;
 
-    if (!sc_endpoint_is_fixed(options.endpoint))
-        return sc_cli_usage(cli, "cannot connect to %s: its port is not 1 to 65535",
-                            options.endpoint);
+    SC_ASSERT(sc_endpoints_parse(options.endpoint, &all, NULL) == 0);
+    for (unsigned i = 0; i < all.n; i++)
+        if (!sc_endpoint_is_fixed(all.items[i]))
+            return sc_cli_usage(cli, "cannot connect to %s: its port is not 1 to 65535",
+                                all.items[i]);
     if ((status = sc_cli_start(cli)))
         return status;
     rc = sc_client_new(&cli->loop, &options, &cli->client);

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/endpoints.h"
 #include "client/cli/children.h"
 #include "client/cli/cli.h"
 #include "client/cli/detach.h"
@@ -19,6 +20,7 @@
 #include "client/cli/log_tail.h"
 #include "client/cli/readiness.h"
 #include "client/cli/verbs.h"
+#include "proto/endpoint.h"
 
 enum {
     READY_LIMIT_MS = 30000, // of --detach: nobody sees why it takes longer
@@ -392,6 +394,11 @@ run(sc_cli *cli)
     struct up u = {.cli = cli, .report = -1};
     int status;
 
+    if (sc_endpoints_are_many(sc_settings_text(cli->settings, SC_SET_ENDPOINT)))
+        return sc_cli_usage(cli,
+                            "%s: `up` starts one coordinator, which listens at one endpoint: give "
+                            "it one with --endpoint",
+                            sc_settings_text(cli->settings, SC_SET_ENDPOINT));
     if (!sc_endpoint_is_fixed(sc_settings_text(cli->settings, SC_SET_ENDPOINT)))
         return sc_cli_usage(cli, "%s: `up` needs a port that can be named, 1 to 65535",
                             sc_settings_text(cli->settings, SC_SET_ENDPOINT));

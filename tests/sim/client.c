@@ -462,7 +462,7 @@ sc_client_start(world *w, uint32_t place, const char *name)
         .send = say,
         .on_event = on_event,
         .arg = p,
-        .endpoint = "sim",
+        .endpoints = "sim",
         .name = p->name,
         .host = "sim",
         .instance = p->instance,

@@ -77,7 +77,7 @@ crowd_begin(void)
     sc_client_session_options options = {.send = crowd_send,
                                          .on_event = crowd_event,
                                          .arg = c,
-                                         .endpoint = "tcp://h:1",
+                                         .endpoints = "tcp://h:1",
                                          .name = "test",
                                          .host = "h",
                                          .heartbeat_ms = 200,
