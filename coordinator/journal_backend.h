@@ -66,8 +66,8 @@ typedef struct sc_journal_backend {
 
     /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
      * be called (after one of begin too). Codes: -ENOSPC (full), SC_ELOST (the database is away),
-     * SC_ESTATE (another leads now), SC_EMALFORMED (damaged), others. A group without writes says
-     * whether writing works. */
+     * SC_ESTATE (another leads now), SC_EMALFORMED (damaged), others; whoever fails has set `err`.
+     * A group without writes says whether writing works. */
     /** @param is_safe  it must survive a loss of power; else it may wait for the next that must */
     int (*begin)(void *b, bool is_safe, sc_error *err);
     int (*put)(void *b, const sc_action *action, sc_error *err); /* PUT_..., DROP_... */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -23,6 +25,11 @@ enum {
 };
 
 /* The thread's own. */
+typedef struct given_up {
+    uint64_t number; // of the job
+    UT_hash_handle hh;
+} given_up;
+
 typedef struct state {
     sc_journal *journal;
     void *backend;
@@ -30,6 +37,7 @@ typedef struct state {
     request *questions; // not answered yet
     uint64_t taken;     // the last write that came
     uint64_t written;   // all writes up to here are safe or refused
+    given_up *given_up; // hash: uploads of which a part was refused, until they are dropped
     bool is_in_trouble;
     sc_error trouble; // why
     bool must_stop;
@@ -297,6 +305,44 @@ group_written(state *s, const request *end)
     post(s, list);
 }
 
+// What comes of its job from here on is refused, too, until the core has heard and drops it: else a
+// COMMIT that was on its way could be written of a job with a hole.
+static void
+give_up(state *s, uint64_t number)
+{
+    given_up *g = NULL;
+    HASH_FIND(hh, s->given_up, &number, sizeof number, g);
+    if (g)
+        return;
+    g = calloc(1, sizeof *g);
+    SC_ASSERT(g);
+    g->number = number;
+    HASH_ADD(hh, s->given_up, number, sizeof g->number, g);
+}
+
+static bool
+is_given_up(const state *s, const request *r)
+{
+    uint64_t number = r->kept.action.number;
+    given_up *g = NULL;
+    if (is_upload(r))
+        HASH_FIND(hh, s->given_up, &number, sizeof number, g);
+    return g != NULL;
+}
+
+static void
+forget_given_up(state *s, const request *drop)
+{
+    uint64_t number = drop ? drop->kept.action.number : 0;
+    for (given_up *g = s->given_up, *next; g; g = next) {
+        next = g->hh.next;
+        if (drop && g->number != number)
+            continue;
+        HASH_DEL(s->given_up, g);
+        free(g);
+    }
+}
+
 // All uploads that wait are refused; what they wrote before, the core drops.
 static void
 refuse_uploads(state *s, const sc_error *err)
@@ -306,6 +352,7 @@ refuse_uploads(state *s, const sc_error *err)
         next = r->next;
         if (!is_upload(r))
             continue;
+        give_up(s, r->kept.action.number);
         add_stored(&list, r, err->code, err);
         DL_DELETE(s->writes, r);
         sc_journal_request_free(r);
@@ -454,15 +501,23 @@ take_requests(state *s)
     j->requests = NULL;
     s->must_stop |= j->is_closing;
     uv_mutex_unlock(&j->lock);
+    answer *answers = NULL;
     for (request *r; (r = list);) {
         DL_DELETE(list, r);
-        if (r->write) {
-            s->taken = r->write;
+        s->taken = r->write ? r->write : s->taken;
+        if (r->kept.action.type == SC_ACTION_DROP_JOB)
+            forget_given_up(s, r);
+        if (is_given_up(s, r)) {
+            add_stored(&answers, r, s->trouble.code, &s->trouble);
+            sc_journal_request_free(r);
+        } else if (r->write) {
             DL_APPEND(s->writes, r);
         } else {
             DL_APPEND(s->questions, r);
         }
     }
+    add_written(s, &answers);
+    post(s, answers);
 }
 
 static int64_t
@@ -537,6 +592,7 @@ sc_journal_thread(void *arg)
     take_requests(&s);
     free_requests(&s.writes);
     free_requests(&s.questions);
+    forget_given_up(&s, NULL);
     if (s.backend)
         s.journal->backend->close(s.backend);
 }

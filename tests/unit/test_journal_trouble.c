@@ -44,6 +44,30 @@ Test(journal_trouble, refuses_uploads_and_keeps_the_rest, .timeout = 120)
     }
 }
 
+// A COMMIT that was on its way when a chunk of its job was refused is refused, too, though the
+// trouble is over by then; until the core has dropped the job.
+Test(journal_trouble, an_upload_with_a_hole_is_never_whole, .timeout = 60)
+{
+    world w;
+    begin(&w, 0);
+    act(&w, SC_ACTION_PUT_OPEN, 1, 0); // 1
+    await(&w, "written:1");
+    set_code(COMMIT, -ENOSPC, 0);
+    act(&w, SC_ACTION_PUT_CHUNK, 1, 0); // 2
+    await(&w, "stored:chunk1.0:-28");
+    set_code(COMMIT, 0, 0);
+    await(&w, "works");
+    w.said[0] = 0;
+    act(&w, SC_ACTION_PUT_COMMIT, 1, 0); // 3
+    act(&w, SC_ACTION_PUT_OPEN, 2, 0);   // 4
+    await(&w, "written:4");
+    cr_expect_eq(occurrences(w.said, "stored:commit1.0:-28"), 1, "%s", w.said);
+    cr_expect_eq(occurrences(the_script.disk, "commit1"), 0, "%s", the_script.disk);
+    act(&w, SC_ACTION_DROP_JOB, 1, 0); // 5
+    await(&w, "written:5");
+    end(&w);
+}
+
 // Until it is time to try again an upload is refused at once. It may be time just then: five times
 // it is not.
 Test(journal_trouble, refuses_at_once, .timeout = 60)
