@@ -46,6 +46,7 @@ struct sc_client_ask {
         sc_handler_cb handler;
         sc_cluster_cb cluster;
         sc_stop_cb stop;
+        sc_drain_cb drain;
     } cb;
     void *arg;
     uint64_t left; /* of a list: items that are still wanted */

@@ -353,3 +353,31 @@ sc_client_stop(sc_client *client, sc_stop_cb cb, void *arg)
     ask->base.on_end = on_stopping;
     return sc_client_ask_start(ask);
 }
+
+static void
+on_draining(sc_client_request *base, const sc_message *answer, const sc_failure *why)
+{
+    sc_client_ask *ask = sc_client_ask_of(base);
+
+    ask->cb.drain(ask->arg, answer ? answer->draining.n_processes : 0, why);
+    sc_client_ask_free(ask);
+}
+
+int
+sc_client_drain(sc_client *client, const char *name, sc_drain_cb cb, void *arg)
+{
+    size_t len = strlen(name);
+    sc_client_ask *ask;
+
+    if (len == 0 || len > SC_NAME_MAX)
+        return -EINVAL;
+    ask = sc_client_ask_new(client, arg, len);
+    if (!ask)
+        return -ENOMEM;
+    memcpy(ask->texts, name, len);
+    ask->cb.drain = cb;
+    ask->base.message =
+        (sc_message){.type = SC_MSG_DRAIN, .drain = {.name = {ask->texts, (uint32_t)len}}};
+    ask->base.on_end = on_draining;
+    return sc_client_ask_start(ask);
+}

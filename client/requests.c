@@ -344,6 +344,8 @@ wanted(const sc_message *question)
         return SC_MSG_REPLY;
     case SC_MSG_STOP:
         return SC_MSG_STOPPING;
+    case SC_MSG_DRAIN:
+        return SC_MSG_DRAINING;
     case SC_MSG_CANCEL:
         return SC_MSG_JOBS;
     default:

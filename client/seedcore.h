@@ -238,6 +238,12 @@ typedef struct sc_cluster_status {
 typedef void (*sc_cluster_cb)(void *arg, const sc_cluster_status *cluster, const sc_failure *why);
 int sc_client_cluster(sc_client *client, sc_cluster_cb cb, void *arg);
 
+/** Have one worker, or a supervisor and all its workers, finish what runs, give back what waits and
+ * leave for good. Answered at once with how many processes have not left yet; asked again until it
+ * fails with `not_found`, it tells when they have. @param name  at most 64 bytes */
+typedef void (*sc_drain_cb)(void *arg, unsigned n_processes, const sc_failure *why);
+int sc_client_drain(sc_client *client, const char *name, sc_drain_cb cb, void *arg);
+
 /** End the cluster. `pids`: processes on `host` to wait for. */
 typedef void (*sc_stop_cb)(void *arg, const char *host, const uint64_t *pids, size_t n_pids,
                            const sc_failure *why);

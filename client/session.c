@@ -197,6 +197,7 @@ sc_client_session_message(sc_client_session *s, const sc_message *message, int64
     case SC_MSG_HANDLERS:
     case SC_MSG_PAGE:
     case SC_MSG_STOPPING:
+    case SC_MSG_DRAINING:
         sc_client_requests_answer(s, message);
         break;
     default: // HEARTBEAT says no more than any message; the rest is not for clients

@@ -154,6 +154,7 @@ void sc_recall_for_idle(sc_core *core);
 void sc_recall_answered(sc_core *core, worker *w, const sc_recalled *m);
 
 /* cancel.c */
+void sc_drain_take(sc_core *core, peer *client, const sc_drain *m);
 void sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m);
 void sc_cancel_set_expiry(sc_core *core, job *j);
 void sc_cancel_expires_timer(sc_core *core, job *j);

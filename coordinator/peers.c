@@ -371,6 +371,8 @@ from_client(sc_core *core, peer *p, const sc_message *m)
         return sc_ask_answer(core, p, &m->ask), true;
     case SC_MSG_READ:
         return sc_results_read(core, p, &m->read), true;
+    case SC_MSG_DRAIN:
+        return sc_drain_take(core, p, &m->drain), true;
     case SC_MSG_STOP:
         return sc_peers_stop(core, p, m->stop.request), true;
     default:

@@ -53,7 +53,9 @@ enum { SC_PROTOCOL_MIN = 1, SC_PROTOCOL_MAX = 1 };
     X(51, PAGE, page, sc_page)                                                                     \
     X(60, DIED, died, sc_died)                                                                     \
     X(61, STOP, stop, sc_stop)                                                                     \
-    X(62, STOPPING, stopping, sc_stopping)
+    X(62, STOPPING, stopping, sc_stopping)                                                         \
+    X(63, DRAIN, drain, sc_drain)                                                                  \
+    X(64, DRAINING, draining, sc_draining)
 
 typedef enum sc_message_type {
 #define SC_MESSAGE_ENUM(number, symbol, member, type) SC_MSG_##symbol = number,
@@ -455,6 +457,20 @@ typedef struct sc_stopping {
     sc_text host;
     sc_list processes; /* sc_process */
 } sc_stopping;
+
+/* Client to coordinator: this worker, or all that this supervisor looks after and it too, finishes
+ * what runs, gives back what waits, leaves, and is not started again. It may be asked again, to see
+ * how far that is. Coordinator to supervisor (request 0): this worker. */
+typedef struct sc_drain {
+    uint64_t request;
+    sc_text name; /* of a worker, else of a supervisor */
+} sc_drain;
+
+/* Answer to DRAIN. */
+typedef struct sc_draining {
+    uint64_t request;
+    uint32_t n_processes; /* that have not left yet */
+} sc_draining;
 
 typedef struct sc_message {
     sc_message_type type;

@@ -295,6 +295,14 @@ static const sc_field sc_stopping_fields[] = {
     F(2, TEXT, sc_stopping, host, SC_NAME_MAX),
     L(3, sc_stopping, processes, SC_MAX_PEERS, &process),
 };
+static const sc_field sc_drain_fields[] = {
+    F(1, U64, sc_drain, request, ANY),
+    F(2, TEXT, sc_drain, name, SC_NAME_MAX),
+};
+static const sc_field sc_draining_fields[] = {
+    F(1, U64, sc_draining, request, ANY),
+    F(2, U32, sc_draining, n_processes, ANY),
+};
 
 // Messages by wire number; a gap has no name.
 static const sc_schema schemas[] = {

@@ -25,6 +25,7 @@ typedef struct sc_child {
     int64_t still_ms;           /* for so long by the supervisor's own ticks */
     bool is_stalled;            /* killed for that */
     bool is_killed;             /* killed because the supervisor was told to end */
+    bool is_leaving;            /* it was asked to end, and is not started again */
 } sc_child;
 
 /* Starts of the last second, of all children together. */

@@ -134,8 +134,36 @@ close_if_ended(sc_supervisor *s)
     for (uint32_t i = 0; i < s->n_children; i++)
         if (s->children[i].state != SC_CHILD_ENDED)
             return;
-    if (s->is_draining && !s->is_closing)
+    if (!s->is_closing)
         close_all(s);
+}
+
+/* A second SIGTERM would be no more than the first. */
+static void
+ask_to_leave(sc_child *c)
+{
+    if (c->is_leaving)
+        return;
+    c->is_leaving = true;
+    if (c->state == SC_CHILD_RUNNING)
+        uv_process_kill(&c->process, SIGTERM);
+    else
+        c->state = SC_CHILD_ENDED;
+}
+
+static void
+drain_one(sc_supervisor *s, sc_text name)
+{
+    for (uint32_t i = 0; i < s->n_children; i++) {
+        sc_child *c = &s->children[i];
+
+        if (strlen(c->name) != name.len || memcmp(c->name, name.data, name.len) != 0)
+            continue;
+        if (!c->is_leaving)
+            sc_log_info("the coordinator asks to drain worker %s", c->name);
+        ask_to_leave(c);
+    }
+    close_if_ended(s);
 }
 
 void
@@ -145,14 +173,8 @@ sc_supervisor_drain(sc_supervisor *s)
         return;
     sc_log_info("draining %u worker processes", s->n_children);
     s->is_draining = true;
-    for (uint32_t i = 0; i < s->n_children; i++) {
-        sc_child *c = &s->children[i];
-
-        if (c->state == SC_CHILD_RUNNING)
-            uv_process_kill(&c->process, SIGTERM);
-        else
-            c->state = SC_CHILD_ENDED;
-    }
+    for (uint32_t i = 0; i < s->n_children; i++)
+        ask_to_leave(&s->children[i]);
     close_if_ended(s);
 }
 
@@ -191,7 +213,7 @@ on_process_closed(uv_handle_t *handle)
     sc_supervisor *s = handle->loop->data;
     sc_child *c = handle->data;
 
-    if (s->is_draining)
+    if (c->is_leaving)
         c->state = SC_CHILD_ENDED;
     else
         sc_child_wait(c, &s->starts, now_ms(s));
@@ -209,7 +231,7 @@ on_exit_of_child(uv_process_t *process, int64_t status, int signal)
     uint32_t detail;
     sc_death death;
 
-    if (s->is_draining && signal == SIGTERM)
+    if (c->is_leaving && signal == SIGTERM)
         c->is_killed = true; // before it could listen to signals
     death = sc_child_death(c, status, signal, &detail);
     report_death(s, c, death, detail);
@@ -349,9 +371,13 @@ on_message(void *arg, uint64_t peer, const sc_message *message)
     if (s->is_closing)
         return;
     sc_member_message(&s->member, message, now_ms(s));
-    if (message->type == SC_MSG_STOP && s->member.state == SC_MEMBER_JOINED) {
+    if (s->member.state != SC_MEMBER_JOINED)
+        return;
+    if (message->type == SC_MSG_STOP && !s->is_draining) {
         sc_log_info("the coordinator asks to stop");
         sc_supervisor_drain(s);
+    } else if (message->type == SC_MSG_DRAIN) {
+        drain_one(s, message->drain.name);
     }
 }
 

@@ -106,9 +106,10 @@ on_process_closed(uv_handle_t *handle)
     sc_child *child = handle->data;
     sc_children *c = child->children;
 
-    if (c->is_stopping) {
+    if (c->is_stopping || child->has_left) {
         child->state = SC_CHILD_ENDED;
-        continue_stop(c);
+        if (c->is_stopping)
+            continue_stop(c);
     } else {
         uv_timer_start(&child->timer, on_timer,
                        (uint64_t)sc_restart_delay(&child->restart, child->is_ready, sc_clock_ms()),
@@ -116,7 +117,8 @@ on_process_closed(uv_handle_t *handle)
     }
 }
 
-/* An exit with status 0 was asked for, by `down` or a signal. Before all were ready for the first
+/* An exit with status 0 was asked for, by `down` or a signal; that of the workers by a drain, too,
+ * and where it was `down`, that of the coordinator follows. Before all were ready for the first
  * time, an exit of its own means that starting it again would not help. */
 static void
 on_exit(uv_process_t *process, int64_t status, int signum)
@@ -127,9 +129,10 @@ on_exit(uv_process_t *process, int64_t status, int signum)
     bool is_final = !c->was_ready && signum == 0;
 
     child->state = SC_CHILD_WAITING;
+    child->has_left = is_asked && c->was_ready && child == &c->all[SC_CHILD_WORKERS];
     if (!is_asked)
         c->on_died(c->arg, child, status, signum, is_final);
-    c->is_stopping = c->is_stopping || is_asked || is_final;
+    c->is_stopping = c->is_stopping || (is_asked && !child->has_left) || is_final;
     uv_close((uv_handle_t *)process, on_process_closed);
 }
 

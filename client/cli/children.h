@@ -6,7 +6,7 @@
  *
  *   running --died--> waiting --delay--> running
  *   running --exit status 0, or died after sc_children_stop--> ended (nothing is started again from
- * then on) */
+ * then on); but where all workers have left once they were ready, the coordinator goes on */
 #ifndef SC_CLI_CHILDREN_H
 #define SC_CLI_CHILDREN_H
 
@@ -37,6 +37,7 @@ typedef struct sc_child {
     uv_timer_t timer;
     sc_restart restart;
     bool is_ready; /* set by sc_children_ready */
+    bool has_left; /* the workers: asked to, by a drain; the coordinator goes on */
 } sc_child;
 
 typedef struct sc_children {

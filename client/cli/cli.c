@@ -157,21 +157,22 @@ is_help(const char *word)
 static int
 find_verb(sc_cli *cli, int argc, const char *const *argv, int *n_words)
 {
-    const sc_verb *group = sc_verbs_find(argv[0]);
+    const sc_verb *group = sc_verbs_find(argv[0]), *below;
 
     *n_words = 1;
     if (!group)
         return unknown_verb(cli, "", argv[0]);
     cli->verb = group;
+    if (argc > 1 && (below = sc_verbs_find_in(group->name, argv[1]))) {
+        cli->verb = below;
+        *n_words = 2;
+        return 0;
+    }
     if (group->run || (argc > 1 && is_help(argv[1])))
         return 0;
     if (argc < 2)
         return missing_verb(cli, group);
-    cli->verb = sc_verbs_find_in(group->name, argv[1]);
     *n_words = 2;
-    if (cli->verb)
-        return 0;
-    cli->verb = group;
     return unknown_verb(cli, group->name, argv[1]);
 }
 

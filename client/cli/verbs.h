@@ -17,6 +17,7 @@ extern const sc_verb sc_verb_cancel;
 extern const sc_verb sc_verb_results;
 extern const sc_verb sc_verb_jobs;
 extern const sc_verb sc_verb_workers;
+extern const sc_verb sc_verb_workers_drain;
 extern const sc_verb sc_verb_handlers;
 extern const sc_verb sc_verb_energy;
 extern const sc_verb sc_verb_energy_load;

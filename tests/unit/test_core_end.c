@@ -158,3 +158,43 @@ Test(end, who_comes_back_is_told_to_stop)
     sc_fake_worker_ready(&f, 4, NULL);
     cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_STOP), 1);
 }
+
+/* ---- one worker, or those of one supervisor ---- */
+
+static void
+drain(const char *name)
+{
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_DRAIN, .drain = {5, sc_text_of(name)}});
+}
+
+Test(end, drain)
+{
+    sc_fake_worker own = {.supervisor = 103}, lost = {.supervisor = 999};
+    sc_message m;
+    sc_fake_client(&f, 1);
+    sc_fake_worker_ready(&f, 2, &own);
+    sc_fake_supervisor(&f, 3);
+    sc_fake_worker_ready(&f, 4, NULL);
+    sc_fake_worker_ready(&f, 5, &lost);
+    drain("w2");
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_DRAINING, &m));
+    cr_expect(m.draining.request == 5 && m.draining.n_processes == 1);
+    cr_assert(sc_fake_take(&f, 3, SC_MSG_DRAIN, &m), "its supervisor does it");
+    cr_expect(m.drain.name.len == 2 && memcmp(m.drain.name.data, "w2", 2) == 0);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_STOP), 0);
+    drain("w4");
+    cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_STOP), 1, "nobody else looks after it");
+    drain("w5");
+    cr_expect_eq(refusal(1), SC_ESTATE, "its supervisor is not here");
+    drain("s");
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_STOP), 1);
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_DRAINING, &m) && sc_fake_take(&f, 1, SC_MSG_DRAINING, &m));
+    cr_expect_eq(m.draining.n_processes, 2, "the supervisor and one worker");
+    sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+    drain("w2");
+    cr_expect_eq(refusal(1), SC_ENOTFOUND, "it has left");
+    drain("");
+    cr_expect_eq(refusal(1), SC_ENOTFOUND);
+    drain("c1");
+    cr_expect_eq(refusal(1), SC_ENOTFOUND, "a client is no worker");
+}

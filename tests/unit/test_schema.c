@@ -167,7 +167,7 @@ Test(schema, tables_are_in_order)
         for (size_t k = 0; k < i; k++)
             cr_expect_str_neq(all.schemas[k]->name, all.schemas[i]->name, "a name of its own");
     }
-    static const uint64_t none[] = {0,         8, 9, 63, N_TYPES, UINT32_MAX, (uint64_t)1 << 32 | 1,
+    static const uint64_t none[] = {0,         8, 9, 65, N_TYPES, UINT32_MAX, (uint64_t)1 << 32 | 1,
                                     UINT64_MAX};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         cr_expect_null(sc_schema_find(none[i]), "%" PRIu64, none[i]);
