@@ -21,3 +21,9 @@ def cluster():
         def start(**options):
             return stack.enter_context(contextlib.closing(Cluster(**options)))
         yield start
+
+
+@pytest.fixture
+def figures(record_property):
+    """figures("12 lost"): said in the report of a run."""
+    return lambda text: record_property("figures", text)

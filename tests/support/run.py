@@ -43,6 +43,7 @@ class Case(NamedTuple):
     outcome: str  # passed, failed or skipped
     seconds: float
     message: str
+    figures: str = ""  # what it has measured
 
 
 class Group(NamedTuple):
@@ -156,7 +157,8 @@ def run_pytest(group, job):
         before = cases.get(name)
         if before and before.outcome == "failed":
             outcome, message = "failed", f"{before.message}\n{message}"
-        cases[name] = Case(name, outcome, float(node.get("time")), message)
+        figures = "; ".join(p.get("value") for p in node.iter("property") if p.get("name") == "figures")
+        cases[name] = Case(name, outcome, float(node.get("time")), message, figures)
     return list(cases.values()) or one_case(group, *done, wanted=None)
 
 
@@ -240,6 +242,8 @@ class Report:
                 print(f"FAILED {case.name}\n    " + case.message.strip().replace("\n", "\n    "), flush=True)
             elif case.outcome == "skipped":
                 print(f"SKIPPED {case.name}: {case.message}", flush=True)
+            if case.figures:
+                print(f"    {case.name}: {case.figures}", flush=True)
         self.cases += cases
 
     def count(self, outcome):

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes are killed all the while, and every accepted task ends once, with its own result."""
+import os
+import random
+import signal
+import time
+
+from cluster import wait_for
+
+N_TASKS, N_SHORT = 100000, 10000
+
+
+def submit(c, *args):
+    return c.ok("submit", *args, "--json").json["job"]
+
+
+def judge(c, job, n, has_index=False):
+    """What became of the tasks of a job: (lost, counted twice, wrong)."""
+    seen = {}
+    wrong = 0
+    for row in c.ok("results", job, timeout=60).rows:
+        seen[row["index"]] = seen.get(row["index"], 0) + 1
+        wrong += row["status"] != "done" or row["attempt"] != 1 or (has_index and row["value"] != row["index"])
+    return n - len(seen), sum(count - 1 for count in seen.values()), wrong
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1
+
+
+def kill_until_done(c, waiting, victims, pause_s):
+    """Every pause_s one of victims(), until the job that `waiting` waits for has ended. Returns how many."""
+    n_kills = 0
+    due = time.monotonic()
+    while waiting.is_running:
+        due += pause_s
+        pids = victims()
+        n_kills += kill(random.choice(pids)) if pids else 0
+        wait_for(lambda: time.monotonic() >= due or not waiting.is_running, what="the next kill", timeout=60)
+    return n_kills
+
+
+def worker_processes(c):
+    """Without their supervisor, which is the first."""
+    return c.pids("seedcore-worker")[1:]
+
+
+def run(c, figures, victims, pause_s):
+    job = submit(c, "sleep", "--array", f"0-{N_TASKS - 1}", "--args", '{"ms": 20}')
+    short = submit(c, "echo", "--array", f"0-{N_SHORT - 1}", "--args", '"$index"')
+    waiting = c.start("wait", job, short)
+    n_kills = kill_until_done(c, waiting, victims, pause_s)
+    assert waiting.result(60).status == 0
+    lost, twice, wrong = map(sum, zip(judge(c, job, N_TASKS), judge(c, short, N_SHORT, True)))
+    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks: {lost} lost, {twice} counted twice")
+    assert (lost, twice, wrong) == (0, 0, 0)
+    assert n_kills >= 2
+
+
+def test_worker_processes_every_200_ms(cluster, figures):
+    c = cluster(workers=2)
+    run(c, figures, lambda: worker_processes(c), 0.2)
+
+
+def test_the_coordinator_every_1500_ms(cluster, figures):
+    """One that starts again gives workers 500 ms to come back before it hands anything out."""
+    c = cluster(workers=2)
+    run(c, figures, lambda: c.pids("seedcore-coordinator"), 1.5)
+
+
+def test_anything_every_700_ms(cluster, figures):
+    """Coordinator, supervisor or a worker process."""
+    c = cluster(workers=2)
+    run(c, figures, lambda: c.pids("seedcore-coordinator") + c.pids("seedcore-worker"), 0.7)
+
+
+def test_time_until_tasks_run_again(cluster, figures):
+    """From the death of a worker process until what it ran has started elsewhere; a process that died is seen at once,
+    not after a lease."""
+    c = cluster(workers=2)
+    times = []
+    for _ in range(5):
+        job = submit(c, "sleep", "--array", "0-1", "--args", '{"ms": 60000}')
+        wait_for(lambda: c.ok("status", job, "--json").json["running"] == 2, what="both run")
+        for row in c.ok("workers", "--json").rows:
+            if row["running"] == 2:
+                break
+        start = time.monotonic()
+        kill(row["pid"])
+        wait_for(lambda: sum(r["running"] for r in c.ok("workers", "--json").rows if r["pid"] != row["pid"]) >= 2
+                 and c.ok("status", job, "--json").json["running"] == 2, what="they run again", interval=0.005)
+        times.append(time.monotonic() - start)
+        c.ok("cancel", job)
+        c.run("wait", job)
+    figures(f"tasks of a killed process run again after {min(times) * 1000:.0f} to {max(times) * 1000:.0f} ms, "
+            "with the time of the commands that look")
