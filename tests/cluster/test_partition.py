@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker on the other side of a network that is cut, and healed: its tasks run elsewhere, its late results do not count."""
+import contextlib
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from cluster import BIN, wait_for
+
+IP = "/usr/sbin/ip"
+NEAR, FAR = f"sc-near-{os.getpid()}", f"sc-far-{os.getpid()}"
+ENDPOINT = "tcp://10.213.7.1:5570"
+
+
+def ip(*words):
+    subprocess.run([IP, *words], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def network(sandbox):
+    """Two network namespaces with a cable between them; what runs in one of them: network(NEAR, program, ...)."""
+    with contextlib.ExitStack() as stack:
+        try:
+            for name in (NEAR, FAR):
+                ip("netns", "add", name)
+                stack.callback(ip, "netns", "del", name)
+            ip("link", "add", "cable", "netns", NEAR, "type", "veth", "peer", "name", "cable", "netns", FAR)
+        except (OSError, subprocess.CalledProcessError) as e:
+            pytest.skip(f"no network namespaces here: {getattr(e, 'stderr', None) or e}".strip())
+        for name, address in ((NEAR, "10.213.7.1/30"), (FAR, "10.213.7.2/30")):
+            ip("-n", name, "addr", "add", address, "dev", "cable")
+            ip("-n", name, "link", "set", "cable", "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        yield lambda where, program, *args: (IP, "netns", "exec", where, BIN / program, *args)
+
+
+def test_cut_and_healed(sandbox, network, figures):
+    def client(*args, ok=True):
+        run = sandbox.ok if ok else sandbox.run
+        return run(*network(NEAR, "seedcore", *args, "--endpoint", ENDPOINT), timeout=60)
+
+    def workers():
+        return {row["worker"]: row for row in client("workers", "--json").rows}
+
+    sandbox.start(*network(NEAR, "seedcore-coordinator", "--endpoint", ENDPOINT, "--insecure")).endpoint()
+    for where, name in ((NEAR, "near"), (FAR, "far")):
+        sandbox.start(*network(where, "seedcore-worker", "--connect", ENDPOINT, "--processes", "1", "--name", name))
+    wait_for(lambda: len(workers()) == 2, what="both workers")
+    job = client("submit", "sleep", "--array", "0-1999", "--args", '{"ms": 700}', "--json").json["job"]
+    wait_for(lambda: all(row["running"] > 0 for row in workers().values()), what="both run some")
+    start = time.monotonic()
+    ip("-n", FAR, "link", "set", "cable", "down")
+    wait_for(lambda: "far-1" not in workers(), what="the far one is taken as gone")
+    gone = time.monotonic() - start
+    wait_for(lambda: json.loads(client("status", job, "--json").stdout)["running"] > 0, what="its tasks run elsewhere")
+    ip("-n", FAR, "link", "set", "cable", "up")
+    healed = time.monotonic()
+    wait_for(lambda: "far-1" in workers(), what="it is back")
+    back = time.monotonic() - healed
+    client("wait", job)
+    rows = client("results", job).rows
+    lost = 2000 - len({row["index"] for row in rows})
+    twice = len(rows) - len({row["index"] for row in rows})
+    figures(f"cut for {healed - start:.1f} s: gone after {gone:.1f} s, back after {back:.1f} s; "
+            f"{lost} lost, {twice} counted twice")
+    assert (lost, twice) == (0, 0)
+    assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)
