@@ -157,11 +157,12 @@ place_before(sc_sqlite_journal *j, uint64_t number, uint64_t place, int64_t *key
 {
     sqlite3_stmt *s = between(j, SC_JOURNAL_PLACE_BEFORE, sc_journal_key(number, 0),
                               sc_journal_key(number, place));
+    *key = sc_journal_key(number, place);
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading what has ended");
     int rc = step(s);
-    bool is_there = rc == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL;
-    *key = is_there ? sqlite3_column_int64(s, 0) : sc_journal_key(number, place);
+    if (rc == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        *key = sqlite3_column_int64(s, 0);
     return end_walk(j, s, rc, "reading what has ended", err);
 }
 

@@ -62,10 +62,13 @@ end(world *w, sc_started *task, uint8_t how)
 }
 
 static void
-cancel(void *arg, sc_started *task)
+cancel(void *arg, sc_started *task, int64_t grace_ms)
 {
+    static const sc_ending given_up = {.outcome = SC_CANCELLED, .data = "{}", .len = 2};
     world *w = arg;
-    if (w->ends_cancelled)
+    if (grace_ms > 0) // it runs on
+        sc_session_give_up(w->session, task, &given_up, w->now_ms);
+    else if (w->ends_cancelled)
         end(w, task, SC_CANCELLED);
 }
 
@@ -122,7 +125,7 @@ recall(world *w, sc_message *m)
     uint8_t how = sc_speech_byte(&w->speech);
     sc_token token = w->speech.tokens[how / 4 % SC_SPEECH_KNOWN];
     w->ends_cancelled = how & 128;
-    m->recall = (sc_recall){sc_speech_job(how / 32), token, 0, UINT64_MAX, how % 3};
+    m->recall = (sc_recall){sc_speech_job(how / 32), token, 0, UINT64_MAX, how % 3, how & 64};
 }
 
 static void

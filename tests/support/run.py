@@ -28,7 +28,7 @@ CORES = len(os.sched_getaffinity(0))
 
 # What the time is spent on: the whole has to stay inside 20 minutes on two cores with nothing built.
 FUZZ_S = 200          # core-seconds for all targets together
-SIM_SEEDS = 2000      # in all
+SIM_SEEDS = {"asan": 2000, "sim": 10000}  # in all
 LONG = 10             # --long multiplies both
 UNIT_LIMIT_S = 120    # a group that takes longer hangs
 CLUSTER_LIMIT_S = 600
@@ -164,7 +164,7 @@ def run_pytest(group, job):
 
 def run_sim(group, job):
     """The simulation: the seeds are shared among the cores."""
-    seeds = int(SIM_SEEDS * job.effort) // CORES
+    seeds = int(SIM_SEEDS[group.preset] * job.effort) // CORES
 
     def share(i):
         folder = job.folder / str(i)
@@ -174,7 +174,7 @@ def run_sim(group, job):
 
     with ThreadPoolExecutor(CORES) as pool:
         done = list(pool.map(share, range(CORES)))
-    return [case._replace(name=f"sim/seeds-{1 + i * seeds}-{(i + 1) * seeds}")
+    return [case._replace(name=f"{group.name}/seeds-{1 + i * seeds}-{(i + 1) * seeds}")
             for i, result in enumerate(done) for case in one_case(group, *result)]
 
 
@@ -206,7 +206,7 @@ def groups():
     cluster = found("cluster", "test_", "cluster/test_*.py", "asan", run_pytest, True)
     tsan = [group._replace(name=group.name.replace("cluster", "tsan"), preset="tsan") for group in cluster
             if "mark.tsan" in group.source.read_text()]
-    sim = [Group("sim", "asan", run_sim, file, True) for file in TESTS.glob("sim/CMakeLists.txt")]
+    sim = [Group(f"sim/{preset}", preset, run_sim, TESTS / "sim/CMakeLists.txt", True) for preset in SIM_SEEDS]
     return (found("layers", "test_", "layers/test_*.py", None, run_pytest, False)
             + found("unit", "test_", "unit/test_*.c", "asan", run_unit, False)
             + found("threads", "threads_", "threads/threads_*.c", "tsan", run_program, False)

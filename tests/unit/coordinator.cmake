@@ -1,8 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-sc_library(sc_test_core ${CMAKE_SOURCE_DIR}/tests/support/fake_core.c
-  ${CMAKE_SOURCE_DIR}/tests/support/history.c ${CMAKE_SOURCE_DIR}/tests/support/model_journal.c
-  ${CMAKE_SOURCE_DIR}/tests/support/model_store.c
-  LINK sc_core)
 foreach(test test_core_adopt test_core_calls test_core_cancel test_core_durable test_core_end test_core_jobs test_core_poison test_core_results test_core_schedule
     test_core_sessions test_core_tasks test_history)
   sc_unit_test(${test} LINK sc_test_core)
