@@ -2,8 +2,8 @@
 /* The completion, see completion.h. Called by the verb `__completion` when the project is built.
  *
  * What a value or an argument is, its description in the tables says: FILE, F.so and DIR are paths,
- * a|b|c is one of these, VERB a verb, HANDLER and JOB what the cluster knows if it answers at once;
- * all others are the user's alone. */
+ * a|b|c is one of these, VERB a verb, HANDLER, JOB and WORKER what the cluster knows if it answers
+ * at once; all others are the user's alone. */
 #include "client/cli/completion.h"
 
 #include <string.h>
@@ -24,6 +24,8 @@ static const char head[] =
     "  [[ $prev != = ]] || prev=${COMP_WORDS[COMP_CWORD-2]}  # bash cuts --input=FILE in three\n"
     "  [[ $cur != = ]] || cur=\n"
     "  [[ $verb != energy || $COMP_CWORD -lt 3 ]] || verb=\"$verb ${COMP_WORDS[2]}\"\n"
+    "  [[ $verb != workers || $COMP_CWORD -lt 3 || ${COMP_WORDS[2]} != drain ]] ||\n"
+    "    verb='workers drain'\n"
     "  [[ $COMP_CWORD -gt 1 ]] || verb=\n";
 
 static const char tail[] = "  if [[ $files && $cur != -* ]]; then\n"
@@ -51,6 +53,22 @@ is_path(const char *what)
     return strstr(what, "FILE") || strstr(what, "F.so") || strstr(what, "DIR");
 }
 
+/* Those below a verb that is also one by itself. */
+static void
+add_below(const sc_verb *verb, sc_out *o)
+{
+    size_t len = strlen(verb->name);
+
+    sc_out_text(o, "words='");
+    for (size_t i = 0; sc_verbs_at(i); i++) {
+        const char *name = sc_verbs_at(i)->name;
+
+        if (strncmp(name, verb->name, len) == 0 && name[len] == ' ')
+            sc_out_printf(o, "%s ", name + len + 1);
+    }
+    sc_out_text(o, "'");
+}
+
 /* Sets `files` or `words` for what is described so. */
 static void
 add_choice(const char *what, sc_out *o)
@@ -64,6 +82,8 @@ add_choice(const char *what, sc_out *o)
     } else if (strstr(what, "HANDLER")) {
         sc_out_text(o,
                     "[[ $COMP_CWORD -ne 2 || $cur == -* ]] || words=$(_seedcore_names handlers)");
+    } else if (strstr(what, "WORKER")) {
+        sc_out_text(o, "[[ $COMP_CWORD -ne 3 || $cur == -* ]] || words=$(_seedcore_names workers)");
     } else if (strstr(what, "JOB")) {
         sc_out_text(o, "[[ $COMP_CWORD -ne 2 || $cur == -* ]] || "
                        "words=$(_seedcore_names jobs --limit 50)");
@@ -108,7 +128,10 @@ add_verb(const sc_verb *verb, sc_out *o)
         sc_out_text(o, " ;;\n");
     }
     sc_out_text(o, "        *) ");
-    add_choice(verb->arguments, o);
+    if (*verb->arguments)
+        add_choice(verb->arguments, o);
+    else
+        add_below(verb, o);
     sc_out_text(o, " ;;\n      esac ;;\n");
 }
 

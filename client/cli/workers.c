@@ -97,7 +97,7 @@ const sc_verb sc_verb_workers = {
     .arguments = "",
     .description =
         "One row a worker process. SLOTS: how many tasks it can run at once; CREDIT: how "
-        "many it may hold, running and waiting.\n",
+        "many it may hold, running and waiting. `seedcore workers drain` has them leave.\n",
     .settings = SC_VERB_CONNECTS,
     .has_json = true,
     .run = run,

@@ -78,9 +78,9 @@ static const struct poptOption options[] = {
 const sc_verb sc_verb_workers_drain = {
     .name = "workers drain",
     .summary = "have worker processes finish what runs, and leave",
-    .arguments = "ID",
+    .arguments = "WORKER",
     .description =
-        "ID is a worker, as `seedcore workers` shows it, or the name of a supervisor (what its "
+        "WORKER is one, as `seedcore workers` shows it, or the name of a supervisor (what its "
         "workers are named before the last hyphen): all its workers. They finish what runs (after "
         "DRAIN_TIMEOUT it is ended and runs elsewhere), give back what waits, leave, and are not "
         "started again. Waits until they have left.\n"

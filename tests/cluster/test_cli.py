@@ -59,7 +59,8 @@ def test_manual_pages(sandbox):
     """What a page says of itself, of its values and of the others."""
     programs = {"seedcore-coordinator", "seedcore-worker"}
     page = sandbox.ok("__manual").stdout
-    pages = {f"seedcore-{verb}" for verb in VERBS if verb != "energy"} | {"seedcore-energy-load", "seedcore-energy-batch"}
+    pages = {f"seedcore-{verb}" for verb in VERBS if verb != "energy"}
+    pages |= {"seedcore-energy-load", "seedcore-energy-batch", "seedcore-workers-drain"}
     assert see_also(page) == pages | programs
     for text in ("ipc://PATH", "64KiB", "250ms", "a prefix of it"):
         assert text in page, text

@@ -27,6 +27,9 @@ def folder(sandbox):
     (["s"], {"submit", "status"}, {"up"}),
     (["--"], {"--help", "--version"}, {"up"}),
     (["energy", ""], {"load", "batch"}, {"up"}),
+    (["workers", ""], {"drain"}, {"--json"}),
+    (["workers", "--"], {"--json"}, {"--no-wait"}),
+    (["workers", "drain", "--"], {"--no-wait"}, {"--json"}),
     (["help", ""], {"up", "submit"}, {"--help"}),
     (["submit", "echo", "--in"], {"--input"}, {"--output"}),
     (["submit", "echo", "--input", ""], {"crates.jsonl", "a file"}, {"--input"}),
@@ -59,5 +62,6 @@ def test_offers_of_a_cluster(cluster):
         assert {"echo", "sleep", "energy.compute"} <= offers(c, verb, "")
         assert offers(c, verb, "ec") == {"echo"} and "echo" not in offers(c, verb, "echo", "")
         assert "--args" in offers(c, verb, "--")
+    assert offers(c, "workers", "drain", "") == {row["worker"] for row in c.workers()}
     for verb in ("wait", "results", "status"):
         assert offers(c, verb, "") == jobs

@@ -182,6 +182,9 @@ Test(end, drain)
     cr_assert(sc_fake_take(&f, 3, SC_MSG_DRAIN, &m), "its supervisor does it");
     cr_expect(m.drain.name.len == 2 && memcmp(m.drain.name.data, "w2", 2) == 0);
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_STOP), 0);
+    drain("w2");
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_DRAINING, &m));
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_DRAIN), 1, "asked again, told again");
     drain("w4");
     cr_expect_eq(sc_fake_count(&f, 4, SC_MSG_STOP), 1, "nobody else looks after it");
     drain("w5");
