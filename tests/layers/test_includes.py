@@ -17,7 +17,8 @@ MAY_INCLUDE = {
     "gateway": {"base", "proto", "client", "pool"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)', re.MULTILINE)
-FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{TOP}"]
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{TOP}",
+         *subprocess.check_output(["pkgconf", "--cflags", "libpq"], text=True).split()]  # not in /usr/include itself
 
 
 @pytest.mark.parametrize("folder", [f for f in MAY_INCLUDE if (TOP / f).is_dir()])
