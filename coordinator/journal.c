@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal_int.h"
@@ -201,6 +202,7 @@ unsigned
 sc_journal_deliver(sc_journal *j)
 {
     unsigned n = 0;
+    atomic_store(&j->alive_ms, sc_clock_ms());
     answer *answers = exchange(j);
     for (answer *a; (a = answers); n++) {
         DL_DELETE(answers, a);
@@ -240,8 +242,7 @@ sc_journal_new(uv_loop_t *loop, const sc_journal_options *options, const sc_jour
     const sc_journal_backend *backend =
         options->backend ? options->backend : find_backend(options->location);
     if (!backend)
-        return sc_error_set(err, SC_EBADARG, "JOURNAL: '%.80s' is no sqlite:PATH",
-                            options->location);
+        return sc_error_set(err, SC_EBADARG, "JOURNAL: it is no sqlite:PATH");
     sc_journal *j = SC_FAULT("journal.new") ? NULL : calloc(1, sizeof *j);
     if (!j || !(j->location = strdup(options->location))) {
         free(j);
@@ -251,6 +252,7 @@ sc_journal_new(uv_loop_t *loop, const sc_journal_options *options, const sc_jour
     j->backend = backend;
     j->events = *events;
     j->cache_max = options->cache_bytes;
+    j->alive_ms = sc_clock_ms();
     SC_ASSERT(uv_mutex_init(&j->lock) == 0 && uv_cond_init(&j->has_news) == 0);
     uv_async_init(loop, &j->async, on_async);
     j->async.data = j;

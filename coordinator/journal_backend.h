@@ -55,7 +55,8 @@ typedef struct sc_journal_backend {
      *  @param epoch  the next one; it is kept at the latest by the first group
      *  @param next_number  above that of each job of which anything is there
      *  @return 0; SC_EBUSY: another leads (`err` says who), ask again in a moment; another code: it
-     *  cannot be told, or it is of a newer version meanwhile */
+     *  cannot be told, or it is of a newer version meanwhile. It may be called again after
+     *  SC_ELOST and the like, of it and of what is read after it: then with an epoch of its own */
     int (*lead)(void *b, uint64_t *epoch, uint64_t *next_number, sc_error *err);
     /** All jobs, by number. `each` is given a borrowed job; what it returns but 0 ends it. @return
      * 0 or a code */
@@ -67,7 +68,9 @@ typedef struct sc_journal_backend {
     /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
      * be called (after one of begin too). Codes: -ENOSPC (full), SC_ELOST (the database is away),
      * SC_ESTATE (another leads now), SC_EMALFORMED (damaged), others; whoever fails has set `err`.
-     * A group without writes says whether writing works. */
+     * A group without writes says whether writing works. SC_EUNKNOWN, of begin too: it may be
+     * there. Then the same group, no more and no less, has to be the next that is written: it is
+     * there once when that succeeds, and not at all after another code. */
     /** @param is_safe  it must survive a loss of power; else it may wait for the next that must */
     int (*begin)(void *b, bool is_safe, sc_error *err);
     int (*put)(void *b, const sc_action *action, sc_error *err); /* PUT_..., DROP_... */
@@ -84,10 +87,13 @@ typedef struct sc_journal_backend {
     int (*ended_between)(void *b, uint64_t number, uint64_t from, uint64_t until,
                          sc_ended_row_cb each, void *arg, sc_error *err);
 
-    /** Between groups: we are alive (leaders of a shared journal), and a slice of the housekeeping
-     * (checkpoint, rows of dropped jobs), a few ms. @return 1: more is to be done; 0; a code as of
-     * commit */
+    /** Between groups: a slice of the housekeeping (checkpoint, rows of dropped jobs), a few ms.
+     * @return 1: more is to be done; 0; a code as of commit */
     int (*tend)(void *b, sc_error *err);
+    /** Say that we are alive, where others may wait to lead: at least each second while the loop
+     * is, else they depose us. NULL where nobody does, or where the system sees it. @return 0; a
+     * code as of commit */
+    int (*beat)(void *b, sc_error *err);
     void (*close)(void *b);
 } sc_journal_backend;
 

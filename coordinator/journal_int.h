@@ -69,6 +69,7 @@ struct sc_journal {
     uv_async_t async;
     uv_thread_t thread;
     atomic_bool should_stop; /* the backend looks at it while it waits */
+    atomic_llong alive_ms;   /* when the loop last gave a sign (sc_clock_ms) */
 
     uv_mutex_t lock;
     uv_cond_t has_news;
@@ -88,6 +89,8 @@ struct sc_journal {
 
 /* journal_thread.c */
 void sc_journal_thread(void *arg);
+/* journal_load.c: into an ANSWER_LEADING. @return 0 or a code; what was read is the answer's */
+int sc_journal_load(const sc_journal_backend *b, void *backend, answer *a, sc_error *err);
 /* journal.c */
 void sc_journal_request_free(request *r);
 void sc_journal_answer_free(answer *a);

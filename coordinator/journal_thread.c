@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "coordinator/journal_given_up.h"
 #include "coordinator/journal_int.h"
 
 enum {
@@ -22,22 +21,19 @@ enum {
     TEND_MS = 500,        // the longest time without housekeeping
     RETRY_FIRST_MS = 100, // after a group that failed, doubling
     RETRY_MAX_MS = 1000,
+    BEAT_MS = 500,   // between two signs to those who wait to lead
+    ALIVE_MS = 1000, // a loop that has given no sign for so long gives none to them
 };
 
 /* The thread's own. */
-typedef struct given_up {
-    uint64_t number; // of the job
-    UT_hash_handle hh;
-} given_up;
-
 typedef struct state {
     sc_journal *journal;
     void *backend;
-    request *writes;    // not written yet, in order
-    request *questions; // not answered yet
-    uint64_t taken;     // the last write that came
-    uint64_t written;   // all writes up to here are safe or refused
-    given_up *given_up; // hash: uploads of which a part was refused, until they are dropped
+    request *writes;       // not written yet, in order
+    request *questions;    // not answered yet
+    uint64_t taken;        // the last write that came
+    uint64_t written;      // all writes up to here are safe or refused
+    sc_given_up *given_up; // hash: uploads of which a part was refused, until they are dropped
     bool is_in_trouble;
     sc_error trouble; // why
     bool must_stop;
@@ -45,6 +41,10 @@ typedef struct state {
     bool has_more;      // housekeeping is left
     int64_t retry_ms;   // when to try again, and
     int64_t backoff_ms; // how long it waited last
+    int64_t beat_ms;    // the last sign
+    // The last group may be there or not: the same is the next that is written.
+    bool is_unknown;
+    size_t n_unknown; // writes in it
 } state;
 
 /* ---- answers ---- */
@@ -104,76 +104,11 @@ wait_for_news(sc_journal *j, int64_t wait_ms)
     return goes_on;
 }
 
+// The database is away, and may come back.
 static bool
-lead(state *s, answer *a)
+is_away(int rc)
 {
-    sc_error err = {0};
-    int rc;
-    bool is_said = false;
-    while ((rc = s->journal->backend->lead(s->backend, &a->epoch, &a->next_number, &err)) ==
-           SC_EBUSY) {
-        if (!is_said)
-            post_one(s, ANSWER_WAITING, 0, &err, 0);
-        is_said = true;
-        if (!wait_for_news(s->journal, LEAD_MS))
-            return false;
-    }
-    if (rc < 0)
-        fail(s, &err);
-    return rc == 0;
-}
-
-/* What a restart reads. */
-typedef struct loading {
-    answer *answer;
-    size_t max;
-} loading;
-
-static bool
-keep(sc_slice *slice)
-{
-    size_t len = slice->len;
-    *slice = len ? sc_slice_keep(*slice) : (sc_slice){0};
-    return slice->len == len; // what cannot be kept comes back empty
-}
-
-static int
-add_job(void *arg, const sc_saved_job *job)
-{
-    loading *l = arg;
-    answer *a = l->answer;
-    if (a->n_jobs == l->max) {
-        size_t max = l->max ? l->max * 2 : 64;
-        void *jobs = SC_FAULT("journal.load") ? NULL : realloc(a->jobs, max * sizeof *a->jobs);
-        if (jobs)
-            a->jobs = jobs;
-        bool has_jobs = jobs && !SC_FAULT("journal.load");
-        void *tasks = has_jobs ? realloc(a->tasks, max * sizeof *a->tasks) : NULL;
-        if (!tasks)
-            return SC_ENOMEM;
-        a->tasks = tasks;
-        l->max = max;
-    }
-    sc_saved_job *to = &a->jobs[a->n_jobs];
-    *to = *job;
-    a->tasks[a->n_jobs] = NULL;
-    a->n_jobs++;
-    int n_lost = !keep(&to->open) + !keep(&to->table) + !keep(&to->bytes) + !keep(&to->chunks);
-    return n_lost == 0 ? 0 : SC_ENOMEM;
-}
-
-static int
-load(state *s, answer *a, sc_error *err)
-{
-    const sc_journal_backend *b = s->journal->backend;
-    loading l = {a, 0};
-    int rc = b->jobs(s->backend, add_job, &l, err);
-    for (size_t i = 0; rc == 0 && i < a->n_jobs; i++) {
-        uint32_t job_state = a->jobs[i].state.state;
-        if (job_state == SC_JOB_OPEN || job_state == SC_JOB_RUNNING)
-            rc = b->tasks(s->backend, &a->jobs[i], &a->tasks[i], err);
-    }
-    return rc;
+    return rc == SC_ELOST || rc == SC_ETIMEOUT || rc == SC_EUNKNOWN;
 }
 
 // The epoch has to be kept before anybody hears of it.
@@ -189,29 +124,47 @@ keep_epoch(state *s, sc_error *err)
     return rc;
 }
 
+// Lead, and know what is there. @param out  then the answer
+static int
+take_over(state *s, answer **out, sc_error *err)
+{
+    answer *a = new_answer(ANSWER_LEADING);
+    *err = (sc_error){0};
+    int rc = s->journal->backend->lead(s->backend, &a->epoch, &a->next_number, err);
+    if (rc == 0)
+        rc = sc_journal_load(s->journal->backend, s->backend, a, err);
+    if (rc == 0)
+        rc = keep_epoch(s, err);
+    if (rc < 0 && err->code == 0)
+        sc_error_set(err, rc, "the journal cannot be read: %s", sc_error_text(rc));
+    if (rc < 0)
+        sc_journal_answer_free(a);
+    else
+        *out = a;
+    return rc;
+}
+
+// Opened, it waits for its turn, also through times when the database is away.
 // @return false where it ends here
 static bool
 begin(state *s)
 {
     sc_journal *j = s->journal;
     sc_error err = {0};
+    answer *list = NULL, *a = NULL;
+    bool is_said = false;
     int rc = j->backend->open(j->location, &j->should_stop, &s->backend, &err);
-    if (rc < 0) {
-        fail(s, &err);
-        return false;
-    }
-    answer *list = NULL, *a = new_answer(ANSWER_LEADING);
-    if (!lead(s, a)) {
-        sc_journal_answer_free(a);
-        return false;
-    }
-    rc = load(s, a, &err);
     if (rc == 0)
-        rc = keep_epoch(s, &err);
+        rc = take_over(s, &a, &err);
+    while (rc == SC_EBUSY || (s->backend && is_away(rc))) {
+        if (rc == SC_EBUSY && !is_said)
+            post_one(s, ANSWER_WAITING, 0, &err, 0);
+        is_said |= rc == SC_EBUSY;
+        if (!wait_for_news(j, LEAD_MS))
+            return false;
+        rc = take_over(s, &a, &err);
+    }
     if (rc < 0) {
-        if (err.code == 0)
-            sc_error_set(&err, rc, "the journal cannot be read: %s", sc_error_text(rc));
-        sc_journal_answer_free(a);
         fail(s, &err);
         return false;
     }
@@ -262,6 +215,15 @@ add_written(state *s, answer **list)
     DL_APPEND(*list, a);
 }
 
+// Writes have room in the group of the first n.
+static bool
+has_room(const state *s, const request *next, size_t n, size_t bytes)
+{
+    if (s->is_unknown)
+        return n < s->n_unknown;
+    return n < GROUP_REQUESTS && (n == 0 || bytes + next->bytes <= GROUP_BYTES);
+}
+
 // The end of the first group in the list (the first that does not belong to it).
 static request *
 end_of_group(state *s, bool *is_safe)
@@ -269,7 +231,7 @@ end_of_group(state *s, bool *is_safe)
     request *r = s->writes;
     size_t n = 0, bytes = 0;
     *is_safe = false;
-    for (; r && n < GROUP_REQUESTS && (n == 0 || bytes + r->bytes <= GROUP_BYTES); r = r->next) {
+    for (; r && has_room(s, r, n, bytes); r = r->next) {
         *is_safe |= must_be_safe(r);
         bytes += r->bytes;
         n++;
@@ -281,6 +243,7 @@ static int
 write_group(state *s, const request *end, bool is_safe, sc_error *err)
 {
     const sc_journal_backend *b = s->journal->backend;
+    size_t n = 0;
     int rc = b->begin(s->backend, is_safe, err);
     for (request *r = s->writes; rc == 0 && r != end; r = r->next)
         rc = b->put(s->backend, &r->kept.action, err);
@@ -288,6 +251,10 @@ write_group(state *s, const request *end, bool is_safe, sc_error *err)
         rc = b->commit(s->backend, err);
     if (rc < 0)
         b->rollback(s->backend);
+    for (request *r = s->writes; r != end; r = r->next)
+        n++;
+    s->is_unknown = rc == SC_EUNKNOWN;
+    s->n_unknown = s->is_unknown ? n : 0;
     return rc;
 }
 
@@ -305,54 +272,18 @@ group_written(state *s, const request *end)
     post(s, list);
 }
 
-// What comes of its job from here on is refused, too, until the core has heard and drops it: else a
-// COMMIT that was on its way could be written of a job with a hole.
-static void
-give_up(state *s, uint64_t number)
-{
-    given_up *g = NULL;
-    HASH_FIND(hh, s->given_up, &number, sizeof number, g);
-    if (g)
-        return;
-    g = calloc(1, sizeof *g);
-    SC_ASSERT(g);
-    g->number = number;
-    HASH_ADD(hh, s->given_up, number, sizeof g->number, g);
-}
-
-static bool
-is_given_up(const state *s, const request *r)
-{
-    uint64_t number = r->kept.action.number;
-    given_up *g = NULL;
-    if (is_upload(r))
-        HASH_FIND(hh, s->given_up, &number, sizeof number, g);
-    return g != NULL;
-}
-
-static void
-forget_given_up(state *s, const request *drop)
-{
-    uint64_t number = drop ? drop->kept.action.number : 0;
-    for (given_up *g = s->given_up, *next; g; g = next) {
-        next = g->hh.next;
-        if (drop && g->number != number)
-            continue;
-        HASH_DEL(s->given_up, g);
-        free(g);
-    }
-}
-
-// All uploads that wait are refused; what they wrote before, the core drops.
+// All uploads that wait are refused but for those that may be there; what they wrote before, the
+// core drops.
 static void
 refuse_uploads(state *s, const sc_error *err)
 {
     answer *list = NULL;
+    size_t n = 0;
     for (request *r = s->writes, *next; r; r = next) {
         next = r->next;
-        if (!is_upload(r))
+        if (n++ < s->n_unknown || !is_upload(r))
             continue;
-        give_up(s, r->kept.action.number);
+        sc_given_up_add(&s->given_up, r->kept.action.number);
         add_stored(&list, r, err->code, err);
         DL_DELETE(s->writes, r);
         sc_journal_request_free(r);
@@ -402,8 +333,8 @@ write_all(state *s)
         refuse_uploads(s, &s->trouble);
         return false;
     }
-    for (bool is_trial = s->is_in_trouble; (s->writes || is_trial) && !s->must_stop;
-         is_trial = false) {
+    for (bool is_trial = s->is_in_trouble || s->is_unknown;
+         (s->writes || is_trial) && !s->must_stop; is_trial = false) {
         bool is_safe;
         request *end = end_of_group(s, &is_safe);
         if (write_group(s, end, is_safe || is_trial, &err) < 0) {
@@ -417,11 +348,29 @@ write_all(state *s)
 
 /* ---- questions ---- */
 
-static void
-answer_chunk(state *s, const request *r)
+// @return a code where the database is away: then it is not answered, and the answer is gone
+static int
+answered(state *s, answer *a, const sc_error *err)
+{
+    answer *list = NULL;
+    int rc = a->status;
+    if (is_away(rc)) {
+        sc_journal_answer_free(a);
+        return rc;
+    }
+    if (rc < 0)
+        sc_log_error("the journal cannot be read: %s", err->text);
+    DL_APPEND(list, a);
+    post(s, list);
+    return 0;
+}
+
+// @return as `answered`
+static int
+answer_chunk(state *s, const request *r, sc_error *err)
 {
     const sc_journal_backend *b = s->journal->backend;
-    answer *list = NULL, *a = new_answer(ANSWER_CHUNK);
+    answer *a = new_answer(ANSWER_CHUNK);
     size_t bytes = 0;
     uint64_t number = r->kept.action.number;
     a->job = r->kept.action.chunk.job;
@@ -430,7 +379,7 @@ answer_chunk(state *s, const request *r)
     for (uint32_t i = 0; i < READ_AHEAD && bytes < READ_AHEAD_BYTES; i++) {
         sc_blob *table, *payload;
         uint32_t chunk = r->kept.action.chunk.number + i;
-        int rc = b->chunk(s->backend, number, chunk, &table, &payload, &a->err);
+        int rc = b->chunk(s->backend, number, chunk, &table, &payload, err);
         if (i == 0)
             a->status = rc;
         if (rc < 0)
@@ -439,55 +388,51 @@ answer_chunk(state *s, const request *r)
         bytes += table->len + payload->len;
         a->n_chunks++;
     }
-    if (a->status < 0)
-        sc_log_error("the journal cannot be read: %s", a->err.text);
-    DL_APPEND(list, a);
-    post(s, list);
+    return answered(s, a, err);
 }
 
-static void
-answer_results(state *s, const request *r)
+static int
+answer_results(state *s, const request *r, sc_error *err)
 {
     const sc_journal_backend *b = s->journal->backend;
     const sc_store_read *read = &r->kept.action.read;
-    answer *list = NULL, *a = new_answer(ANSWER_RESULTS);
+    answer *a = new_answer(ANSWER_RESULTS);
     uint64_t number = r->kept.action.number;
     a->read = *read;
     a->page = sc_journal_page_new(read);
     if (!a->page)
         a->status = SC_ENOMEM;
     else if (read->order == SC_READ_ENDED)
-        a->status = b->ended_from(s->backend, number, read->from, sc_journal_page_as_ended, a->page,
-                                  &a->err);
+        a->status =
+            b->ended_from(s->backend, number, read->from, sc_journal_page_as_ended, a->page, err);
     else if (read->from < read->until)
         a->status = b->ended_between(s->backend, number, read->from - read->first_index,
                                      read->until - read->first_index, sc_journal_page_by_index,
-                                     a->page, &a->err);
+                                     a->page, err);
     if (a->status == 0)
         a->status = sc_journal_page_finish(a->page);
-    else
-        sc_log_error("the journal cannot be read: %s", a->err.text);
-    DL_APPEND(list, a);
-    post(s, list);
+    return answered(s, a, err);
 }
 
 // Payload of tasks that are to be handed out was safe before; results wait for the writes that they
-// rest on.
-static void
+// rest on. @return false: the database is away, and what is left is asked again
+static bool
 answer_questions(state *s)
 {
+    sc_error err = {0};
     for (request *r = s->questions, *next; r; r = next) {
         next = r->next;
         bool is_chunk = r->kept.action.type == SC_ACTION_GET_CHUNK;
         if (!is_chunk && r->kept.action.read.after > s->written)
             continue;
-        if (is_chunk)
-            answer_chunk(s, r);
-        else
-            answer_results(s, r);
+        if ((is_chunk ? answer_chunk(s, r, &err) : answer_results(s, r, &err)) < 0) {
+            group_failed(s, &err);
+            return false;
+        }
         DL_DELETE(s->questions, r);
         sc_journal_request_free(r);
     }
+    return true;
 }
 
 /* ---- the thread ---- */
@@ -506,8 +451,8 @@ take_requests(state *s)
         DL_DELETE(list, r);
         s->taken = r->write ? r->write : s->taken;
         if (r->kept.action.type == SC_ACTION_DROP_JOB)
-            forget_given_up(s, r);
-        if (is_given_up(s, r)) {
+            sc_given_up_remove(&s->given_up, r->kept.action.number);
+        if (is_upload(r) && sc_given_up_has(s->given_up, r->kept.action.number)) {
             add_stored(&answers, r, s->trouble.code, &s->trouble);
             sc_journal_request_free(r);
         } else if (r->write) {
@@ -541,6 +486,26 @@ tend(state *s)
     return rc >= 0;
 }
 
+// Says to those who wait to lead that we are alive, as long as the loop is: it is woken to give its
+// sign. @return false where it failed, as a group does
+static bool
+beat(state *s)
+{
+    sc_journal *j = s->journal;
+    sc_error err = {0};
+    int64_t now_ms = sc_clock_ms();
+    if (!j->backend->beat || now_ms - s->beat_ms < BEAT_MS)
+        return true;
+    uv_async_send(&j->async);
+    if (now_ms - atomic_load(&j->alive_ms) > ALIVE_MS)
+        return true;
+    s->beat_ms = now_ms;
+    if (j->backend->beat(s->backend, &err) == 0)
+        return true;
+    group_failed(s, &err);
+    return false;
+}
+
 static void
 serve(state *s)
 {
@@ -550,8 +515,9 @@ serve(state *s)
         bool works = write_all(s);
         if (s->must_stop)
             break; // nobody hears answers any more
-        answer_questions(s);
-        if (works && tend(s))
+        if (works || !is_away(s->trouble.code))
+            works &= answer_questions(s);
+        if (works && tend(s) && beat(s))
             trouble_over(s);
     }
 }
@@ -592,7 +558,7 @@ sc_journal_thread(void *arg)
     take_requests(&s);
     free_requests(&s.writes);
     free_requests(&s.questions);
-    forget_given_up(&s, NULL);
+    sc_given_up_clear(&s.given_up);
     if (s.backend)
         s.journal->backend->close(s.backend);
 }

@@ -68,6 +68,24 @@ Test(journal_trouble, an_upload_with_a_hole_is_never_whole, .timeout = 60)
     end(&w);
 }
 
+// It is not known whether the group is there: it is the next that is written, as it was, and no
+// upload of it is refused.
+Test(journal_trouble, writes_again_what_may_be_there, .timeout = 60)
+{
+    world w;
+    begin(&w, 0);
+    set_code(COMMIT, SC_EUNKNOWN, 3);
+    act(&w, SC_ACTION_PUT_OPEN, 1, 0);
+    act_state(&w, 2, 0);
+    await(&w, "trouble");
+    act(&w, SC_ACTION_DROP_JOB, 3, 0);
+    await(&w, "written:3 ");
+    cr_expect_eq(occurrences(w.said, "stored:open1.0 "), 1, "%s", w.said);
+    cr_expect_eq(occurrences(w.said, "stored:open1.0:"), 0, "%s", w.said);
+    cr_expect_str_eq(the_script.disk, "open1 state2 ; drop-job3 , ", "%s", the_script.disk);
+    end(&w);
+}
+
 // Until it is time to try again an upload is refused at once. It may be time just then: five times
 // it is not.
 Test(journal_trouble, refuses_at_once, .timeout = 60)
