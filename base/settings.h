@@ -82,7 +82,8 @@ typedef enum sc_setting_source {
     X(SC_SET_JOB_RETENTION, "JOB_RETENTION", SC_SETTING_DURATION, "7d", 1000, 3153600000000,       \
       "ended jobs and their results are forgotten after this")                                     \
     X(SC_SET_JOURNAL, "JOURNAL", SC_SETTING_TEXT, "", 0, 4000,                                     \
-      "where jobs are kept: sqlite:PATH (empty: sqlite:journal.sqlite in DIR)")                    \
+      "where jobs are kept: sqlite:PATH (empty: sqlite:journal.sqlite in DIR), or "                \
+      "postgresql://USER@HOST/DATABASE")                                                           \
     X(SC_SET_SQLITE_POOL_SIZE, "SQLITE_POOL_SIZE", SC_SETTING_COUNT, "2", 1, 64,                   \
       "connections of a worker process to the embedded database")                                  \
     X(SC_SET_SQLITE_MAX_OVERFLOW, "SQLITE_MAX_OVERFLOW", SC_SETTING_COUNT, "0", 0, 64,             \

@@ -226,7 +226,7 @@ on_async(uv_async_t *async)
 static const sc_journal_backend *
 find_backend(const char *location)
 {
-    static const sc_journal_backend *const backends[] = {&sc_journal_sqlite};
+    static const sc_journal_backend *const backends[] = {&sc_journal_sqlite, &sc_journal_postgres};
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
         size_t len = strlen(backends[i]->scheme);
         if (strncmp(location, backends[i]->scheme, len) == 0 && location[len] == ':')
@@ -242,7 +242,8 @@ sc_journal_new(uv_loop_t *loop, const sc_journal_options *options, const sc_jour
     const sc_journal_backend *backend =
         options->backend ? options->backend : find_backend(options->location);
     if (!backend)
-        return sc_error_set(err, SC_EBADARG, "JOURNAL: it is no sqlite:PATH");
+        return sc_error_set(err, SC_EBADARG,
+                            "JOURNAL: it is neither sqlite:PATH nor postgresql://...");
     sc_journal *j = SC_FAULT("journal.new") ? NULL : calloc(1, sizeof *j);
     if (!j || !(j->location = strdup(options->location))) {
         free(j);

@@ -98,6 +98,7 @@ typedef struct sc_journal_backend {
 } sc_journal_backend;
 
 extern const sc_journal_backend sc_journal_sqlite;
+extern const sc_journal_backend sc_journal_postgres;
 
 /** NULL is accepted. */
 void sc_saved_tasks_free(sc_saved_tasks **at);

@@ -15,6 +15,35 @@ static const char *const sources[] = {
     [SC_FROM_FLAG] = "flag",
 };
 
+/* What a location of a database says is for all to see but for its password. */
+static void
+hide(char *from, const char *ends)
+{
+    static const char hidden[] = "***";
+    char *rest = from + strcspn(from, ends);
+    // VALUE_BYTES has room for a few bytes more than a setting has
+    memmove(from + sizeof(hidden) - 1, rest, strlen(rest) + 1);
+    memcpy(from, hidden, sizeof(hidden) - 1);
+}
+
+/* A setting's value as it is shown. */
+static char *
+shown(const sc_settings *settings, sc_setting which, char *out, size_t size)
+{
+    sc_settings_format(settings, which, out, size);
+    char *user = which == SC_SET_JOURNAL ? strstr(out, "://") : NULL;
+    if (!user)
+        return out;
+    user += strlen("://");
+    size_t user_len = strcspn(user, "@/?"), name_len = strcspn(user, ":@/?");
+    if (user[user_len] == '@' && name_len < user_len)
+        hide(user + name_len + 1, "@");
+    for (char *at = strchr(user, '?'); at; at = strchr(at + 1, '&'))
+        if (strncmp(at + 1, "password=", strlen("password=")) == 0)
+            hide(at + 1 + strlen("password="), "&");
+    return out;
+}
+
 static void
 write_json(const sc_settings *settings, sc_setting which, sc_out *o)
 {
@@ -23,7 +52,7 @@ write_json(const sc_settings *settings, sc_setting which, sc_out *o)
 
     sc_out_begin(o);
     sc_out_field_text(o, "name", info->name);
-    sc_out_field_text(o, "value", sc_settings_format(settings, which, value, sizeof(value)));
+    sc_out_field_text(o, "value", shown(settings, which, value, sizeof(value)));
     sc_out_field_text(o, "source", sources[sc_settings_source(settings, which)]);
     sc_out_field_text(o, "default", info->default_text);
     sc_out_field_text(o, "range", sc_setting_range(which, range, sizeof(range)));
@@ -40,7 +69,7 @@ write_block(const sc_settings *settings, sc_setting which, const sc_term *term, 
     char value[VALUE_BYTES], range[RANGE_BYTES];
     sc_out text;
 
-    sc_settings_format(settings, which, value, sizeof(value));
+    shown(settings, which, value, sizeof(value));
     sc_out_printf(o, "%s%s%s = ", sc_term_colour(term, SC_COLOUR_BOLD), info->name,
                   sc_term_colour(term, SC_COLOUR_NONE));
     sc_text_add(o, value, strlen(value), term->is_utf8);

@@ -3,142 +3,142 @@
  * written, closed, opened again and read; with each call of it failing in turn. */
 #include "tests/unit/test_journal_support.h"
 
-static const struct {
-    const char *name;
-    const sc_journal_backend *backend;
-} backends[] = {{"sqlite", &sc_journal_sqlite}};
+/* One case for each back end; `name` is what it does. */
+#define FOR_EACH_BACKEND(name)                                                                     \
+    static void name(const sc_journal_backend *backend);                                           \
+    Test(journal_backends, sqlite_##name)                                                          \
+    {                                                                                              \
+        name(&sc_journal_sqlite);                                                                  \
+    }                                                                                              \
+    Test(journal_backends, postgres_##name)                                                        \
+    {                                                                                              \
+        name(&sc_journal_postgres);                                                                \
+        sc_test_server_end(&server);                                                               \
+    }                                                                                              \
+    static void name(const sc_journal_backend *backend)
 
-Test(journal_backends, what_was_committed_is_there)
+FOR_EACH_BACKEND(what_was_committed_is_there)
 {
-    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++) {
-        struct world w;
-        begin(&w, backends[k].backend);
+    struct world w;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i <= N_STEPS; i++) {
+        uint64_t epoch = w.epoch;
+        check(&w, backend->scheme, i);
         cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-        for (int i = 0; i <= N_STEPS; i++) {
-            uint64_t epoch = w.epoch;
-            check(&w, backends[k].name, i);
-            cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-            cr_expect(i == 0 || w.epoch == epoch + 1, "each start takes the next epoch");
-            check(&w, backends[k].name, i);
-            if (i < N_STEPS)
-                cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
-        }
-        check_chunks(&w, backends[k].name);
-        static const uint32_t sizes[] = {1, 100, 3000, 1 << 20};
-        for (size_t i = 0; i < 4; i++)
-            for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
-                check_pages(&w, order, sizes[i], 1000);
-        end(&w);
+        cr_expect(i == 0 || w.epoch == epoch + 1, "each start takes the next epoch");
+        check(&w, backend->scheme, i);
+        if (i < N_STEPS)
+            cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
     }
+    check_chunks(&w, backend->scheme);
+    static const uint32_t sizes[] = {1, 100, 3000, 1 << 20};
+    for (size_t i = 0; i < 4; i++)
+        for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
+            check_pages(&w, order, sizes[i], 1000);
+    end(&w);
 }
 
-Test(journal_backends, what_lies_below_the_prefix_is_not_read)
+FOR_EACH_BACKEND(what_lies_below_the_prefix_is_not_read)
 {
-    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++) {
-        struct world w;
-        begin(&w, backends[k].backend);
-        cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-        for (int i = 0; i < N_STEPS; i++)
-            cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
-        sc_saved_job job = {.number = 1, .state = {.state = SC_JOB_RUNNING}};
-        static const struct {
-            uint64_t prefix, ended, attempts;
-        } rows[] = {{0, 1000, 1}, {1000, 900, 0}, {2000, 400, 0}, {2100, 300, 0}, {2400, 0, 0}};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            sc_saved_tasks *t = NULL;
-            job.state.prefix = rows[i].prefix;
-            cr_assert_eq(w.b->tasks(w.journal, &job, &t, &w.err), 0);
-            uint64_t n = t->done + t->dead + t->cancelled;
-            cr_expect(n == rows[i].ended && t->n_attempts == rows[i].attempts, "prefix %d: %d, %d",
-                      (int)rows[i].prefix, (int)n, (int)t->n_attempts);
-            sc_saved_tasks_free(&t);
-        }
-        end(&w);
+    struct world w;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    sc_saved_job job = {.number = 1, .state = {.state = SC_JOB_RUNNING}};
+    static const struct {
+        uint64_t prefix, ended, attempts;
+    } rows[] = {{0, 1000, 1}, {1000, 900, 0}, {2000, 400, 0}, {2100, 300, 0}, {2400, 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_saved_tasks *t = NULL;
+        job.state.prefix = rows[i].prefix;
+        cr_assert_eq(w.b->tasks(w.journal, &job, &t, &w.err), 0);
+        uint64_t n = t->done + t->dead + t->cancelled;
+        cr_expect(n == rows[i].ended && t->n_attempts == rows[i].attempts, "prefix %d: %d, %d",
+                  (int)rows[i].prefix, (int)n, (int)t->n_attempts);
+        sc_saved_tasks_free(&t);
     }
+    end(&w);
 }
 
-Test(journal_backends, what_is_dropped_goes)
+FOR_EACH_BACKEND(what_is_dropped_goes)
 {
-    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++) {
-        struct world w;
-        sc_blob *table, *payload;
-        begin(&w, backends[k].backend);
-        cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-        for (int i = 0; i < N_STEPS; i++)
-            cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
-        sc_action drop = {.type = SC_ACTION_DROP_CHUNK, .number = 1};
-        drop.chunk.number = 1;
-        cr_assert_eq(group(&w, &drop, 1), 0);
-        cr_expect_eq(w.b->chunk(w.journal, 1, 1, &table, &payload, &w.err), SC_ENOTFOUND);
-        drop = (sc_action){.type = SC_ACTION_DROP_JOB, .number = 1};
-        cr_assert_eq(group(&w, &drop, 1), 0);
-        cr_assert_eq(reopen(&w), 0); // what is left of it goes later, also after a restart
-        seen s = {0};
-        cr_assert_eq(w.b->jobs(w.journal, see_job, &s, &w.err), 0);
-        cr_expect(s.n_jobs == 1 && s.jobs[0].number == 2);
-        int n_slices = 0, rc;
-        while ((rc = w.b->tend(w.journal, &w.err)) == 1)
-            n_slices++;
-        cr_expect(rc == 0 && n_slices > 2);
-        cr_expect_eq(w.b->chunk(w.journal, 1, 0, &table, &payload, &w.err), SC_ENOTFOUND);
-        check_pages(&w, SC_READ_INDEX_ENDED, 1000, 0);
-        end(&w);
-    }
+    struct world w;
+    sc_blob *table, *payload;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    sc_action drop = {.type = SC_ACTION_DROP_CHUNK, .number = 1};
+    drop.chunk.number = 1;
+    cr_assert_eq(group(&w, &drop, 1), 0);
+    cr_expect_eq(w.b->chunk(w.journal, 1, 1, &table, &payload, &w.err), SC_ENOTFOUND);
+    drop = (sc_action){.type = SC_ACTION_DROP_JOB, .number = 1};
+    cr_assert_eq(group(&w, &drop, 1), 0);
+    cr_assert_eq(reopen(&w), 0); // what is left of it goes later, also after a restart
+    seen s = {0};
+    cr_assert_eq(w.b->jobs(w.journal, see_job, &s, &w.err), 0);
+    cr_expect(s.n_jobs == 1 && s.jobs[0].number == 2);
+    int n_slices = 0, rc;
+    while ((rc = w.b->tend(w.journal, &w.err)) == 1)
+        n_slices++;
+    cr_expect(rc == 0 && n_slices > 2);
+    cr_expect_eq(w.b->chunk(w.journal, 1, 0, &table, &payload, &w.err), SC_ENOTFOUND);
+    check_pages(&w, SC_READ_INDEX_ENDED, 1000, 0);
+    end(&w);
 }
 
 // The number of a dropped job of which rows are left is not given to the next one: its rows would
 // be deleted with those.
-Test(journal_backends, numbers_are_not_used_again)
+FOR_EACH_BACKEND(numbers_are_not_used_again)
 {
-    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++) {
-        struct world w;
-        sc_saved_job saved;
-        begin(&w, backends[k].backend);
-        cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-        cr_expect_eq(w.next_number, 1);
-        for (int i = 0; i < N_STEPS; i++)
-            cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
-        cr_assert_eq(reopen(&w), 0);
-        cr_expect_eq(w.next_number, 3);
-        sc_action a = open_action(7, &saved, SC_JOB_STAGED);
-        cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
-        a = (sc_action){.type = SC_ACTION_DROP_JOB, .number = 7};
-        cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
-        cr_assert_eq(reopen(&w), 0);
-        cr_expect_eq(w.next_number, 8);
-        end(&w);
-    }
+    struct world w;
+    sc_saved_job saved;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    cr_expect_eq(w.next_number, 1);
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    cr_assert_eq(reopen(&w), 0);
+    cr_expect_eq(w.next_number, 3);
+    sc_action a = open_action(7, &saved, SC_JOB_STAGED);
+    cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
+    a = (sc_action){.type = SC_ACTION_DROP_JOB, .number = 7};
+    cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
+    cr_assert_eq(reopen(&w), 0);
+    cr_expect_eq(w.next_number, 8);
+    end(&w);
 }
 
 // Two may have it open; one leads. The other does when that one is gone, with the next epoch.
-Test(journal_backends, one_leads)
+FOR_EACH_BACKEND(one_leads)
 {
-    for (size_t k = 0; k < sizeof backends / sizeof *backends; k++) {
-        struct world w;
-        void *other = NULL;
-        uint64_t epoch, next_number;
-        begin(&w, backends[k].backend);
-        cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
-        cr_assert_eq(w.b->open(w.location, &goes_on, &other, &w.err), 0, "%s", w.err.text);
-        char pid[32];
-        snprintf(pid, sizeof pid, "pid %d", (int)getpid());
-        for (int i = 0; i < 2; i++) {
-            cr_expect_eq(w.b->lead(other, &epoch, &next_number, &w.err), SC_EBUSY);
-            cr_expect(strstr(w.err.text, pid), "who leads is not said: %s", w.err.text);
-        }
-        cr_assert_eq(step(&w, 0), 0, "%s", w.err.text);
-        w.b->close(w.journal);
-        w.journal = other;
-        cr_assert_eq(w.b->lead(other, &epoch, &next_number, &w.err), 0, "%s", w.err.text);
-        cr_expect(epoch == w.epoch + 1 && next_number == 3);
-        check(&w, backends[k].name, 1);
-        end(&w);
+    struct world w;
+    void *other = NULL;
+    uint64_t epoch, next_number;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    cr_assert_eq(w.b->open(w.location, &goes_on, &other, &w.err), 0, "%s", w.err.text);
+    char pid[32];
+    snprintf(pid, sizeof pid, "pid %d", (int)getpid());
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(w.b->lead(other, &epoch, &next_number, &w.err), SC_EBUSY);
+        cr_expect(strstr(w.err.text, pid), "who leads is not said: %s", w.err.text);
     }
+    cr_assert_eq(step(&w, 0), 0, "%s", w.err.text);
+    w.b->close(w.journal);
+    w.journal = other;
+    epoch = w.epoch;
+    cr_assert_eq(lead(&w, other), 0, "%s", w.err.text);
+    cr_expect(w.epoch == epoch + 1 && w.next_number == 3);
+    check(&w, backend->scheme, 1);
+    end(&w);
 }
 
 // The n-th passing of a point fails, for each n until none does: a group that failed left nothing,
 // and what was committed before it is there.
-Test(journal_backends, faults)
+Test(journal_backends, sqlite_faults)
 {
     static const char *const points[] = {"journal.create",    "journal.open",   "journal.prepare",
                                          "journal.step",      "journal.commit", "journal.read",
@@ -148,7 +148,7 @@ Test(journal_backends, faults)
         for (uint64_t nth = 1; has_failed; nth++) {
             struct world w;
             int i = 0;
-            begin(&w, backends[0].backend);
+            begin(&w, &sc_journal_sqlite);
             sc_fault_set(points[p], nth);
             int rc = reopen(&w);
             while (rc == 0 && i < N_STEPS && (rc = step(&w, i)) == 0)
