@@ -53,6 +53,7 @@ answer_from_cache(sc_journal *j, const sc_action *action)
     answer *a = calloc(1, sizeof *a);
     SC_ASSERT(a);
     a->type = ANSWER_CHUNK;
+    a->is_kept = true;
     a->job = action->chunk.job;
     a->chunks[a->n_chunks++] = kept;
     uv_mutex_lock(&j->lock);
@@ -67,6 +68,15 @@ static uint64_t
 room_for_new(const sc_journal *j)
 {
     return j->cache_max / 4 * 3;
+}
+
+// What may still come of it, read ahead, nobody would ask for or drop.
+static void
+forget_job(sc_journal *j, uint64_t number)
+{
+    sc_journal_cache_drop_job(&j->cache, number);
+    if (j->n_asked > 0)
+        sc_numbers_add(&j->over, number);
 }
 
 static void
@@ -88,10 +98,10 @@ keep_or_forget(sc_journal *j, const sc_action *action)
         break;
     case SC_ACTION_PUT_STATE: // of a job that was cancelled no chunk is asked for or dropped
         if (action->state.state.ended_at)
-            sc_journal_cache_drop_job(&j->cache, number);
+            forget_job(j, number);
         break;
     case SC_ACTION_DROP_JOB:
-        sc_journal_cache_drop_job(&j->cache, number);
+        forget_job(j, number);
         break;
     default:
         break;
@@ -104,6 +114,7 @@ sc_journal_act(sc_journal *j, const sc_action *action)
     bool is_chunk = action->type == SC_ACTION_GET_CHUNK;
     if (is_chunk && answer_from_cache(j, action))
         return;
+    j->n_asked += is_chunk;
     keep_or_forget(j, action);
     gather(j, action, !is_chunk && action->type != SC_ACTION_GET_RESULTS);
 }
@@ -133,9 +144,13 @@ sc_journal_answer_free(answer *a)
 static void
 give_chunk(sc_journal *j, const answer *a)
 {
-    for (uint32_t i = 1; i < a->n_chunks; i++)
+    bool is_over = a->n_chunks > 0 && sc_numbers_has(j->over, a->chunks[0].number);
+    for (uint32_t i = 1; i < a->n_chunks && !is_over; i++)
         sc_journal_cache_keep(&j->cache, (uint64_t[]){a->chunks[i].number, a->chunks[i].chunk},
                               a->chunks[i].table, a->chunks[i].bytes, j->cache_max);
+    j->n_asked -= !a->is_kept;
+    if (j->n_asked == 0)
+        sc_numbers_clear(&j->over);
     const kept_chunk *c = &a->chunks[0];
     j->events.on_chunk(j->events.arg, &a->job, c->chunk, a->status, c->table, c->bytes);
 }
@@ -278,6 +293,7 @@ on_async_closed(uv_handle_t *handle)
         sc_journal_request_free(r);
     }
     sc_journal_cache_fini(&j->cache);
+    sc_numbers_clear(&j->over);
     if (j->on_closed)
         j->on_closed(j->closed_arg);
     free(j->location);

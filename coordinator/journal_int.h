@@ -14,6 +14,7 @@
 #include "coordinator/journal.h"
 #include "coordinator/journal_backend.h"
 #include "coordinator/journal_cache.h"
+#include "coordinator/journal_numbers.h"
 #include "coordinator/journal_page.h"
 
 typedef struct request request;
@@ -53,6 +54,7 @@ struct answer {
     sc_saved_job *jobs;
     sc_saved_tasks **tasks;
     size_t n_jobs;
+    bool is_kept;                  /* CHUNK: from the cache */
     sc_uuid job;                   /* CHUNK */
     kept_chunk chunks[READ_AHEAD]; /* CHUNK: the one asked for, and those behind it */
     uint32_t n_chunks;
@@ -82,6 +84,8 @@ struct sc_journal {
     uint64_t n_writes;
     sc_journal_cache cache;
     uint64_t cache_max;
+    uint32_t n_asked; /* questions for chunks that the thread has not answered */
+    sc_numbers *over; /* jobs that ended meanwhile: nothing that was read ahead of them is kept */
     bool has_failed;
     void (*on_closed)(void *arg);
     void *closed_arg;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "coordinator/journal_given_up.h"
+#include "coordinator/journal_numbers.h"
 #include "coordinator/journal_int.h"
 
 enum {
@@ -29,11 +29,14 @@ enum {
 typedef struct state {
     sc_journal *journal;
     void *backend;
-    request *writes;       // not written yet, in order
-    request *questions;    // not answered yet
-    uint64_t taken;        // the last write that came
-    uint64_t written;      // all writes up to here are safe or refused
-    sc_given_up *given_up; // hash: uploads of which a part was refused, until they are dropped
+    request *writes;    // not written yet, in order
+    request *questions; // not answered yet
+    uint64_t taken;     // the last write that came
+    uint64_t written;   // all writes up to here are safe or refused
+    // Uploads of which a part was refused. What comes of them from there on is refused, too, until
+    // the core has heard and drops them: else a COMMIT that was on its way could be written of a
+    // job with a hole.
+    sc_numbers *given_up;
     bool is_in_trouble;
     sc_error trouble; // why
     bool must_stop;
@@ -283,7 +286,7 @@ refuse_uploads(state *s, const sc_error *err)
         next = r->next;
         if (n++ < s->n_unknown || !is_upload(r))
             continue;
-        sc_given_up_add(&s->given_up, r->kept.action.number);
+        sc_numbers_add(&s->given_up, r->kept.action.number);
         add_stored(&list, r, err->code, err);
         DL_DELETE(s->writes, r);
         sc_journal_request_free(r);
@@ -451,8 +454,8 @@ take_requests(state *s)
         DL_DELETE(list, r);
         s->taken = r->write ? r->write : s->taken;
         if (r->kept.action.type == SC_ACTION_DROP_JOB)
-            sc_given_up_remove(&s->given_up, r->kept.action.number);
-        if (is_upload(r) && sc_given_up_has(s->given_up, r->kept.action.number)) {
+            sc_numbers_remove(&s->given_up, r->kept.action.number);
+        if (is_upload(r) && sc_numbers_has(s->given_up, r->kept.action.number)) {
             add_stored(&answers, r, s->trouble.code, &s->trouble);
             sc_journal_request_free(r);
         } else if (r->write) {
@@ -558,7 +561,7 @@ sc_journal_thread(void *arg)
     take_requests(&s);
     free_requests(&s.writes);
     free_requests(&s.questions);
-    sc_given_up_clear(&s.given_up);
+    sc_numbers_clear(&s.given_up);
     if (s.backend)
         s.journal->backend->close(s.backend);
 }

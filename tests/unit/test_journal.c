@@ -355,6 +355,29 @@ Test(journal, dropped_chunks_are_not_kept, .timeout = 60)
     end(&w);
 }
 
+// What is read ahead of a job that ends meanwhile would stay: nobody asks for it, or drops it.
+Test(journal, what_comes_too_late_is_not_kept, .timeout = 60)
+{
+    static const struct {
+        const char *name;
+        bool is_dropped;
+    } rows[] = {{"it is dropped", true}, {"it ends", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        world w;
+        memset(&the_script, 0, sizeof the_script);
+        begin(&w, 1 << 20);
+        the_script.n_chunks = 3;
+        act(&w, SC_ACTION_GET_CHUNK, 9, 0);
+        if (rows[i].is_dropped)
+            act(&w, SC_ACTION_DROP_JOB, 9, 0);
+        else
+            act_state(&w, 9, 1);
+        await(&w, "chunk:");
+        expect_chunk(&w, 9, 1, "read:9.1", 3); // and the one that is not there
+        end(&w);
+    }
+}
+
 // Up to three quarters of the room are for what comes, the rest for what is read ahead.
 Test(journal, room_for_chunks, .timeout = 60)
 {
