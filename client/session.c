@@ -46,6 +46,7 @@ say_hello(sc_client_session *s, int64_t now_ms)
                 .version = sc_text_of(SC_VERSION),
                 .host = sc_text_of(o->host),
                 .pid = o->pid,
+                .number = ++s->n_hellos,
             },
     };
 

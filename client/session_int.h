@@ -20,8 +20,9 @@ struct sc_client_session {
     int refusal;    // code, in SC_REFUSED_FOR_GOOD
     uint64_t epoch; // of the last coordinator that said WELCOME
     uint64_t last_id;
-    sc_search search;            // in SC_SEEKING and SC_UNREACHABLE; its epoch always
-    sc_liveness liveness;        // in SC_UP
+    sc_search search;     // in SC_SEEKING and SC_UNREACHABLE; its epoch always
+    sc_liveness liveness; // in SC_UP
+    uint64_t n_hellos;
     bool is_hello_unsaid;        // the link had no room for it
     int64_t hello_ms;            // when HELLO is due, in SC_SEEKING and SC_UNREACHABLE
     int64_t connect_ms;          // when SC_SEEKING becomes SC_UNREACHABLE, unless it has been up

@@ -243,8 +243,8 @@ note_results(world *w, process *p, const sc_message *m, uint64_t n_writes_before
     uint64_t n_writes = sc_model_journal_n_writes(w->journal), number = m->results.number;
     if (m->type == SC_MSG_HELLO)
         memset(p->results, 0, sizeof p->results);
-    if (m->type != SC_MSG_RESULTS)
-        return;
+    if (m->type != SC_MSG_RESULTS || p->results[number % N_RESULTS].number == number)
+        return; // said twice: the first time counts
     p->results[number % N_RESULTS].number = number;
     p->results[number % N_RESULTS].write =
         n_writes > n_writes_before ? n_writes : sc_plan_last_write(w, m);
