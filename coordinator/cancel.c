@@ -89,17 +89,16 @@ cancel_run(sc_core *core, run *r, uint32_t first, uint32_t end)
     chunk *c = r->chunk;
     uint32_t from = first > r->first ? first - r->first : 0;
     uint32_t until = end < r->first + r->count ? end - r->first : r->count;
-    for (uint32_t at = from, n; sc_bits_next(&r->left, at, until, &at, &n); at += n) {
-        for (uint32_t i = at; i < at + n; i++) {
-            sc_saved_attempt next = {.attempt = r->attempt, .due_at = SC_SAVED_NEVER};
-            if (sc_tasks_is_unwanted(c, r->first + i))
-                continue;
-            if (!sc_tasks_unwant(c, r->first + i))
-                return false;
-            sc_saved_put_attempt(core, c, r->first + i, &next, NULL);
-        }
-        ask(core, r, at, n, SC_RECALL_CANCEL);
+    for (uint32_t i = from; i < until; i++) {
+        sc_saved_attempt next = {.attempt = r->attempt, .due_at = SC_SAVED_NEVER};
+        if (!bit_get(&r->left, i) || sc_tasks_is_unwanted(c, r->first + i))
+            continue;
+        if (!sc_tasks_unwant(c, r->first + i))
+            return false;
+        sc_saved_put_attempt(core, c, r->first + i, &next, NULL);
     }
+    ask(core, r, from, until - from,
+        SC_RECALL_CANCEL); // those that have ended there it passes over
     return true;
 }
 
@@ -115,14 +114,23 @@ cancel_chunk(sc_core *core, const scope *s, chunk *c)
     return true;
 }
 
+// What is unwanted of a run, in as few words as there are stretches of it.
+static void
+ask_again(sc_core *core, const run *r)
+{
+    uint32_t first, n, end = r->first + r->count;
+    for (uint32_t at = r->first; sc_bits_next(r->chunk->unwanted, at, end, &first, &n);
+         at = first + n)
+        ask(core, r, first - r->first, n, SC_RECALL_CANCEL);
+}
+
 // A worker came back with what it runs: the question may have been lost with its connection.
 void
 sc_cancel_ask_again(sc_core *core, const worker *w)
 {
     for (const run *r = w->runs; r; r = r->next)
-        for (uint32_t i = 0; r->chunk && r->chunk->unwanted && i < r->count; i++)
-            if (bit_get(&r->left, i) && bit_get(r->chunk->unwanted, r->first + i))
-                ask(core, r, i, 1, SC_RECALL_CANCEL);
+        if (r->chunk && r->chunk->unwanted)
+            ask_again(core, r);
 }
 
 /* ---- the request ---- */
