@@ -60,7 +60,8 @@ typedef struct sc_store_read {
     uint32_t order;           /* sc_read_order; both index orders mean: what is there, by index */
     uint32_t max_bytes;
     uint64_t first_index; /* durable jobs: index of place 0, */
-    uint64_t after;       /* and the number of the write that must be safe before */
+    uint64_t after;       /* the number of the write that must be safe before, */
+    sc_undone undone;     /* and what is left out since it is tried again */
 } sc_store_read;
 
 typedef enum sc_action_type {
@@ -123,6 +124,7 @@ typedef struct sc_action {
             sc_uuid job;
             sc_saved_attempt next; /* the try that is to come */
             int64_t at;            /* unix ms */
+            uint64_t position;     /* ended tasks kept before */
             sc_text worker;        /* where the last one failed; may be empty */
             sc_text error;         /* of that: JSON; empty: blamed for a death */
         } attempt;

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal_int.h"
+#include "coordinator/journal_tasks.h"
 
 void
 sc_journal_request_free(request *r)

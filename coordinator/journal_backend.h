@@ -10,7 +10,8 @@
  *   jobs      number (key), id, client, open, table, bytes, and the columns of sc_saved_state
  *   chunks    (number, chunk): place of its first task, tasks, table, bytes
  *   ended     (number, position), and by (number, place): a row for each PUT_RESULTS or PUT_RANGE
- *   attempts  in the order of writing: number, place, attempt, blame, due_at, at, worker, error
+ *   attempts  in the order of writing: number, place, attempt, blame, due_at, at, position, worker,
+ *             error
  *   dropped   numbers of jobs of which rows are left to be deleted
  *   meta      version of the layout, epoch, leader, its last beat */
 #ifndef SC_JOURNAL_BACKEND_H
@@ -26,14 +27,23 @@
 #include "coordinator/saved.h"
 #include "proto/run.h"
 
-enum { SC_JOURNAL_VERSION = 1 };
+/* 2: jobs.dead_before, cancelled_before, digest; attempts.position; ended_wide, ended_failed */
+enum { SC_JOURNAL_VERSION = 2 };
+
+/* The columns of sc_saved_state but for the digest: SC_STATE_NUMBERS of them (journal_tasks.h). */
+#define SC_STATE_COLUMNS                                                                           \
+    "state, n_tasks, submitted_at, ended_at, prefix, done, dead, cancelled, position, handed, "    \
+    "dead_before, cancelled_before"
+enum { SC_STATE_NUMBERS = 12 };
 
 /* A row of `ended`: the records of a message, or tasks that share one outcome (`range`; table
  * empty, bytes are the error as JSON). Borrowed. */
 typedef struct sc_ended_row {
-    uint64_t position; /* ended tasks of the job before it */
-    uint64_t place;    /* lowest of its places */
-    uint64_t count;    /* tasks */
+    uint64_t position;        /* ended tasks of the job before it */
+    uint64_t place;           /* lowest of its places */
+    uint64_t count;           /* tasks */
+    uint64_t span;            /* places from the lowest to the highest; count: no gaps */
+    uint64_t dead, cancelled; /* of the tasks */
     bool is_range;
     uint32_t lowest; /* offset of the record with the lowest place: that of another is place +
                         (its offset - lowest) */
@@ -44,6 +54,28 @@ typedef struct sc_ended_row {
 
 /** @return false: no more rows are wanted */
 typedef bool (*sc_ended_row_cb)(void *arg, const sc_ended_row *row);
+
+/* Which rows of `ended` are asked for, and how much of them. */
+typedef enum sc_ended_kind {
+    SC_ENDED_ALL,
+    SC_ENDED_BARE, /* all, without worker, values and what only a range has; with records only where
+                      there are gaps, dead or cancelled tasks */
+} sc_ended_kind;
+
+typedef struct sc_ended_query {
+    uint64_t number;      /* of the job */
+    uint64_t from, until; /* places from..until-1 */
+    sc_ended_kind kind;
+} sc_ended_query;
+
+/* A row of `attempts`. Borrowed. */
+typedef struct sc_attempt_row {
+    sc_saved_attempt next; /* the try that was to come */
+    uint64_t position;     /* ended tasks of the job before it */
+} sc_attempt_row;
+
+/** @return 0; a code ends the walk and is its result */
+typedef int (*sc_attempt_row_cb)(void *arg, const sc_attempt_row *row);
 
 typedef struct sc_journal_backend {
     const char *scheme; /* "sqlite", "postgresql": what a location begins with, before its colon */
@@ -61,9 +93,6 @@ typedef struct sc_journal_backend {
     /** All jobs, by number. `each` is given a borrowed job; what it returns but 0 ends it. @return
      * 0 or a code */
     int (*jobs)(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg, sc_error *err);
-    /** The tasks of a job that has been committed and not ended. @return 0 or a code;
-     * sc_saved_tasks_free */
-    int (*tasks)(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err);
 
     /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
      * be called (after one of begin too). Codes: -ENOSPC (full), SC_ELOST (the database is away),
@@ -83,9 +112,15 @@ typedef struct sc_journal_backend {
     /** Rows in the order of their positions, from the one that `position` lies in. */
     int (*ended_from)(void *b, uint64_t number, uint64_t position, sc_ended_row_cb each, void *arg,
                       sc_error *err);
-    /** Rows that may have a place in from..until-1, by their lowest place; some have none. */
-    int (*ended_between)(void *b, uint64_t number, uint64_t from, uint64_t until,
-                         sc_ended_row_cb each, void *arg, sc_error *err);
+    /** Rows that may have a place in from..until-1, by their lowest place, then by position; some
+     *  have none. */
+    int (*ended_between)(void *b, const sc_ended_query *query, sc_ended_row_cb each, void *arg,
+                         sc_error *err);
+    /** Ended tasks that were kept of a job: the position of the next one. */
+    int (*position)(void *b, uint64_t number, uint64_t *position, sc_error *err);
+    /** Of each place from `from` on the row that was written last, by place. */
+    int (*attempts)(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each, void *arg,
+                    sc_error *err);
 
     /** Between groups: a slice of the housekeeping (checkpoint, rows of dropped jobs), a few ms.
      * @return 1: more is to be done; 0; a code as of commit */
@@ -100,7 +135,10 @@ typedef struct sc_journal_backend {
 extern const sc_journal_backend sc_journal_sqlite;
 extern const sc_journal_backend sc_journal_postgres;
 
-/** NULL is accepted. */
-void sc_saved_tasks_free(sc_saved_tasks **at);
+static inline int64_t
+sc_journal_key(uint64_t number, uint64_t low)
+{
+    return (int64_t)(number << 32 | low);
+}
 
 #endif

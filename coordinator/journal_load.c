@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "coordinator/journal_int.h"
+#include "coordinator/journal_tasks.h"
 
 /* What a restart reads. */
 typedef struct loading {
@@ -53,7 +54,7 @@ sc_journal_load(const sc_journal_backend *b, void *backend, answer *a, sc_error 
     for (size_t i = 0; rc == 0 && i < a->n_jobs; i++) {
         uint32_t job_state = a->jobs[i].state.state;
         if (job_state == SC_JOB_OPEN || job_state == SC_JOB_RUNNING)
-            rc = b->tasks(backend, &a->jobs[i], &a->tasks[i], err);
+            rc = sc_journal_tasks(b, backend, &a->jobs[i], &a->tasks[i], err);
     }
     return rc;
 }

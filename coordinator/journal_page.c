@@ -8,7 +8,10 @@
 
 #include "base/fault.h"
 
-enum { PAGE_TASKS = 4096 };
+enum {
+    PAGE_TASKS = 4096,
+    PAGE_ROWS = 8192, // looked at for one page: of many all may be undone
+};
 
 struct sc_page_entry {
     uint64_t place, position; // position: as they ended
@@ -87,6 +90,12 @@ is_long_enough(const sc_journal_page *p)
     return p->values.len >= p->read.max_bytes;
 }
 
+static bool
+is_undone(const sc_journal_page *p, const sc_ended_row *row, uint32_t outcome)
+{
+    return sc_undone_has(&p->read.undone, outcome, row->position);
+}
+
 static sc_record
 range_record(const sc_ended_row *row, uint16_t worker)
 {
@@ -142,7 +151,7 @@ place_range(sc_journal_page *p, const sc_ended_row *row, uint16_t worker)
 {
     size_t at;
     uint64_t from = from_place(p), end = row->place + row->count;
-    if (!keep_value(p, row->bytes.data, row->bytes.len, &at))
+    if (is_undone(p, row, row->outcome) || !keep_value(p, row->bytes.data, row->bytes.len, &at))
         return;
     for (uint64_t place = row->place > from ? row->place : from; place < end && is_wanted(p, place);
          place++)
@@ -157,7 +166,8 @@ place_records(sc_journal_page *p, const sc_ended_row *row, uint16_t worker)
         sc_record r = sc_records_get(row->table, i);
         uint64_t place = row->place + r.offset - row->lowest;
         size_t at;
-        if (is_wanted(p, place) && keep_value(p, row->bytes.data + value, r.len, &at))
+        bool is_out = !is_wanted(p, place) || is_undone(p, row, r.outcome);
+        if (!is_out && keep_value(p, row->bytes.data + value, r.len, &at))
             put_entry(p, place, page_record(r, worker), at);
         value += r.len;
     }
@@ -172,9 +182,10 @@ sc_journal_page_by_index(void *page, const sc_ended_row *row)
     if (is_over)
         return true;
     skip_gap(p, row->place);
+    p->is_cut = ++p->n_rows > PAGE_ROWS && p->n_found == 0 && row->place >= from_place(p);
     bool is_past = row->place >= from_place(p) + p->n_entries;
     bool is_full = is_long_enough(p) && row->place > from_place(p);
-    if (is_past || is_full || !worker_number(p, row->worker, &worker)) {
+    if (p->is_cut || is_past || is_full || !worker_number(p, row->worker, &worker)) {
         uint64_t seen = p->read.first_index + row->place;
         p->until = seen < p->until ? seen : p->until;
         return false;
@@ -208,9 +219,14 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
         return true; // before the first that is wanted
     if (row->position > p->until)
         p->until = row->position; // nothing has the positions between
-    if (p->until >= p->read.until || !worker_number(p, row->worker, &worker))
+    bool is_end = p->until >= p->read.until || ++p->n_rows > PAGE_ROWS;
+    if (is_end || !worker_number(p, row->worker, &worker))
         return false;
     uint64_t skip = p->until - row->position;
+    if (row->is_range && is_undone(p, row, row->outcome)) {
+        p->until = row->position + row->count;
+        return true;
+    }
     if (row->is_range) {
         for (; skip < row->count; skip++)
             if (!append_entry(p, row->place + skip, range_record(row, worker), row->bytes.data))
@@ -220,8 +236,10 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
     size_t value = 0;
     for (uint32_t i = 0, n = sc_records_count(row->table); i < n; i++) {
         sc_record r = sc_records_get(row->table, i);
-        if (i >= skip && !append_entry(p, row->place + r.offset - row->lowest,
-                                       page_record(r, worker), row->bytes.data + value))
+        if (i >= skip && is_undone(p, row, r.outcome))
+            p->until++;
+        else if (i >= skip && !append_entry(p, row->place + r.offset - row->lowest,
+                                            page_record(r, worker), row->bytes.data + value))
             return false;
         value += r.len;
     }
@@ -253,8 +271,8 @@ fill(sc_journal_page *p)
     for (uint64_t i = 0; i < n; i++)
         if (p->entries[i].is_there && !add(p, &p->entries[i]))
             return is_by_index ? p->read.from + i : p->entries[i].position;
-    // by index, where nothing was found: there is nothing at all
-    bool is_empty = is_by_index && p->n_found == 0;
+    // by index, where nothing was found and all was looked at: there is nothing at all
+    bool is_empty = is_by_index && p->n_found == 0 && !p->is_cut;
     return is_empty && p->read.until > p->until ? p->read.until : p->until;
 }
 

@@ -23,6 +23,8 @@ typedef struct sc_journal_page {
     uint32_t n_workers;
     sc_buffer table, bytes; /* of the page */
     sc_message message;     /* PAGE */
+    uint32_t n_rows;        /* that were looked at */
+    bool is_cut;            /* at PAGE_ROWS: more may follow though nothing was found */
     bool has_failed;        /* without memory */
 } sc_journal_page;
 

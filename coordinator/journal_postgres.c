@@ -123,18 +123,16 @@ solid(const void *data, size_t len)
 
 /* ---- writes ---- */
 
-// $1 to $11 of the statements that write a job's record.
+// $1 to $14 of the statements that write a job's record.
 static void
 add_state(sc_postgres_params *p, uint64_t number, const sc_saved_state *state)
 {
-    const int64_t values[] = {
-        (int64_t)number,          state->state,           (int64_t)state->n_tasks,
-        state->submitted_at,      state->ended_at,        (int64_t)state->prefix,
-        (int64_t)state->done,     (int64_t)state->dead,   (int64_t)state->cancelled,
-        (int64_t)state->position, (int64_t)state->handed,
-    };
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        sc_postgres_add_number(p, values[i]);
+    int64_t numbers[SC_STATE_NUMBERS];
+    sc_journal_state_put(state, numbers);
+    sc_postgres_add_number(p, (int64_t)number);
+    for (int i = 0; i < SC_STATE_NUMBERS; i++)
+        sc_postgres_add_number(p, numbers[i]);
+    sc_postgres_add_bytes(p, state->digest.bytes, sizeof state->digest.bytes);
 }
 
 static int
@@ -202,8 +200,12 @@ static int
 put_attempt(sc_postgres_journal *j, const sc_action *a, sc_error *err)
 {
     const sc_saved_attempt *next = &a->attempt.next;
-    const int64_t numbers[] = {sc_journal_key(a->number, next->place), next->attempt, next->blame,
-                               next->due_at, a->attempt.at};
+    const int64_t numbers[] = {sc_journal_key(a->number, next->place),
+                               next->attempt,
+                               next->blame,
+                               next->due_at,
+                               a->attempt.at,
+                               (int64_t)a->attempt.position};
     const sc_slice bytes[] = {solid(a->attempt.worker.data, a->attempt.worker.len),
                               solid(a->attempt.error.data, a->attempt.error.len)};
     return add_row(j, &j->attempts, numbers, bytes, err);
@@ -456,7 +458,7 @@ open_journal(const char *location, const atomic_bool *should_stop, void **out, s
         return sc_error_set(err, SC_ENOMEM, "out of memory");
     init_rows(&j->chunks, SC_JOURNAL_PUT_CHUNKS, "nnbb");
     init_rows(&j->ended, SC_JOURNAL_PUT_ENDED, "nnnnnnnnnbbb");
-    init_rows(&j->attempts, SC_JOURNAL_PUT_ATTEMPTS, "nnnnnbb");
+    init_rows(&j->attempts, SC_JOURNAL_PUT_ATTEMPTS, "nnnnnnbb");
     init_rows(&j->dropped_chunks, SC_JOURNAL_DROP_CHUNKS, "n");
     j->has_dropped = true; // perhaps, since before
     int rc = sc_postgres_new(location, should_stop, &j->pg, err);
@@ -474,7 +476,6 @@ const sc_journal_backend sc_journal_postgres = {
     .open = open_journal,
     .lead = lead,
     .jobs = sc_postgres_journal_jobs,
-    .tasks = sc_postgres_journal_tasks,
     .begin = begin,
     .put = put,
     .commit = commit,
@@ -482,6 +483,8 @@ const sc_journal_backend sc_journal_postgres = {
     .chunk = sc_postgres_journal_chunk,
     .ended_from = sc_postgres_journal_ended_from,
     .ended_between = sc_postgres_journal_ended_between,
+    .position = sc_postgres_journal_position,
+    .attempts = sc_postgres_journal_attempts,
     .tend = tend,
     .beat = beat,
     .close = close_journal,

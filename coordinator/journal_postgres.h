@@ -26,6 +26,13 @@
 #define SC_JOURNAL_ENDED_COLUMNS                                                                   \
     "key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, worker, records, vals"
 
+/* Of a job's record: its numbers, its digest. */
+#define SC_JOURNAL_STATE_VALUES                                                                    \
+    "$2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint, "         \
+    "$9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $14::bytea"
+
+#define SC_JOURNAL_ENDED_BYTES "octet_length(vals) + coalesce(octet_length(records), 0)"
+
 /* A batch of what readers get: rows until they have 1 MiB, at least one. */
 #define SC_JOURNAL_BATCH(columns, size, table, key, where)                                         \
     "SELECT " columns " FROM (SELECT *, sum(" size ") OVER (ORDER BY " key ") - (" size            \
@@ -42,22 +49,13 @@
     X(FENCE, "UPDATE meta SET last_group = CASE WHEN epoch = $1::bigint THEN $2::bigint END "      \
              "RETURNING 1::bigint")                                                                \
     X(BEAT, "UPDATE meta SET beat_at = CASE WHEN epoch = $1::bigint THEN clock_timestamp() END")   \
-    X(PUT_OPEN,                                                                                    \
-      "INSERT INTO jobs (number, id, client, state, n_tasks, submitted_at, ended_at, prefix, "     \
-      "done, dead, cancelled, position, handed, open, args_table, args) VALUES ($1::bigint, "      \
-      "$12::bytea, $13::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, "      \
-      "$7::bigint, $8::bigint, $9::bigint, $10::bigint, $11::bigint, $14::bytea, $15::bytea, "     \
-      "$16::bytea)")                                                                               \
-    X(PUT_STATE,                                                                                   \
-      "UPDATE jobs SET state = $2::bigint, n_tasks = $3::bigint, submitted_at = $4::bigint, "      \
-      "ended_at = $5::bigint, prefix = $6::bigint, done = $7::bigint, dead = $8::bigint, "         \
-      "cancelled = $9::bigint, position = $10::bigint, handed = $11::bigint "                      \
-      "WHERE number = $1::bigint")                                                                 \
-    X(PUT_COMMIT,                                                                                  \
-      "UPDATE jobs SET state = $2::bigint, n_tasks = $3::bigint, submitted_at = $4::bigint, "      \
-      "ended_at = $5::bigint, prefix = $6::bigint, done = $7::bigint, dead = $8::bigint, "         \
-      "cancelled = $9::bigint, position = $10::bigint, handed = $11::bigint, "                     \
-      "chunks = $12::bytea WHERE number = $1::bigint")                                             \
+    X(PUT_OPEN, "INSERT INTO jobs (number, " SC_STATE_COLUMNS ", digest, id, client, open, "       \
+                "args_table, args) VALUES ($1::bigint, " SC_JOURNAL_STATE_VALUES                   \
+                ", $15::bytea, $16::bigint, $17::bytea, $18::bytea, $19::bytea)")                  \
+    X(PUT_STATE, "UPDATE jobs SET (" SC_STATE_COLUMNS ", digest) = (" SC_JOURNAL_STATE_VALUES      \
+                 ") WHERE number = $1::bigint")                                                    \
+    X(PUT_COMMIT, "UPDATE jobs SET (" SC_STATE_COLUMNS ", digest, chunks) = "                      \
+                  "(" SC_JOURNAL_STATE_VALUES ", $15::bytea) WHERE number = $1::bigint")           \
     X(PUT_CHUNKS, "INSERT INTO chunks (key, n_tasks, lens, payload) "                              \
                   "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])")    \
     X(PUT_ENDED,                                                                                   \
@@ -65,9 +63,9 @@
       "$2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], "       \
       "$8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[])")                     \
     X(PUT_ATTEMPTS,                                                                                \
-      "INSERT INTO attempts (place, attempt, blame, due_at, at, worker, error) "                   \
+      "INSERT INTO attempts (place, attempt, blame, due_at, at, position, worker, error) "         \
       "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "              \
-      "$5::bigint[], $6::bytea[], $7::bytea[])")                                                   \
+      "$5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])")                                     \
     X(DROP_CHUNKS, "DELETE FROM chunks WHERE key = ANY ($1::bigint[])")                            \
     X(DROP_JOB, "DELETE FROM jobs WHERE number = $1::bigint")                                      \
     X(NOTE_DROPPED, "INSERT INTO dropped (number) VALUES ($1::bigint)")                            \
@@ -85,33 +83,34 @@
       "FROM attempts WHERE place >= $1::bigint AND place < $2::bigint ORDER BY place, seq "        \
       "LIMIT 256) RETURNING 1) SELECT count(*) FROM gone")                                         \
     X(FORGET_DROPPED, "DELETE FROM dropped WHERE number = $1::bigint RETURNING number")            \
-    X(JOBS,                                                                                        \
-      SC_JOURNAL_BATCH("number, client, state, n_tasks, submitted_at, ended_at, prefix, done, "    \
-                       "dead, cancelled, position, handed, open, args_table, args, chunks",        \
-                       "octet_length(open) + octet_length(args) + octet_length(args_table) + "     \
-                       "coalesce(octet_length(chunks), 0)",                                        \
-                       "jobs", "number", "number >= $1::bigint"))                                  \
+    X(JOBS, SC_JOURNAL_BATCH(                                                                      \
+                SC_STATE_COLUMNS ", number, client, digest, open, args_table, args, chunks",       \
+                "octet_length(open) + octet_length(args) + octet_length(args_table) + "            \
+                "coalesce(octet_length(chunks), 0)",                                               \
+                "jobs", "number", "number >= $1::bigint"))                                         \
     X(HEADS, "SELECT key, n_tasks, octet_length(lens)::bigint + octet_length(payload) "            \
              "FROM chunks WHERE key >= $1::bigint AND key < $2::bigint ORDER BY key LIMIT 4096")   \
     X(CHUNK, "SELECT lens, payload FROM chunks WHERE key = $1::bigint")                            \
     X(LAST_ENDED, "SELECT key, n_tasks FROM ended WHERE key >= $1::bigint AND key < $2::bigint "   \
                   "ORDER BY key DESC LIMIT 1")                                                     \
     X(ENDED_KEY, "SELECT max(key) FROM ended WHERE key >= $1::bigint AND key <= $2::bigint")       \
-    X(ENDED_FROM, SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS,                                       \
-                                   "octet_length(vals) + coalesce(octet_length(records), 0)",      \
-                                   "ended", "key", "key >= $1::bigint AND key < $2::bigint"))      \
-    X(PLACE_BEFORE, "SELECT max(place) FROM ended WHERE place >= $1::bigint AND "                  \
-                    "place < $2::bigint")                                                          \
+    X(ENDED_FROM, SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS, SC_JOURNAL_ENDED_BYTES, "ended",      \
+                                   "key", "key >= $1::bigint AND key < $2::bigint"))               \
+    X(ENDED_WIDE, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended WHERE span > 1000 AND "          \
+                  "(place, key) >= ($1::bigint, $3::bigint) AND place < $2::bigint AND "           \
+                  "place + span > $4::bigint ORDER BY place, key LIMIT 1024")                      \
     X(ENDED_BETWEEN,                                                                               \
-      SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS,                                                   \
-                       "octet_length(vals) + coalesce(octet_length(records), 0)", "ended",         \
-                       "place", "place >= $1::bigint AND place < $2::bigint"))                     \
-    X(EXTENTS, "SELECT place, n_tasks, span, dead, cancelled, lowest, "                            \
-               "CASE WHEN span <> n_tasks THEN records END FROM ended "                            \
-               "WHERE place >= $1::bigint AND place < $2::bigint ORDER BY place LIMIT 1024")       \
-    X(ATTEMPTS, "SELECT DISTINCT ON (place) place, attempt, blame, due_at FROM attempts "          \
-                "WHERE place >= $1::bigint AND place < $2::bigint "                                \
-                "ORDER BY place, seq DESC LIMIT 8192")
+      SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS, SC_JOURNAL_ENDED_BYTES, "ended", "place, key",    \
+                       "(place, key) >= ($1::bigint, $3::bigint) AND place < $2::bigint"))         \
+    X(ENDED_BARE,                                                                                  \
+      "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, "              \
+      "''::bytea AS worker, CASE WHEN span <> n_tasks OR dead > 0 OR cancelled > 0 THEN records "  \
+      "END, ''::bytea FROM ended WHERE (place, key) >= ($1::bigint, $3::bigint) AND "              \
+      "place < $2::bigint ORDER BY place, key LIMIT 1024")                                         \
+    X(ATTEMPTS,                                                                                    \
+      "SELECT DISTINCT ON (place) place, attempt, blame, due_at, position FROM attempts "          \
+      "WHERE place >= $1::bigint AND place < $2::bigint "                                          \
+      "ORDER BY place, seq DESC LIMIT 8192")
 
 typedef enum sc_journal_statement {
 #define SC_JOURNAL_ENUM(symbol, sql) SC_JOURNAL_##symbol,
@@ -142,12 +141,6 @@ typedef struct sc_postgres_journal {
     sc_journal_rows chunks, ended, attempts, dropped_chunks;
 } sc_postgres_journal;
 
-static inline int64_t
-sc_journal_key(uint64_t number, uint64_t low)
-{
-    return (int64_t)(number << 32 | low);
-}
-
 /** Send one statement with numbers as parameters and wait for its rows, for PQclear. */
 int sc_postgres_journal_read(sc_postgres_journal *j, const char *what, sc_journal_statement which,
                              const int64_t *numbers, int n, PGresult **rows, sc_error *err);
@@ -168,13 +161,14 @@ extern const char *const sc_postgres_journal_steps[];
 
 int sc_postgres_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
                              sc_error *err);
-int sc_postgres_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out,
-                              sc_error *err);
 int sc_postgres_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **table,
                               sc_blob **bytes, sc_error *err);
 int sc_postgres_journal_ended_from(void *b, uint64_t number, uint64_t position,
                                    sc_ended_row_cb each, void *arg, sc_error *err);
-int sc_postgres_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_t until,
-                                      sc_ended_row_cb each, void *arg, sc_error *err);
+int sc_postgres_journal_ended_between(void *b, const sc_ended_query *query, sc_ended_row_cb each,
+                                      void *arg, sc_error *err);
+int sc_postgres_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err);
+int sc_postgres_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
+                                 void *arg, sc_error *err);
 
 #endif

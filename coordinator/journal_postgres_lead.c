@@ -18,6 +18,13 @@
     "AND l.granted AND l.database = (SELECT oid FROM pg_database "                                 \
     "WHERE datname = current_database())"
 
+// A row of results lies in one chunk (SC_CHUNK_MAX_TASKS): few are wider, and those are looked for
+// where others begin later. So are rows with tasks that may be tried again.
+#define INDEXES_OF_2                                                                               \
+    "CREATE INDEX ended_by_place ON seedcore.ended (place, key);"                                  \
+    "CREATE INDEX ended_wide ON seedcore.ended (place, key) WHERE span > 1000;"                    \
+    "CREATE INDEX ended_failed ON seedcore.ended (place, key) WHERE dead > 0 OR cancelled > 0;"
+
 // Values are kept as they come: they are compressed by those who know what they are, or not at all.
 // Workers' names and errors are bytes, so that nothing in them can make a group fail.
 static const char tables[] =
@@ -30,12 +37,13 @@ static const char tables[] =
     "  leading_since timestamptz, beat_at timestamptz NOT NULL);"
     // begins with the time, so that one that is begun anew goes on from the one before
     " INSERT INTO seedcore.meta (version, epoch, last_group, beat_at)"
-    "  VALUES (1, floor(extract(epoch FROM now()))::bigint * 1000, 0, now());"
+    "  VALUES (2, floor(extract(epoch FROM now()))::bigint * 1000, 0, now());"
     " CREATE TABLE seedcore.jobs (number bigint PRIMARY KEY, id bytea NOT NULL,"
     "  client bigint NOT NULL, state bigint NOT NULL, n_tasks bigint NOT NULL,"
     "  submitted_at bigint NOT NULL, ended_at bigint NOT NULL, prefix bigint NOT NULL,"
     "  done bigint NOT NULL, dead bigint NOT NULL, cancelled bigint NOT NULL,"
-    "  position bigint NOT NULL, handed bigint NOT NULL, open bytea NOT NULL,"
+    "  position bigint NOT NULL, handed bigint NOT NULL, dead_before bigint NOT NULL,"
+    "  cancelled_before bigint NOT NULL, digest bytea NOT NULL, open bytea NOT NULL,"
     "  args_table bytea NOT NULL, args bytea NOT NULL, chunks bytea);"
     " CREATE TABLE seedcore.chunks (key bigint PRIMARY KEY, n_tasks bigint NOT NULL,"
     "  lens bytea NOT NULL, payload bytea NOT NULL);"
@@ -43,11 +51,10 @@ static const char tables[] =
     "  n_tasks bigint NOT NULL, span bigint NOT NULL, dead bigint NOT NULL,"
     "  cancelled bigint NOT NULL, lowest bigint NOT NULL, outcome bigint NOT NULL,"
     "  attempt bigint NOT NULL, worker bytea NOT NULL, records bytea, vals bytea NOT NULL);"
-    " CREATE INDEX ended_by_place ON seedcore.ended (place);"
-    " CREATE TABLE seedcore.attempts (place bigint NOT NULL,"
+    " " INDEXES_OF_2 " CREATE TABLE seedcore.attempts (place bigint NOT NULL,"
     "  seq bigint GENERATED ALWAYS AS IDENTITY, attempt bigint NOT NULL, blame bigint NOT NULL,"
-    "  due_at bigint NOT NULL, at bigint NOT NULL, worker bytea NOT NULL, error bytea NOT NULL,"
-    "  PRIMARY KEY (place, seq));"
+    "  due_at bigint NOT NULL, at bigint NOT NULL, position bigint NOT NULL,"
+    "  worker bytea NOT NULL, error bytea NOT NULL, PRIMARY KEY (place, seq));"
     " CREATE TABLE seedcore.dropped (number bigint PRIMARY KEY);"
     " ALTER TABLE seedcore.chunks ALTER lens SET STORAGE EXTERNAL,"
     "  ALTER payload SET STORAGE EXTERNAL;"
@@ -55,7 +62,14 @@ static const char tables[] =
     "  ALTER vals SET STORAGE EXTERNAL;"
     "END $$";
 
-const char *const sc_postgres_journal_steps[] = {NULL};
+const char *const sc_postgres_journal_steps[] = {
+    "ALTER TABLE jobs ADD dead_before bigint NOT NULL DEFAULT 0,"
+    " ADD cancelled_before bigint NOT NULL DEFAULT 0,"
+    " ADD digest bytea NOT NULL DEFAULT '\\x00000000000000000000000000000000';"
+    "ALTER TABLE attempts ADD position bigint NOT NULL DEFAULT 0;"
+    "DROP INDEX ended_by_place;" INDEXES_OF_2,
+    NULL,
+};
 _Static_assert(sizeof sc_postgres_journal_steps / sizeof *sc_postgres_journal_steps ==
                    SC_JOURNAL_VERSION,
                "a step for each version but the first, and an end");

@@ -30,17 +30,35 @@ count_of(const PGresult *rows, int row, int column)
     return (uint64_t)sc_postgres_number(rows, row, column);
 }
 
-/* Rows whose key lies in from..until-1, by it. */
+enum { JOBS_NUMBER = 12 }; // a column of JOBS
+
+/* Rows whose key (of `ended` where is_by_place: whose place) lies in from..until-1, by it. */
 typedef struct walk {
     sc_postgres_journal *journal;
     const char *what;
     sc_journal_statement which;
-    int key; // column of the key
+    int key;          // column of the key
+    bool is_by_place; // several rows may have one place: of these by key
     int64_t from, until;
+    int64_t from_key; // by place: with `from`, the first row that is wanted
+    int64_t reach;    // ENDED_WIDE: a place that they have to reach over
     PGresult *rows;
     int row; // the present one
     sc_error *err;
 } walk;
+
+// Where the rows that follow the last one begin.
+static void
+go_on(walk *w)
+{
+    int last = PQntuples(w->rows) - 1;
+    if (w->is_by_place) {
+        w->from = sc_postgres_number(w->rows, last, 1);
+        w->from_key = sc_postgres_number(w->rows, last, 0) + 1;
+    } else {
+        w->from = sc_postgres_number(w->rows, last, w->key) + 1;
+    }
+}
 
 // @return 1: there is a row; 0: no more; a code
 static int
@@ -49,14 +67,17 @@ next(walk *w)
     if (w->rows && ++w->row < PQntuples(w->rows))
         return 1;
     if (w->rows)
-        w->from = sc_postgres_number(w->rows, PQntuples(w->rows) - 1, w->key) + 1;
+        go_on(w);
     PQclear(w->rows);
     w->rows = NULL;
     w->row = 0;
     if (w->from >= w->until)
         return 0;
-    const int64_t range[] = {w->from, w->until};
-    int n = w->which == SC_JOURNAL_JOBS ? 1 : 2;
+    const int64_t range[] = {w->from, w->until, w->from_key, w->reach};
+    int n = w->which == SC_JOURNAL_JOBS         ? 1
+            : w->which == SC_JOURNAL_ENDED_WIDE ? 4
+            : w->is_by_place                    ? 3
+                                                : 2;
     int rc = sc_postgres_journal_read(w->journal, w->what, w->which, range, n, &w->rows, w->err);
     if (rc == 0 && PQntuples(w->rows) > 0)
         return 1;
@@ -113,22 +134,19 @@ read_heads(sc_postgres_journal *j, uint64_t number, sc_buffer *out, sc_error *er
 static sc_saved_job
 job_of(const PGresult *rows, int i)
 {
-    sc_saved_job job = {.number = count_of(rows, i, 0),
-                        .client = count_of(rows, i, 1),
-                        .open = slice_of(rows, i, 12),
-                        .table = slice_of(rows, i, 13),
-                        .bytes = slice_of(rows, i, 14),
-                        .chunks = slice_of(rows, i, 15)};
-    job.state = (sc_saved_state){.state = (uint32_t)count_of(rows, i, 2),
-                                 .n_tasks = count_of(rows, i, 3),
-                                 .submitted_at = sc_postgres_number(rows, i, 4),
-                                 .ended_at = sc_postgres_number(rows, i, 5),
-                                 .prefix = count_of(rows, i, 6),
-                                 .done = count_of(rows, i, 7),
-                                 .dead = count_of(rows, i, 8),
-                                 .cancelled = count_of(rows, i, 9),
-                                 .position = count_of(rows, i, 10),
-                                 .handed = count_of(rows, i, 11)};
+    int64_t numbers[SC_STATE_NUMBERS];
+    for (int k = 0; k < SC_STATE_NUMBERS; k++)
+        numbers[k] = sc_postgres_number(rows, i, k);
+    sc_saved_job job = {.number = count_of(rows, i, JOBS_NUMBER),
+                        .client = count_of(rows, i, 13),
+                        .open = slice_of(rows, i, 15),
+                        .table = slice_of(rows, i, 16),
+                        .bytes = slice_of(rows, i, 17),
+                        .chunks = slice_of(rows, i, 18)};
+    sc_slice digest = slice_of(rows, i, 14);
+    sc_journal_state_get(&job.state, numbers);
+    if (digest.len == sizeof job.state.digest.bytes)
+        memcpy(job.state.digest.bytes, digest.data, digest.len);
     return job;
 }
 
@@ -140,6 +158,7 @@ sc_postgres_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job
     walk w = {.journal = j,
               .what = "reading jobs",
               .which = SC_JOURNAL_JOBS,
+              .key = JOBS_NUMBER,
               .until = INT64_MAX,
               .err = err};
     sc_buffer heads;
@@ -157,104 +176,6 @@ sc_postgres_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job
     }
     PQclear(w.rows);
     sc_buffer_fini(&heads);
-    return rc;
-}
-
-/* ---- tasks of an open job ---- */
-
-// The key of the last row that begins below a place; where there is none, that of the place.
-static int
-place_before(sc_postgres_journal *j, uint64_t number, uint64_t place, int64_t *key, sc_error *err)
-{
-    const int64_t range[] = {sc_journal_key(number, 0), sc_journal_key(number, place)};
-    return ask_number(j, SC_JOURNAL_PLACE_BEFORE, range, range[1], key, err);
-}
-
-// What of a row lies below the prefix is left out; only a range reaches over it.
-static int
-add_row(sc_journal_tasks *t, const PGresult *rows, int i)
-{
-    sc_ended_extent row = {.place = low_of(rows, i, 0),
-                           .count = count_of(rows, i, 1),
-                           .span = count_of(rows, i, 2),
-                           .dead = count_of(rows, i, 3),
-                           .cancelled = count_of(rows, i, 4),
-                           .lowest = (uint32_t)count_of(rows, i, 5)};
-    if (row.place + row.span <= t->prefix)
-        return 0;
-    return sc_journal_tasks_ended(t, &row, slice_of(rows, i, 6));
-}
-
-static int
-read_ended(sc_postgres_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
-{
-    walk w = {.journal = j,
-              .what = "reading what has ended",
-              .which = SC_JOURNAL_EXTENTS,
-              .until = sc_journal_key(number + 1, 0),
-              .err = err};
-    int rc = place_before(j, number, t->prefix, &w.from, err);
-    while (rc == 0 && (rc = next(&w)) == 1) {
-        rc = add_row(t, w.rows, w.row);
-        if (rc < 0)
-            sc_error_set(err, rc, "%s: %s (%s)", sc_postgres_name(j->pg), sc_error_text(rc),
-                         w.what);
-    }
-    PQclear(w.rows);
-    return rc;
-}
-
-static int
-read_attempts(sc_postgres_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
-{
-    walk w = {.journal = j,
-              .what = "reading attempts",
-              .which = SC_JOURNAL_ATTEMPTS,
-              .from = sc_journal_key(number, t->prefix),
-              .until = sc_journal_key(number + 1, 0),
-              .err = err};
-    int rc;
-    while ((rc = next(&w)) == 1) {
-        sc_saved_attempt a = {low_of(w.rows, w.row, 0), (uint32_t)count_of(w.rows, w.row, 1),
-                              (uint32_t)count_of(w.rows, w.row, 2),
-                              sc_postgres_number(w.rows, w.row, 3)};
-        if (sc_journal_tasks_attempt(t, &a) < 0) {
-            rc = out_of_memory(j, err);
-            break;
-        }
-    }
-    PQclear(w.rows);
-    return rc;
-}
-
-// Ended tasks that were kept of a job.
-static int
-read_position(sc_postgres_journal *j, uint64_t number, uint64_t *position, sc_error *err)
-{
-    const int64_t range[] = {sc_journal_key(number, 0), sc_journal_key(number + 1, 0)};
-    PGresult *rows;
-    int rc = sc_postgres_journal_read(j, "reading what has ended", SC_JOURNAL_LAST_ENDED, range, 2,
-                                      &rows, err);
-    if (rc == 0 && PQntuples(rows) > 0)
-        *position = low_of(rows, 0, 0) + count_of(rows, 0, 1);
-    PQclear(rows);
-    return rc;
-}
-
-int
-sc_postgres_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err)
-{
-    sc_journal_tasks t = {.prefix = job->state.prefix};
-    uint64_t position = 0;
-    int rc = read_ended(b, job->number, &t, err);
-    if (rc == 0)
-        rc = read_attempts(b, job->number, &t, err);
-    if (rc == 0)
-        rc = read_position(b, job->number, &position, err);
-    *out = rc == 0 ? sc_journal_tasks_take(&t, position) : NULL;
-    if (rc == 0 && !*out)
-        rc = out_of_memory(b, err);
-    sc_journal_tasks_fini(&t);
     return rc;
 }
 
@@ -292,6 +213,9 @@ ended_row_of(const PGresult *rows, int i)
     return (sc_ended_row){.position = low_of(rows, i, 0),
                           .place = low_of(rows, i, 1),
                           .count = count_of(rows, i, 2),
+                          .span = count_of(rows, i, 3),
+                          .dead = count_of(rows, i, 4),
+                          .cancelled = count_of(rows, i, 5),
                           .is_range = PQgetisnull(rows, i, 10),
                           .lowest = (uint32_t)count_of(rows, i, 6),
                           .outcome = (uint32_t)count_of(rows, i, 7),
@@ -301,16 +225,15 @@ ended_row_of(const PGresult *rows, int i)
                           .bytes = slice_of(rows, i, 11)};
 }
 
+// @return 1: no more rows are wanted; 0; a code
 static int
 walk_ended(walk *w, sc_ended_row_cb each, void *arg)
 {
     int rc;
-    while ((rc = next(w)) == 1) {
+    bool is_wanted = true;
+    while (is_wanted && (rc = next(w)) == 1) {
         sc_ended_row row = ended_row_of(w->rows, w->row);
-        if (!each(arg, &row)) {
-            rc = 0;
-            break;
-        }
+        is_wanted = each(arg, &row);
     }
     PQclear(w->rows);
     return rc;
@@ -327,22 +250,75 @@ sc_postgres_journal_ended_from(void *b, uint64_t number, uint64_t position, sc_e
               .err = err};
     const int64_t range[] = {sc_journal_key(number, 0), sc_journal_key(number, position)};
     int rc = ask_number(b, SC_JOURNAL_ENDED_KEY, range, range[1], &w.from, err);
-    return rc < 0 ? rc : walk_ended(&w, each, arg);
+    if (rc == 0)
+        rc = walk_ended(&w, each, arg);
+    return rc < 0 ? rc : 0;
 }
 
-// Records of a row lie in one chunk, so those that reach into the range begin less than a chunk
-// before it; of what begins earlier only the last can, where it is a range.
+// Rows that reach into the range begin less than a chunk before it, but for the wide ones.
 int
-sc_postgres_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_t until,
-                                  sc_ended_row_cb each, void *arg, sc_error *err)
+sc_postgres_journal_ended_between(void *b, const sc_ended_query *q, sc_ended_row_cb each, void *arg,
+                                  sc_error *err)
 {
+    uint64_t near = q->from >= SC_CHUNK_MAX_TASKS ? q->from - SC_CHUNK_MAX_TASKS + 1 : 0;
     walk w = {.journal = b,
               .what = "reading results",
-              .which = SC_JOURNAL_ENDED_BETWEEN,
-              .key = 1,
-              .until = sc_journal_key(number, until),
+              .which = SC_JOURNAL_ENDED_WIDE,
+              .is_by_place = true,
+              .from = sc_journal_key(q->number, 0),
+              .until = sc_journal_key(q->number, near),
+              .reach = sc_journal_key(q->number, q->from),
               .err = err};
-    uint64_t near = from >= SC_CHUNK_MAX_TASKS ? from - SC_CHUNK_MAX_TASKS + 1 : 0;
-    int rc = place_before(b, number, near, &w.from, err);
-    return rc < 0 ? rc : walk_ended(&w, each, arg);
+    int rc = walk_ended(&w, each, arg);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    w = (walk){.journal = b,
+               .what = "reading results",
+               .which = q->kind == SC_ENDED_BARE ? SC_JOURNAL_ENDED_BARE : SC_JOURNAL_ENDED_BETWEEN,
+               .is_by_place = true,
+               .from = sc_journal_key(q->number, near),
+               .until = sc_journal_key(q->number, q->until),
+               .err = err};
+    rc = walk_ended(&w, each, arg);
+    return rc < 0 ? rc : 0;
+}
+
+int
+sc_postgres_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err)
+{
+    const int64_t range[] = {sc_journal_key(number, 0), sc_journal_key(number + 1, 0)};
+    PGresult *rows;
+    *position = 0;
+    int rc = sc_postgres_journal_read(b, "reading what has ended", SC_JOURNAL_LAST_ENDED, range, 2,
+                                      &rows, err);
+    if (rc == 0 && PQntuples(rows) > 0)
+        *position = low_of(rows, 0, 0) + count_of(rows, 0, 1);
+    PQclear(rows);
+    return rc;
+}
+
+int
+sc_postgres_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
+                             void *arg, sc_error *err)
+{
+    walk w = {.journal = b,
+              .what = "reading attempts",
+              .which = SC_JOURNAL_ATTEMPTS,
+              .from = sc_journal_key(number, from),
+              .until = sc_journal_key(number + 1, 0),
+              .err = err};
+    int rc;
+    while ((rc = next(&w)) == 1) {
+        sc_attempt_row row = {{low_of(w.rows, w.row, 0), (uint32_t)count_of(w.rows, w.row, 1),
+                               (uint32_t)count_of(w.rows, w.row, 2),
+                               sc_postgres_number(w.rows, w.row, 3)},
+                              count_of(w.rows, w.row, 4)};
+        if ((rc = each(arg, &row)) < 0) {
+            sc_error_set(err, rc, "%s: %s (%s)", sc_postgres_name(w.journal->pg), sc_error_text(rc),
+                         w.what);
+            break;
+        }
+    }
+    PQclear(w.rows);
+    return rc;
 }

@@ -91,18 +91,17 @@ bind_text(sqlite3_stmt *s, int at, sc_text text)
     sqlite3_bind_text(s, at, text.data ? text.data : "", (int)text.len, SQLITE_STATIC);
 }
 
-// ?1 to ?11 of the statements that write a job's record.
+// ?1 to ?14 of the statements that write a job's record.
 static void
 bind_state(sqlite3_stmt *s, uint64_t number, const sc_saved_state *state)
 {
-    const int64_t values[] = {
-        (int64_t)number,          state->state,           (int64_t)state->n_tasks,
-        state->submitted_at,      state->ended_at,        (int64_t)state->prefix,
-        (int64_t)state->done,     (int64_t)state->dead,   (int64_t)state->cancelled,
-        (int64_t)state->position, (int64_t)state->handed,
-    };
-    for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
-        sqlite3_bind_int64(s, i + 1, values[i]);
+    int64_t numbers[SC_STATE_NUMBERS];
+    sc_journal_state_put(state, numbers);
+    sqlite3_bind_int64(s, 1, (int64_t)number);
+    for (int i = 0; i < SC_STATE_NUMBERS; i++)
+        sqlite3_bind_int64(s, i + 2, numbers[i]);
+    sqlite3_bind_blob(s, SC_STATE_NUMBERS + 2, state->digest.bytes, sizeof state->digest.bytes,
+                      SQLITE_STATIC);
 }
 
 /* ---- writes ---- */
@@ -115,12 +114,12 @@ put_open(sc_sqlite_journal *j, const sc_action *a)
     if (!s)
         return NULL;
     bind_state(s, a->number, &saved->state);
-    sqlite3_bind_blob(s, 12, a->put.ticket.job.bytes, sizeof a->put.ticket.job.bytes,
+    sqlite3_bind_blob(s, 15, a->put.ticket.job.bytes, sizeof a->put.ticket.job.bytes,
                       SQLITE_STATIC);
-    sqlite3_bind_int64(s, 13, (int64_t)saved->client);
-    bind_slice(s, 14, saved->open);
-    bind_slice(s, 15, saved->table);
-    bind_slice(s, 16, saved->bytes);
+    sqlite3_bind_int64(s, 16, (int64_t)saved->client);
+    bind_slice(s, 17, saved->open);
+    bind_slice(s, 18, saved->table);
+    bind_slice(s, 19, saved->bytes);
     return s;
 }
 
@@ -147,7 +146,7 @@ put_state(sc_sqlite_journal *j, const sc_action *a)
         return NULL;
     bind_state(s, a->number, is_commit ? &a->put.saved->state : &a->state.state);
     if (is_commit)
-        bind_slice(s, 12, a->put.saved->chunks);
+        bind_slice(s, 15, a->put.saved->chunks);
     return s;
 }
 
@@ -204,8 +203,9 @@ put_attempt(sc_sqlite_journal *j, const sc_action *a)
     sqlite3_bind_int64(s, 3, a->attempt.next.blame);
     sqlite3_bind_int64(s, 4, a->attempt.next.due_at);
     sqlite3_bind_int64(s, 5, a->attempt.at);
-    bind_text(s, 6, a->attempt.worker);
-    bind_text(s, 7, a->attempt.error);
+    sqlite3_bind_int64(s, 6, (int64_t)a->attempt.position);
+    bind_text(s, 7, a->attempt.worker);
+    bind_text(s, 8, a->attempt.error);
     return s;
 }
 
@@ -400,7 +400,6 @@ const sc_journal_backend sc_journal_sqlite = {
     .open = open_journal,
     .lead = lead,
     .jobs = sc_sqlite_journal_jobs,
-    .tasks = sc_sqlite_journal_tasks,
     .begin = begin,
     .put = put,
     .commit = commit,
@@ -408,6 +407,8 @@ const sc_journal_backend sc_journal_sqlite = {
     .chunk = sc_sqlite_journal_chunk,
     .ended_from = sc_sqlite_journal_ended_from,
     .ended_between = sc_sqlite_journal_ended_between,
+    .position = sc_sqlite_journal_position,
+    .attempts = sc_sqlite_journal_attempts,
     .tend = tend,
     .close = sc_sqlite_journal_close,
 };

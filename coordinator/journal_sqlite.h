@@ -19,6 +19,12 @@
     "repair it (sqlite3 FILE .recover), put a copy back, or set it aside with its -wal to begin "  \
     "anew"
 
+#define SC_JOURNAL_ENDED_COLUMNS                                                                   \
+    "key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, worker, records, vals"
+
+/* Of a job's record: its numbers, its digest. */
+#define SC_JOURNAL_STATE_VALUES "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
+
 /* X(symbol, sql): statements that are kept prepared. */
 #define SC_JOURNAL_STATEMENTS(X)                                                                   \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -26,22 +32,18 @@
     X(START, "SELECT epoch + 1, 1 + max((SELECT coalesce(max(number), 0) FROM jobs), "             \
              "(SELECT coalesce(max(number), 0) FROM dropped)) FROM meta")                          \
     X(EPOCH, "UPDATE meta SET epoch = ?1")                                                         \
-    X(PUT_OPEN, "INSERT INTO jobs (number, id, client, state, n_tasks, submitted_at, ended_at, "   \
-                "prefix, done, dead, cancelled, position, handed, open, args_table, args) VALUES " \
-                "(?1, ?12, ?13, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?14, ?15, ?16)")         \
+    X(PUT_OPEN,                                                                                    \
+      "INSERT INTO jobs (number, " SC_STATE_COLUMNS ", digest, id, client, open, "                 \
+      "args_table, args) VALUES (?1, " SC_JOURNAL_STATE_VALUES ", ?15, ?16, ?17, ?18, ?19)")       \
     X(PUT_CHUNK, "INSERT INTO chunks (key, n_tasks, lens, payload) VALUES (?1, ?2, ?3, ?4)")       \
-    X(PUT_STATE, "UPDATE jobs SET state = ?2, n_tasks = ?3, submitted_at = ?4, ended_at = ?5, "    \
-                 "prefix = ?6, done = ?7, dead = ?8, cancelled = ?9, position = ?10, "             \
-                 "handed = ?11 WHERE number = ?1")                                                 \
-    X(PUT_COMMIT, "UPDATE jobs SET state = ?2, n_tasks = ?3, submitted_at = ?4, ended_at = ?5, "   \
-                  "prefix = ?6, done = ?7, dead = ?8, cancelled = ?9, position = ?10, "            \
-                  "handed = ?11, chunks = ?12 WHERE number = ?1")                                  \
-    X(PUT_ENDED,                                                                                   \
-      "INSERT INTO ended (key, place, n_tasks, span, dead, cancelled, lowest, outcome, "           \
-      "attempt, worker, records, vals) VALUES "                                                    \
-      "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                                       \
-    X(PUT_ATTEMPT, "INSERT INTO attempts (place, attempt, blame, due_at, at, worker, error) "      \
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                          \
+    X(PUT_STATE, "UPDATE jobs SET (" SC_STATE_COLUMNS ", digest) = (" SC_JOURNAL_STATE_VALUES      \
+                 ") WHERE number = ?1")                                                            \
+    X(PUT_COMMIT, "UPDATE jobs SET (" SC_STATE_COLUMNS ", digest, chunks) = "                      \
+                  "(" SC_JOURNAL_STATE_VALUES ", ?15) WHERE number = ?1")                          \
+    X(PUT_ENDED, "INSERT INTO ended (" SC_JOURNAL_ENDED_COLUMNS ") VALUES "                        \
+                 "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                            \
+    X(PUT_ATTEMPT, "INSERT INTO attempts (place, attempt, blame, due_at, at, position, worker, "   \
+                   "error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                               \
     X(DROP_CHUNK, "DELETE FROM chunks WHERE key = ?1")                                             \
     X(DROP_JOB, "DELETE FROM jobs WHERE number = ?1")                                              \
     X(NOTE_DROPPED, "INSERT INTO dropped (number) VALUES (?1)")                                    \
@@ -54,22 +56,22 @@
       "DELETE FROM attempts WHERE seq IN (SELECT seq FROM attempts WHERE place >= "                \
       "?1 AND place < ?2 LIMIT 256)")                                                              \
     X(FORGET_DROPPED, "DELETE FROM dropped WHERE number = ?1")                                     \
-    X(JOBS, "SELECT number, client, state, n_tasks, submitted_at, ended_at, prefix, done, dead, "  \
-            "cancelled, position, handed, open, args_table, args, chunks FROM jobs "               \
-            "ORDER BY number")                                                                     \
+    X(JOBS, "SELECT " SC_STATE_COLUMNS ", number, client, digest, open, args_table, args, chunks " \
+            "FROM jobs ORDER BY number")                                                           \
     X(HEADS, "SELECT n_tasks, length(lens), length(payload) FROM chunks WHERE key >= ?1 AND "      \
              "key < ?2 ORDER BY key")                                                              \
     X(CHUNK, "SELECT lens, payload FROM chunks WHERE key = ?1")                                    \
     X(LAST_ENDED, "SELECT key, n_tasks FROM ended WHERE key >= ?1 AND key < ?2 "                   \
                   "ORDER BY key DESC LIMIT 1")                                                     \
     X(ENDED_KEY, "SELECT max(key) FROM ended WHERE key >= ?1 AND key <= ?2")                       \
-    X(ENDED_FROM, "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, "  \
-                  "worker, records, vals FROM ended WHERE key >= ?1 AND key < ?2 ORDER BY key")    \
-    X(PLACE_BEFORE, "SELECT max(place) FROM ended WHERE place >= ?1 AND place < ?2")               \
-    X(ENDED_BETWEEN, "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, "        \
-                     "attempt, worker, records, vals FROM ended INDEXED BY ended_by_place "        \
-                     "WHERE place >= ?1 AND place < ?2 ORDER BY place")                            \
-    X(ATTEMPTS, "SELECT place, attempt, blame, due_at, max(seq) FROM attempts "                    \
+    X(ENDED_FROM, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended "                                \
+                  "WHERE key >= ?1 AND key < ?2 ORDER BY key")                                     \
+    X(ENDED_WIDE, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended INDEXED BY ended_wide "          \
+                  "WHERE span > 1000 AND place >= ?1 AND place < ?2 AND place + span > ?3 "        \
+                  "ORDER BY place, key")                                                           \
+    X(ENDED_BETWEEN, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended INDEXED BY ended_by_place "   \
+                     "WHERE place >= ?1 AND place < ?2 ORDER BY place, key")                       \
+    X(ATTEMPTS, "SELECT place, attempt, blame, due_at, position, max(seq) FROM attempts "          \
                 "INDEXED BY attempts_by_place WHERE place >= ?1 AND place < ?2 "                   \
                 "GROUP BY place ORDER BY place")
 
@@ -93,12 +95,6 @@ typedef struct sc_sqlite_journal {
     int wal_pages;      /* in the -wal after the last commit */
 } sc_sqlite_journal;
 
-static inline int64_t
-sc_journal_key(uint64_t number, uint64_t low)
-{
-    return (int64_t)(number << 32 | low);
-}
-
 /** What the last failure was, as a code and a text that names the file. */
 int sc_sqlite_journal_fail(sc_sqlite_journal *j, sc_error *err, const char *what);
 /** Take a prepared statement; give it back with sqlite3_reset. NULL on a failure. */
@@ -120,12 +116,14 @@ void sc_sqlite_journal_close(void *b);
 
 int sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
                            sc_error *err);
-int sc_sqlite_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err);
 int sc_sqlite_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **table,
                             sc_blob **bytes, sc_error *err);
 int sc_sqlite_journal_ended_from(void *b, uint64_t number, uint64_t position, sc_ended_row_cb each,
                                  void *arg, sc_error *err);
-int sc_sqlite_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_t until,
-                                    sc_ended_row_cb each, void *arg, sc_error *err);
+int sc_sqlite_journal_ended_between(void *b, const sc_ended_query *query, sc_ended_row_cb each,
+                                    void *arg, sc_error *err);
+int sc_sqlite_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err);
+int sc_sqlite_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
+                               void *arg, sc_error *err);
 
 #endif

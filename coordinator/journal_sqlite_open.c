@@ -33,6 +33,12 @@ enum {
     BUSY_MS = 2000,   // another program, as sqlite3, has a lock
 };
 
+// A row of results lies in one chunk (SC_CHUNK_MAX_TASKS): few are wider, and those are looked for
+// where others begin later. So are rows with tasks that may be tried again.
+#define INDEXES_OF_2                                                                               \
+    "CREATE INDEX ended_wide ON ended (place) WHERE span > 1000;"                                  \
+    "CREATE INDEX ended_failed ON ended (place) WHERE dead > 0 OR cancelled > 0;"
+
 static const char schema[] =
     "PRAGMA page_size = 16384;"
     "PRAGMA application_id = 1396918860;"
@@ -45,7 +51,8 @@ static const char schema[] =
     " state INTEGER NOT NULL, n_tasks INTEGER NOT NULL, submitted_at INTEGER NOT NULL,"
     " ended_at INTEGER NOT NULL, prefix INTEGER NOT NULL, done INTEGER NOT NULL,"
     " dead INTEGER NOT NULL, cancelled INTEGER NOT NULL, position INTEGER NOT NULL,"
-    " handed INTEGER NOT NULL, open BLOB NOT NULL, args_table BLOB NOT NULL, args BLOB NOT NULL,"
+    " handed INTEGER NOT NULL, dead_before INTEGER NOT NULL, cancelled_before INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, open BLOB NOT NULL, args_table BLOB NOT NULL, args BLOB NOT NULL,"
     " chunks BLOB);"
     "CREATE TABLE chunks (key INTEGER PRIMARY KEY, n_tasks INTEGER NOT NULL, lens BLOB NOT NULL,"
     " payload BLOB NOT NULL);"
@@ -53,16 +60,23 @@ static const char schema[] =
     " n_tasks INTEGER NOT NULL, span INTEGER NOT NULL, dead INTEGER NOT NULL,"
     " cancelled INTEGER NOT NULL, lowest INTEGER NOT NULL, outcome INTEGER, attempt INTEGER,"
     " worker TEXT NOT NULL, records BLOB, vals BLOB NOT NULL);"
-    "CREATE INDEX ended_by_place ON ended (place);"
+    "CREATE INDEX ended_by_place ON ended (place);" INDEXES_OF_2
     "CREATE TABLE attempts (seq INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, blame INTEGER NOT NULL, due_at INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, worker TEXT NOT NULL, error TEXT NOT NULL);"
+    " at INTEGER NOT NULL, position INTEGER NOT NULL, worker TEXT NOT NULL, error TEXT NOT NULL);"
     "CREATE INDEX attempts_by_place ON attempts (place);"
     "CREATE TABLE dropped (number INTEGER PRIMARY KEY);"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
-const char *const sc_sqlite_journal_steps[] = {NULL};
+const char *const sc_sqlite_journal_steps[] = {
+    "ALTER TABLE jobs ADD COLUMN dead_before INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN cancelled_before INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN digest BLOB NOT NULL"
+    " DEFAULT x'00000000000000000000000000000000';"
+    "ALTER TABLE attempts ADD COLUMN position INTEGER NOT NULL DEFAULT 0;" INDEXES_OF_2,
+    NULL,
+};
 _Static_assert(sizeof sc_sqlite_journal_steps / sizeof *sc_sqlite_journal_steps ==
                    SC_JOURNAL_VERSION,
                "a step for each version but the first, and an end");

@@ -87,22 +87,19 @@ read_heads(sc_sqlite_journal *j, uint64_t number, sc_blob **out, sc_error *err)
 static sc_saved_job
 job_of(sqlite3_stmt *s)
 {
-    sc_saved_job job = {.number = (uint64_t)sqlite3_column_int64(s, 0),
-                        .client = (uint64_t)sqlite3_column_int64(s, 1),
-                        .open = column_slice(s, 12),
-                        .table = column_slice(s, 13),
-                        .bytes = column_slice(s, 14),
-                        .chunks = column_slice(s, 15)};
-    job.state = (sc_saved_state){.state = (uint32_t)sqlite3_column_int64(s, 2),
-                                 .n_tasks = (uint64_t)sqlite3_column_int64(s, 3),
-                                 .submitted_at = sqlite3_column_int64(s, 4),
-                                 .ended_at = sqlite3_column_int64(s, 5),
-                                 .prefix = (uint64_t)sqlite3_column_int64(s, 6),
-                                 .done = (uint64_t)sqlite3_column_int64(s, 7),
-                                 .dead = (uint64_t)sqlite3_column_int64(s, 8),
-                                 .cancelled = (uint64_t)sqlite3_column_int64(s, 9),
-                                 .position = (uint64_t)sqlite3_column_int64(s, 10),
-                                 .handed = (uint64_t)sqlite3_column_int64(s, 11)};
+    int64_t numbers[SC_STATE_NUMBERS];
+    for (int i = 0; i < SC_STATE_NUMBERS; i++)
+        numbers[i] = sqlite3_column_int64(s, i);
+    sc_saved_job job = {.number = (uint64_t)sqlite3_column_int64(s, 12),
+                        .client = (uint64_t)sqlite3_column_int64(s, 13),
+                        .open = column_slice(s, 15),
+                        .table = column_slice(s, 16),
+                        .bytes = column_slice(s, 17),
+                        .chunks = column_slice(s, 18)};
+    sc_slice digest = column_slice(s, 14);
+    sc_journal_state_get(&job.state, numbers);
+    if (digest.len == sizeof job.state.digest.bytes)
+        memcpy(job.state.digest.bytes, digest.data, digest.len);
     return job;
 }
 
@@ -131,110 +128,6 @@ sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job),
         return result;
     }
     return end_walk(j, s, rc, "reading jobs", err);
-}
-
-/* ---- tasks of an open job ---- */
-
-// A row of ENDED_BETWEEN.
-static int
-add_row(sc_journal_tasks *t, sqlite3_stmt *s)
-{
-    sc_ended_extent row = {.place = (uint32_t)sqlite3_column_int64(s, 1),
-                           .count = (uint64_t)sqlite3_column_int64(s, 2),
-                           .span = (uint64_t)sqlite3_column_int64(s, 3),
-                           .dead = (uint64_t)sqlite3_column_int64(s, 4),
-                           .cancelled = (uint64_t)sqlite3_column_int64(s, 5),
-                           .lowest = (uint32_t)sqlite3_column_int64(s, 6)};
-    bool is_range = sqlite3_column_type(s, 7) != SQLITE_NULL;
-    if (row.place < t->prefix && !is_range)
-        return 0;
-    return sc_journal_tasks_ended(t, &row, column_slice(s, 10));
-}
-
-// The key of the last row that begins below a place; where there is none, that of the place.
-static int
-place_before(sc_sqlite_journal *j, uint64_t number, uint64_t place, int64_t *key, sc_error *err)
-{
-    sqlite3_stmt *s = between(j, SC_JOURNAL_PLACE_BEFORE, sc_journal_key(number, 0),
-                              sc_journal_key(number, place));
-    *key = sc_journal_key(number, place);
-    if (!s)
-        return sc_sqlite_journal_fail(j, err, "reading what has ended");
-    int rc = step(s);
-    if (rc == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-        *key = sqlite3_column_int64(s, 0);
-    return end_walk(j, s, rc, "reading what has ended", err);
-}
-
-static int
-read_ended(sc_sqlite_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
-{
-    int64_t first;
-    int rc = place_before(j, number, t->prefix, &first, err), result = 0;
-    if (rc < 0)
-        return rc;
-    sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(number + 1, 0));
-    if (!s)
-        return sc_sqlite_journal_fail(j, err, "reading what has ended");
-    while (result == 0 && (rc = step(s)) == SQLITE_ROW)
-        result = add_row(t, s);
-    if (result < 0)
-        sc_error_set(err, result, "%s: %s (reading what has ended)", j->path,
-                     sc_error_text(result));
-    int end = end_walk(j, s, rc, "reading what has ended", err);
-    return result < 0 ? result : end;
-}
-
-static int
-read_attempts(sc_sqlite_journal *j, uint64_t number, sc_journal_tasks *t, sc_error *err)
-{
-    sqlite3_stmt *s = between(j, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, t->prefix),
-                              sc_journal_key(number + 1, 0));
-    if (!s)
-        return sc_sqlite_journal_fail(j, err, "reading attempts");
-    int rc;
-    while ((rc = step(s)) == SQLITE_ROW) {
-        sc_saved_attempt a = {(uint32_t)sqlite3_column_int64(s, 0),
-                              (uint32_t)sqlite3_column_int64(s, 1),
-                              (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
-        if (sc_journal_tasks_attempt(t, &a) < 0) {
-            rc = SQLITE_NOMEM;
-            break;
-        }
-    }
-    return end_walk(j, s, rc, "reading attempts", err);
-}
-
-// Ended tasks that were kept of a job.
-static int
-read_position(sc_sqlite_journal *j, uint64_t number, uint64_t *position, sc_error *err)
-{
-    sqlite3_stmt *s =
-        between(j, SC_JOURNAL_LAST_ENDED, sc_journal_key(number, 0), sc_journal_key(number + 1, 0));
-    if (!s)
-        return sc_sqlite_journal_fail(j, err, "reading what has ended");
-    int rc = step(s);
-    if (rc == SQLITE_ROW)
-        *position =
-            (uint64_t)(uint32_t)sqlite3_column_int64(s, 0) + (uint64_t)sqlite3_column_int64(s, 1);
-    return end_walk(j, s, rc, "reading what has ended", err);
-}
-
-int
-sc_sqlite_journal_tasks(void *b, const sc_saved_job *job, sc_saved_tasks **out, sc_error *err)
-{
-    sc_journal_tasks t = {.prefix = job->state.prefix};
-    uint64_t position = 0;
-    int rc = read_ended(b, job->number, &t, err);
-    if (rc == 0)
-        rc = read_attempts(b, job->number, &t, err);
-    if (rc == 0)
-        rc = read_position(b, job->number, &position, err);
-    *out = rc == 0 ? sc_journal_tasks_take(&t, position) : NULL;
-    if (rc == 0 && !*out)
-        rc = sc_error_set(err, SC_ENOMEM, "out of memory");
-    sc_journal_tasks_fini(&t);
-    return rc;
 }
 
 /* ---- readers ---- */
@@ -267,33 +160,45 @@ sc_sqlite_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **tabl
 }
 
 static sc_ended_row
-ended_row_of(sqlite3_stmt *s)
+ended_row_of(sqlite3_stmt *s, sc_ended_kind kind)
 {
+    sc_ended_row row = {.position = (uint32_t)sqlite3_column_int64(s, 0),
+                        .place = (uint32_t)sqlite3_column_int64(s, 1),
+                        .count = (uint64_t)sqlite3_column_int64(s, 2),
+                        .span = (uint64_t)sqlite3_column_int64(s, 3),
+                        .dead = (uint64_t)sqlite3_column_int64(s, 4),
+                        .cancelled = (uint64_t)sqlite3_column_int64(s, 5),
+                        .lowest = (uint32_t)sqlite3_column_int64(s, 6)};
+    bool is_plain = row.span == row.count && row.dead + row.cancelled == 0;
+    if (kind == SC_ENDED_BARE && is_plain)
+        return row; // nothing is read of the pages that hold its records
+    row.table = column_slice(s, 10);
+    if (kind == SC_ENDED_BARE)
+        return row;
     const char *worker = (const char *)sqlite3_column_text(s, 9);
-    return (sc_ended_row){.position = (uint32_t)sqlite3_column_int64(s, 0),
-                          .place = (uint32_t)sqlite3_column_int64(s, 1),
-                          .count = (uint64_t)sqlite3_column_int64(s, 2),
-                          .is_range = sqlite3_column_type(s, 7) != SQLITE_NULL,
-                          .lowest = (uint32_t)sqlite3_column_int64(s, 6),
-                          .outcome = (uint32_t)sqlite3_column_int64(s, 7),
-                          .attempt = (uint32_t)sqlite3_column_int64(s, 8),
-                          .worker = {worker ? worker : "", (uint32_t)sqlite3_column_bytes(s, 9)},
-                          .table = column_slice(s, 10),
-                          .bytes = column_slice(s, 11)};
+    row.worker = (sc_text){worker ? worker : "", (uint32_t)sqlite3_column_bytes(s, 9)};
+    row.is_range = sqlite3_column_type(s, 7) != SQLITE_NULL;
+    row.outcome = (uint32_t)sqlite3_column_int64(s, 7);
+    row.attempt = (uint32_t)sqlite3_column_int64(s, 8);
+    row.bytes = column_slice(s, 11);
+    return row;
 }
 
+// @return 1: no more rows are wanted; 0; a code
 static int
-walk_ended(sc_sqlite_journal *j, sqlite3_stmt *s, sc_ended_row_cb each, void *arg, sc_error *err)
+walk_ended(sc_sqlite_journal *j, sqlite3_stmt *s, sc_ended_kind kind, sc_ended_row_cb each,
+           void *arg, sc_error *err)
 {
     int rc = SQLITE_DONE;
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading results");
     while ((rc = step(s)) == SQLITE_ROW) {
-        sc_ended_row row = ended_row_of(s);
+        sc_ended_row row = ended_row_of(s, kind);
         if (!each(arg, &row))
             break;
     }
-    return end_walk(j, s, rc, "reading results", err);
+    int result = end_walk(j, s, rc, "reading results", err);
+    return result < 0 ? result : rc == SQLITE_ROW;
 }
 
 int
@@ -312,21 +217,64 @@ sc_sqlite_journal_ended_from(void *b, uint64_t number, uint64_t position, sc_end
     if (result < 0)
         return result;
     s = between(j, SC_JOURNAL_ENDED_FROM, first, sc_journal_key(number + 1, 0));
-    return walk_ended(j, s, each, arg, err);
+    result = walk_ended(j, s, SC_ENDED_ALL, each, arg, err);
+    return result < 0 ? result : 0;
 }
 
-// Records of a row lie in one chunk, so those that reach into the range begin less than a chunk
-// before it; of what begins earlier only the last can, where it is a range.
+// Rows that reach into the range begin less than a chunk before it, but for the wide ones.
 int
-sc_sqlite_journal_ended_between(void *b, uint64_t number, uint64_t from, uint64_t until,
-                                sc_ended_row_cb each, void *arg, sc_error *err)
+sc_sqlite_journal_ended_between(void *b, const sc_ended_query *q, sc_ended_row_cb each, void *arg,
+                                sc_error *err)
 {
     sc_sqlite_journal *j = b;
-    uint64_t near = from >= SC_CHUNK_MAX_TASKS ? from - SC_CHUNK_MAX_TASKS + 1 : 0;
-    int64_t first;
-    int rc = place_before(j, number, near, &first, err);
-    if (rc < 0)
-        return rc;
-    sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(number, until));
-    return walk_ended(j, s, each, arg, err);
+    uint64_t near = q->from >= SC_CHUNK_MAX_TASKS ? q->from - SC_CHUNK_MAX_TASKS + 1 : 0;
+    int64_t first = sc_journal_key(q->number, near);
+    sqlite3_stmt *s = between(j, SC_JOURNAL_ENDED_WIDE, sc_journal_key(q->number, 0), first);
+    if (s)
+        sqlite3_bind_int64(s, 3, sc_journal_key(q->number, q->from));
+    int rc = walk_ended(j, s, q->kind, each, arg, err);
+    if (rc == 0) {
+        s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(q->number, q->until));
+        rc = walk_ended(j, s, q->kind, each, arg, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int
+sc_sqlite_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err)
+{
+    sc_sqlite_journal *j = b;
+    sqlite3_stmt *s =
+        between(j, SC_JOURNAL_LAST_ENDED, sc_journal_key(number, 0), sc_journal_key(number + 1, 0));
+    *position = 0;
+    if (!s)
+        return sc_sqlite_journal_fail(j, err, "reading what has ended");
+    int rc = step(s);
+    if (rc == SQLITE_ROW)
+        *position =
+            (uint64_t)(uint32_t)sqlite3_column_int64(s, 0) + (uint64_t)sqlite3_column_int64(s, 1);
+    return end_walk(j, s, rc, "reading what has ended", err);
+}
+
+int
+sc_sqlite_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
+                           void *arg, sc_error *err)
+{
+    sc_sqlite_journal *j = b;
+    sqlite3_stmt *s = between(j, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, from),
+                              sc_journal_key(number + 1, 0));
+    if (!s)
+        return sc_sqlite_journal_fail(j, err, "reading attempts");
+    int rc, result = 0;
+    while (result == 0 && (rc = step(s)) == SQLITE_ROW) {
+        sc_attempt_row row = {{(uint32_t)sqlite3_column_int64(s, 0),
+                               (uint32_t)sqlite3_column_int64(s, 1),
+                               (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)},
+                              (uint64_t)sqlite3_column_int64(s, 4)};
+        result = each(arg, &row);
+    }
+    if (result < 0)
+        sc_error_set(err, result, "%s: %s (reading attempts)", j->path, sc_error_text(result));
+    int end = end_walk(j, s, rc, "reading attempts", err);
+    return result < 0 ? result : end;
 }

@@ -401,6 +401,8 @@ answer_results(state *s, const request *r, sc_error *err)
     const sc_store_read *read = &r->kept.action.read;
     answer *a = new_answer(ANSWER_RESULTS);
     uint64_t number = r->kept.action.number;
+    const sc_ended_query query = {number, read->from - read->first_index,
+                                  read->until - read->first_index, SC_ENDED_ALL};
     a->read = *read;
     a->page = sc_journal_page_new(read);
     if (!a->page)
@@ -409,9 +411,7 @@ answer_results(state *s, const request *r, sc_error *err)
         a->status =
             b->ended_from(s->backend, number, read->from, sc_journal_page_as_ended, a->page, err);
     else if (read->from < read->until)
-        a->status = b->ended_between(s->backend, number, read->from - read->first_index,
-                                     read->until - read->first_index, sc_journal_page_by_index,
-                                     a->page, err);
+        a->status = b->ended_between(s->backend, &query, sc_journal_page_by_index, a->page, err);
     if (a->status == 0)
         a->status = sc_journal_page_finish(a->page);
     return answered(s, a, err);

@@ -25,7 +25,7 @@ enum {
     SC_POSTGRES_CONNECT_MS = 5000, /* names found, connected, logged in */
     SC_POSTGRES_ANSWER_MS = 10000, /* one answer; the server gives up a second before */
     SC_POSTGRES_STOP_MS = 4000,    /* all waits together once the program is to stop */
-    SC_POSTGRES_MAX_PARAMS = 17,
+    SC_POSTGRES_MAX_PARAMS = 19,
 };
 
 typedef struct sc_postgres sc_postgres;

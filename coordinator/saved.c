@@ -130,6 +130,7 @@ sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_sa
     a.attempt.next = *next;
     a.attempt.next.place = c->first + offset;
     a.attempt.at = sc_core_unix_ms(core);
+    a.attempt.position = j->position;
     if (why) {
         a.attempt.worker = why->worker;
         a.attempt.error = why->error;

@@ -12,6 +12,21 @@
 #include "proto/blob.h"
 #include "proto/message.h"
 
+/* Ended tasks that are tried again, since their job was retried: those that ended dead (cancelled)
+ * at a position below these are as if they had not ended. Nothing that was written is changed for
+ * it. Attempts that were written below dead_before, which every retry moves to the job's position,
+ * are of an earlier life. Rows of the journal lie on one side of a mark, never on both. */
+typedef struct sc_undone {
+    uint64_t dead_before, cancelled_before;
+} sc_undone;
+
+static inline bool
+sc_undone_has(const sc_undone *undone, uint32_t outcome, uint64_t position)
+{
+    return (outcome == SC_DEAD && position < undone->dead_before) ||
+           (outcome == SC_CANCELLED && position < undone->cancelled_before);
+}
+
 /* The part of a job's record that changes. Written whole: the last one counts. */
 typedef struct sc_saved_state {
     uint32_t state;       /* sc_job_state */
@@ -20,9 +35,11 @@ typedef struct sc_saved_state {
     int64_t ended_at;     /* 0 before */
     uint64_t prefix;      /* all places below have ended; the first of a chunk, or n_tasks */
     uint64_t done, dead, cancelled; /* of the places below prefix */
-    uint64_t position;              /* ended tasks that were kept: where SC_READ_ENDED ends */
-    uint64_t handed; /* handlers that may not be repeated: no place from here on was ever handed
-                        out */
+    uint64_t position; /* ended tasks that were kept, undone ones too: where SC_READ_ENDED ends */
+    uint64_t handed;   /* handlers that may not be repeated: no place from here on was ever handed
+                          out */
+    sc_undone undone;
+    sc_uuid digest; /* of the content of a job with a key, from its COMMIT on; zero: none */
 } sc_saved_state;
 
 typedef struct sc_saved_chunk {

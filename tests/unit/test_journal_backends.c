@@ -3,20 +3,6 @@
  * written, closed, opened again and read; with each call of it failing in turn. */
 #include "tests/unit/test_journal_support.h"
 
-/* One case for each back end; `name` is what it does. */
-#define FOR_EACH_BACKEND(name)                                                                     \
-    static void name(const sc_journal_backend *backend);                                           \
-    Test(journal_backends, sqlite_##name)                                                          \
-    {                                                                                              \
-        name(&sc_journal_sqlite);                                                                  \
-    }                                                                                              \
-    Test(journal_backends, postgres_##name)                                                        \
-    {                                                                                              \
-        name(&sc_journal_postgres);                                                                \
-        sc_test_server_end(&server);                                                               \
-    }                                                                                              \
-    static void name(const sc_journal_backend *backend)
-
 FOR_EACH_BACKEND(what_was_committed_is_there)
 {
     struct world w;
@@ -53,12 +39,23 @@ FOR_EACH_BACKEND(what_lies_below_the_prefix_is_not_read)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_saved_tasks *t = NULL;
         job.state.prefix = rows[i].prefix;
-        cr_assert_eq(w.b->tasks(w.journal, &job, &t, &w.err), 0);
+        cr_assert_eq(sc_journal_tasks(w.b, w.journal, &job, &t, &w.err), 0);
         uint64_t n = t->done + t->dead + t->cancelled;
         cr_expect(n == rows[i].ended && t->n_attempts == rows[i].attempts, "prefix %d: %d, %d",
                   (int)rows[i].prefix, (int)n, (int)t->n_attempts);
         sc_saved_tasks_free(&t);
     }
+    end(&w);
+}
+
+FOR_EACH_BACKEND(a_retry_undoes_what_has_failed)
+{
+    struct world w;
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    check_undoing(&w, backend->scheme);
     end(&w);
 }
 
@@ -156,7 +153,7 @@ Test(journal_backends, sqlite_faults)
             seen s = {0};
             sc_saved_tasks *t = NULL;
             if (rc == 0 && (rc = w.b->jobs(w.journal, see_job, &s, &w.err)) == 0)
-                rc = w.b->tasks(w.journal, &s.jobs[0], &t, &w.err);
+                rc = sc_journal_tasks(w.b, w.journal, &s.jobs[0], &t, &w.err);
             sc_saved_tasks_free(&t);
             has_failed = sc_fault_count(points[p]) >= nth;
             cr_expect(!has_failed || rc < 0, "%s, %d: nobody was told", points[p], (int)nth);

@@ -330,12 +330,13 @@ Test(journal_postgres, made_by_one)
 Test(journal_postgres, migration)
 {
     static const char *const good[] = {
+        "the first step was done when they were made",
         "CREATE TABLE labels (number bigint PRIMARY KEY, label text NOT NULL);"
         "INSERT INTO labels SELECT number, 'none' FROM jobs",
         "ALTER TABLE labels ADD COLUMN colour text",
         NULL,
     };
-    static const char *const bad[] = {good[0],
+    static const char *const bad[] = {good[0], good[1],
                                       "INSERT INTO labels VALUES (99, 'x'); SELECT nonsense", NULL};
     static const struct {
         const char *name;
@@ -344,11 +345,11 @@ Test(journal_postgres, migration)
         bool is_good;
         const char *version;
     } rows[] = {
-        {"nothing to do", good, 1, true, "1"},
-        {"the second step fails", bad, 3, false, "2"},
-        {"it goes on from there", good, 3, true, "3"},
-        {"again", good, 3, true, "3"},
-        {"by an older program", good, 2, false, "3"},
+        {"nothing to do", good, 2, true, "2"},
+        {"the second step fails", bad, 4, false, "3"},
+        {"it goes on from there", good, 4, true, "4"},
+        {"again", good, 4, true, "4"},
+        {"by an older program", good, 3, false, "4"},
     };
     do_steps(0, N_STEPS);
     sc_postgres_journal *other = open_other(); // not leading: in plain mode
@@ -363,6 +364,60 @@ Test(journal_postgres, migration)
                                                "seedcore.labels");
     cr_expect_str_eq(n, "0|2");
     check(&w, "migrated", N_STEPS);
+}
+
+// What a program of version 1 has left is there, and what is new can be written.
+Test(journal_postgres, from_version_1)
+{
+    static const char *const sql[] = {
+        "ALTER SCHEMA seedcore RENAME TO now",
+        "CREATE SCHEMA seedcore",
+        "CREATE TABLE seedcore.meta (version bigint NOT NULL, epoch bigint NOT NULL,"
+        " last_group bigint NOT NULL, host text, pid bigint, backend bigint,"
+        " leading_since timestamptz, beat_at timestamptz NOT NULL)",
+        "CREATE TABLE seedcore.jobs (number bigint PRIMARY KEY, id bytea NOT NULL,"
+        " client bigint NOT NULL, state bigint NOT NULL, n_tasks bigint NOT NULL,"
+        " submitted_at bigint NOT NULL, ended_at bigint NOT NULL, prefix bigint NOT NULL,"
+        " done bigint NOT NULL, dead bigint NOT NULL, cancelled bigint NOT NULL,"
+        " position bigint NOT NULL, handed bigint NOT NULL, open bytea NOT NULL,"
+        " args_table bytea NOT NULL, args bytea NOT NULL, chunks bytea)",
+        "CREATE TABLE seedcore.chunks (key bigint PRIMARY KEY, n_tasks bigint NOT NULL,"
+        " lens bytea NOT NULL, payload bytea NOT NULL)",
+        "CREATE TABLE seedcore.ended (key bigint PRIMARY KEY, place bigint NOT NULL,"
+        " n_tasks bigint NOT NULL, span bigint NOT NULL, dead bigint NOT NULL,"
+        " cancelled bigint NOT NULL, lowest bigint NOT NULL, outcome bigint NOT NULL,"
+        " attempt bigint NOT NULL, worker bytea NOT NULL, records bytea, vals bytea NOT NULL)",
+        "CREATE INDEX ended_by_place ON seedcore.ended (place)",
+        "CREATE TABLE seedcore.attempts (place bigint NOT NULL,"
+        " seq bigint GENERATED ALWAYS AS IDENTITY, attempt bigint NOT NULL, blame bigint NOT NULL,"
+        " due_at bigint NOT NULL, at bigint NOT NULL, worker bytea NOT NULL, error bytea NOT NULL,"
+        " PRIMARY KEY (place, seq))",
+        "CREATE TABLE seedcore.dropped (number bigint PRIMARY KEY)",
+        "INSERT INTO seedcore.meta SELECT 1, epoch, last_group, host, pid, backend, leading_since,"
+        " beat_at FROM now.meta",
+        "INSERT INTO seedcore.jobs SELECT number, id, client, state, n_tasks, submitted_at,"
+        " ended_at, prefix, done, dead, cancelled, position, handed, open, args_table, args, chunks"
+        " FROM now.jobs",
+        "INSERT INTO seedcore.chunks SELECT * FROM now.chunks",
+        "INSERT INTO seedcore.ended SELECT * FROM now.ended",
+        "INSERT INTO seedcore.attempts (place, attempt, blame, due_at, at, worker, error)"
+        " SELECT place, attempt, blame, due_at, at, worker, error FROM now.attempts ORDER BY seq",
+        "DROP SCHEMA now CASCADE",
+    };
+    do_steps(0, N_STEPS);
+    w.b->close(w.journal);
+    w.journal = NULL;
+    for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
+        sc_test_server_do(&server, "sql %s", sql[i]);
+    uint64_t epoch = w.epoch;
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    cr_expect(w.epoch == epoch + 1 && w.next_number == 3);
+    cr_expect_str_eq(sc_test_server_do(&server, "sql SELECT version FROM seedcore.meta"), "2");
+    check(&w, "migrated", N_STEPS);
+    check_chunks(&w, "migrated");
+    for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
+        check_pages(&w, order, 3000, 1000);
+    check_undoing(&w, "migrated");
 }
 
 Test(journal_postgres, tables_that_cannot_be_used)

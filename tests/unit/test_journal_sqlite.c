@@ -163,12 +163,13 @@ version(void)
 Test(journal_sqlite, migration)
 {
     static const char *const good[] = {
+        "the first step was done when it was made",
         "CREATE TABLE labels (number INTEGER PRIMARY KEY, label TEXT NOT NULL);"
         "INSERT INTO labels SELECT number, 'none' FROM jobs",
         "ALTER TABLE labels ADD COLUMN colour TEXT",
         NULL,
     };
-    static const char *const bad[] = {good[0],
+    static const char *const bad[] = {good[0], good[1],
                                       "INSERT INTO labels VALUES (99, 'x'); CREATE nonsense", NULL};
     static const struct {
         const char *name;
@@ -177,11 +178,11 @@ Test(journal_sqlite, migration)
         int rc;
         long version;
     } rows[] = {
-        {"nothing to do", good, 1, 0, 1},
-        {"the second step fails", bad, 3, -EIO, 2},
-        {"it goes on from there", good, 3, 0, 3},
-        {"again", good, 3, 0, 3},
-        {"by an older program", good, 2, SC_EVERSION, 3},
+        {"nothing to do", good, 2, 0, 2},
+        {"the second step fails", bad, 4, -EIO, 3},
+        {"it goes on from there", good, 4, 0, 4},
+        {"again", good, 4, 0, 4},
+        {"by an older program", good, 3, SC_EVERSION, 4},
     };
     for (int i = 0; i < N_STEPS; i++)
         cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
@@ -193,6 +194,67 @@ Test(journal_sqlite, migration)
     execute("UPDATE labels SET colour = label WHERE number = 1"); // both steps are there,
     execute("INSERT INTO labels VALUES (99, 'x', 'y')");          // and nothing of the failed one
     check(&w, "migrated", N_STEPS);
+}
+
+// What a program of version 1 has left is there, and what is new can be written.
+Test(journal_sqlite, from_version_1)
+{
+    static const char tables[] =
+        "PRAGMA page_size = 16384;"
+        "PRAGMA application_id = 1396918860;"
+        "ATTACH 'file:%s?mode=ro' AS now;"
+        "BEGIN;"
+        "CREATE TABLE meta (epoch INTEGER NOT NULL);"
+        "CREATE TABLE jobs (number INTEGER PRIMARY KEY, id BLOB NOT NULL, client INTEGER NOT NULL,"
+        " state INTEGER NOT NULL, n_tasks INTEGER NOT NULL, submitted_at INTEGER NOT NULL,"
+        " ended_at INTEGER NOT NULL, prefix INTEGER NOT NULL, done INTEGER NOT NULL,"
+        " dead INTEGER NOT NULL, cancelled INTEGER NOT NULL, position INTEGER NOT NULL,"
+        " handed INTEGER NOT NULL, open BLOB NOT NULL, args_table BLOB NOT NULL,"
+        " args BLOB NOT NULL, chunks BLOB);"
+        "CREATE TABLE chunks (key INTEGER PRIMARY KEY, n_tasks INTEGER NOT NULL,"
+        " lens BLOB NOT NULL, payload BLOB NOT NULL);"
+        "CREATE TABLE ended (key INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
+        " n_tasks INTEGER NOT NULL, span INTEGER NOT NULL, dead INTEGER NOT NULL,"
+        " cancelled INTEGER NOT NULL, lowest INTEGER NOT NULL, outcome INTEGER, attempt INTEGER,"
+        " worker TEXT NOT NULL, records BLOB, vals BLOB NOT NULL);"
+        "CREATE INDEX ended_by_place ON ended (place);"
+        "CREATE TABLE attempts (seq INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
+        " attempt INTEGER NOT NULL, blame INTEGER NOT NULL, due_at INTEGER NOT NULL,"
+        " at INTEGER NOT NULL, worker TEXT NOT NULL, error TEXT NOT NULL);"
+        "CREATE INDEX attempts_by_place ON attempts (place);"
+        "CREATE TABLE dropped (number INTEGER PRIMARY KEY);"
+        "INSERT INTO meta SELECT epoch FROM now.meta;"
+        "INSERT INTO jobs SELECT number, id, client, state, n_tasks, submitted_at, ended_at, "
+        "prefix,"
+        " done, dead, cancelled, position, handed, open, args_table, args, chunks FROM now.jobs;"
+        "INSERT INTO chunks SELECT * FROM now.chunks;"
+        "INSERT INTO ended SELECT * FROM now.ended;"
+        "INSERT INTO attempts SELECT seq, place, attempt, blame, due_at, at, worker, error"
+        " FROM now.attempts;"
+        "PRAGMA user_version = 1;"
+        "COMMIT;";
+    sqlite3 *old = NULL;
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    char *sql = sqlite3_mprintf(tables, path_of(""));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+    cr_assert_eq(sqlite3_open_v2(path_of(".1"), &old, flags, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(old, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(old));
+    sqlite3_free(sql);
+    sqlite3_close(old);
+    w.b->close(w.journal);
+    w.journal = NULL;
+    char from[160];
+    snprintf(from, sizeof from, "%s", path_of(".1"));
+    cr_assert_eq(rename(from, path_of("")), 0);
+    uint64_t epoch = w.epoch;
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    cr_expect(version() == SC_JOURNAL_VERSION && w.epoch == epoch + 1 && w.next_number == 3);
+    check(&w, "migrated", N_STEPS);
+    check_chunks(&w, "migrated");
+    for (uint32_t order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
+        check_pages(&w, order, 3000, 1000);
+    check_undoing(&w, "migrated");
 }
 
 // A program that leads after a newer one has led, and a version that only the -wal tells.

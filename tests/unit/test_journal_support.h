@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "coordinator/journal_backend.h"
 #include "coordinator/journal_page.h"
+#include "coordinator/journal_tasks.h"
 #include "tests/support/postgres_server.h"
 
 enum { N_TASKS = 2500, CHUNK = 1000, FIRST_INDEX = 7 };
@@ -82,6 +83,20 @@ end(struct world *w)
     snprintf(command, sizeof command, "rm -r %s", w->dir);
     cr_assert_eq(system(command), 0);
 }
+
+/* One case for each back end; `name` is what it does. */
+#define FOR_EACH_BACKEND(name)                                                                     \
+    static void name(const sc_journal_backend *backend);                                           \
+    Test(journal, sqlite_##name)                                                                   \
+    {                                                                                              \
+        name(&sc_journal_sqlite);                                                                  \
+    }                                                                                              \
+    Test(journal, postgres_##name)                                                                 \
+    {                                                                                              \
+        name(&sc_journal_postgres);                                                                \
+        sc_test_server_end(&server);                                                               \
+    }                                                                                              \
+    static void name(const sc_journal_backend *backend)
 
 /* ---- the history: job 1 an upload of three chunks, job 2 an array ---- */
 
@@ -273,7 +288,8 @@ check(struct world *w, const char *name, int n_steps)
     if (n_steps < 5)
         return;
     sc_saved_tasks *t = NULL;
-    cr_assert_eq(w->b->tasks(w->journal, &s.jobs[0], &t, &w->err), 0, "%s: %s", name, w->err.text);
+    cr_assert_eq(sc_journal_tasks(w->b, w->journal, &s.jobs[0], &t, &w->err), 0, "%s: %s", name,
+                 w->err.text);
     uint64_t n = 0;
     for (uint64_t i = 0; i < t->n_ended; i++)
         n += t->ended[i].count;
@@ -316,11 +332,12 @@ check_pages(struct world *w, uint32_t order, uint32_t max_bytes, uint64_t want)
                               .order = order,
                               .max_bytes = max_bytes,
                               .first_index = FIRST_INDEX};
+        const sc_ended_query query = {1, from - FIRST_INDEX, until - FIRST_INDEX, SC_ENDED_ALL};
         sc_journal_page *p = sc_journal_page_new(&read);
-        int rc = order == SC_READ_ENDED
-                     ? w->b->ended_from(w->journal, 1, from, sc_journal_page_as_ended, p, &w->err)
-                     : w->b->ended_between(w->journal, 1, from - FIRST_INDEX, until - FIRST_INDEX,
-                                           sc_journal_page_by_index, p, &w->err);
+        int rc =
+            order == SC_READ_ENDED
+                ? w->b->ended_from(w->journal, 1, from, sc_journal_page_as_ended, p, &w->err)
+                : w->b->ended_between(w->journal, &query, sc_journal_page_by_index, p, &w->err);
         cr_assert(rc == 0 && sc_journal_page_finish(p) == 0, "%s", w->err.text);
         const sc_message *m = &p->message;
         cr_assert(m->page.next > from, "from %d", (int)from);
@@ -340,6 +357,57 @@ check_pages(struct world *w, uint32_t order, uint32_t max_bytes, uint64_t want)
         sc_journal_page_free(&p);
     }
     cr_expect_eq(n, want, "order %u, pages of %u: %d", order, max_bytes, (int)n);
+}
+
+static inline void
+check_state(const sc_saved_state *is, const sc_saved_state *wanted)
+{
+    int64_t a[SC_STATE_NUMBERS], b[SC_STATE_NUMBERS];
+    sc_journal_state_put(is, a);
+    sc_journal_state_put(wanted, b);
+    for (int i = 0; i < SC_STATE_NUMBERS; i++)
+        cr_expect_eq(a[i], b[i], "column %d: %lld, not %lld", i, (long long)a[i], (long long)b[i]);
+    cr_expect_eq(memcmp(is->digest.bytes, wanted->digest.bytes, sizeof is->digest.bytes), 0);
+}
+
+/* After all steps: the job is retried, and its record is written and read with all that it has. */
+static inline void
+check_undoing(struct world *w, const char *name)
+{
+    static const struct {
+        sc_undone undone;
+        uint64_t ended, dead, n_attempts;
+    } rows[] = {{{0, 0}, 1000, 60, 1},
+                {{100, 0}, 990, 50, 0},
+                {{1000, 0}, 940, 0, 0},
+                {{1000, 1000}, 540, 0, 0}};
+    sc_action a = {.type = SC_ACTION_PUT_STATE, .number = 1};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_saved_tasks *t = NULL;
+        seen s = {0};
+        a.state.state = (sc_saved_state){.state = SC_JOB_RUNNING,
+                                         .n_tasks = N_TASKS,
+                                         .submitted_at = 4,
+                                         .ended_at = 5,
+                                         .done = 6,
+                                         .dead = 7,
+                                         .cancelled = 8,
+                                         .position = 1ull << 32,
+                                         .handed = 9,
+                                         .undone = rows[i].undone};
+        memset(a.state.state.digest.bytes, 'a' + (int)i, sizeof a.state.state.digest.bytes);
+        cr_assert_eq(group(w, &a, 1), 0, "%s: %s", name, w->err.text);
+        cr_assert_eq(w->b->jobs(w->journal, see_job, &s, &w->err), 0, "%s", w->err.text);
+        check_state(&s.jobs[0].state, &a.state.state);
+        check_state(&s.jobs[1].state, &(sc_saved_state){.state = SC_JOB_OPEN, .n_tasks = 10});
+        cr_assert_eq(sc_journal_tasks(w->b, w->journal, &s.jobs[0], &t, &w->err), 0);
+        uint64_t n = t->done + t->dead + t->cancelled;
+        cr_expect(n == rows[i].ended && t->dead == rows[i].dead &&
+                      t->n_attempts == rows[i].n_attempts && t->position == 1000,
+                  "%s, row %zu: %d ended, %d dead, %d attempts", name, i, (int)n, (int)t->dead,
+                  (int)t->n_attempts);
+        sc_saved_tasks_free(&t);
+    }
 }
 
 #endif
