@@ -44,6 +44,8 @@
     X(SC_EJOURNAL, -5024, "journal", "the journal cannot be written")                              \
     X(SC_EEXPIRED, -5025, "expired", "it had not begun in time")                                   \
     X(SC_EKILLED, -5026, "killed", "it ran for longer than its hard time limit")                   \
+    X(SC_EKEYTAKEN, -5027, "key_taken", "another job has this key")                                \
+    X(SC_EPARENT, -5028, "parent_failed", "a job that it waited for has not succeeded")            \
     X(SC_EINTERNAL, -5099, "internal", "a bug of ours")
 
 enum sc_errors {

@@ -43,6 +43,7 @@ enum {
     SC_MAX_CALLS = 65536,                /* calls in flight */
     SC_MAX_WATCHES = 65536,              /* clients waiting for something */
     SC_LIMIT_MAX_MS = 20 * 86400 * 1000, /* time limits of tasks: 20 days */
+    SC_MAX_PARENTS = 16,                 /* jobs that another can wait for */
     SC_MAX_ARRAY_PIECES = 256,           /* "$index" may stand 255 times in the arguments */
 
     /* Poison: a task whose worker process died this often while it was executing is dead. */

@@ -20,11 +20,18 @@ skip_string(const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
+static const char *
+skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at;
+}
+
 static bool
 is_key(const char *behind, const char *end)
 {
-    while (behind < end && strchr(" \t\r\n", *behind) && *behind)
-        behind++;
+    behind = skip_space(behind, end);
     return behind < end && *behind == ':';
 }
 
@@ -41,6 +48,52 @@ find_marker(const char *at, const char *end)
         at = behind;
     }
     return end;
+}
+
+// The object that opens at `from`, whose first key is the string at..behind.
+static bool
+is_results(const char *from, const char *at, const char *behind, const char *end, const char *text,
+           sc_args_results *out)
+{
+    static const char key[] = "\"$results\"";
+    const char *value, *close;
+
+    if ((size_t)(behind - at) != sizeof key - 1 || memcmp(at, key, sizeof key - 1) != 0 ||
+        !is_key(behind, end))
+        return false;
+    value = skip_space(skip_space(behind, end) + 1, end);
+    if (value == end || *value != '"')
+        return false;
+    behind = skip_string(value, end);
+    close = skip_space(behind, end);
+    if (close == end || *close != '}' || memchr(value, '\\', (size_t)(behind - value)))
+        return false;
+    *out = (sc_args_results){(size_t)(from - text),
+                             (size_t)(close + 1 - text),
+                             {value + 1, (uint32_t)(behind - value - 2)}};
+    return true;
+}
+
+bool
+sc_args_next_results(const char *text, size_t len, size_t offset, sc_args_results *out)
+{
+    const char *end = text + len, *at = text + offset, *before = NULL; // the last {
+
+    while (at < end) {
+        const char *behind = at + 1;
+
+        if (*at == '"') {
+            behind = skip_string(at, end);
+            if (before && is_results(before, at, behind, end, text, out))
+                return true;
+        }
+        if (*at == '{')
+            before = at;
+        else if (skip_space(at, end) == at)
+            before = NULL;
+        at = behind;
+    }
+    return false;
 }
 
 // Table and bytes in one blob, `table_bytes` for the lengths in front of the text.

@@ -4,6 +4,7 @@
 #ifndef SC_ARGS_H
 #define SC_ARGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -15,6 +16,14 @@
  * with sc_args_drop(); -EMSGSIZE (over SC_TASK_MAX_BYTES), -EINVAL (over SC_MAX_ARRAY_PIECES),
  * -ENOMEM */
 SC_MUST_USE int sc_args_cut(const char *text, size_t len, sc_message *out);
+/* An object {"$results": "JOB"} in JSON text: offsets of all of it, and the text of JOB. */
+typedef struct sc_args_results {
+    size_t from, to;
+    sc_text job;
+} sc_args_results;
+/** The next one at or after offset `at` (spaces as you like; no other member, no escapes). A text
+ * that is no JSON may have any. @return false: none */
+bool sc_args_next_results(const char *text, size_t len, size_t at, sc_args_results *out);
 /** The same payload with one piece: the whole text. @return 0, -EMSGSIZE, -ENOMEM */
 SC_MUST_USE int sc_args_whole(const char *text, size_t len, sc_message *out);
 /** Gives the payload back, if there is one. */

@@ -49,9 +49,9 @@ struct sc_client_ask {
         sc_drain_cb drain;
     } cb;
     void *arg;
-    uint64_t left; /* of a list: items that are still wanted */
-    bool is_over;  /* of a list: the end has been told */
-    char texts[];  /* what the texts of the message point to */
+    uint64_t left;            /* of a list: items that are still wanted */
+    bool is_over;             /* of a list: the end has been told */
+    _Alignas(8) char texts[]; /* what the message points to */
 };
 
 /** A request of which cb, message and on_end are still to be filled in. @param text_bytes  for

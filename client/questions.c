@@ -20,12 +20,15 @@ static void on_list(sc_client_request *base, const sc_message *answer, const sc_
 /* ---- one item ---- */
 
 static void
-hand_out_job(sc_client_ask *ask, const sc_job_info *info)
+hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents)
 {
-    char name[SC_LABEL_MAX + 1], handler[SC_NAME_MAX + 1];
+    char name[SC_LABEL_MAX + 1], handler[SC_NAME_MAX + 1], key[SC_LABEL_MAX + 1];
+    const sc_parent *parent = parents->items;
+    sc_parent_status after[SC_MAX_PARENTS];
     sc_job_status job = {
         .name = sc_text_copy(info->name, name, sizeof name),
         .handler = sc_text_copy(info->handler, handler, sizeof handler),
+        .key = sc_text_copy(info->key, key, sizeof key),
         .state = sc_job_state_name(info->state),
         .has_ended = sc_job_has_ended(info->state),
         .priority = (int)info->priority,
@@ -38,8 +41,16 @@ hand_out_job(sc_client_ask *ask, const sc_job_info *info)
         .cancelled = info->cancelled,
         .submitted_at = info->submitted_at,
         .ended_at = info->ended_at,
+        .after = after,
+        .n_after = parents->n,
+        .on_any = info->on_any,
     };
 
+    for (uint32_t i = 0; i < parents->n; i++) {
+        sc_uuid_format(&parent[i].job, after[i].id);
+        after[i].state =
+            parent[i].state == SC_JOB_STAGED ? "forgotten" : sc_job_state_name(parent[i].state);
+    }
     sc_uuid_format(&info->id, job.id);
     ask->cb.job(ask->arg, &job, NULL);
 }
@@ -80,6 +91,8 @@ hand_out_handler(sc_client_ask *ask, const sc_handler_info *info)
 static void
 hand_out(sc_client_ask *ask, const sc_list *list, uint32_t i)
 {
+    static const sc_list none;
+
     switch (ask->base.message.ask.what) {
     case SC_ASK_WORKERS:
         hand_out_worker(ask, (const sc_worker_info *)list->items + i);
@@ -88,7 +101,7 @@ hand_out(sc_client_ask *ask, const sc_list *list, uint32_t i)
         hand_out_handler(ask, (const sc_handler_info *)list->items + i);
         break;
     default:
-        hand_out_job(ask, (const sc_job_info *)list->items + i);
+        hand_out_job(ask, (const sc_job_info *)list->items + i, &none);
         break;
     }
 }
@@ -228,7 +241,7 @@ on_job(sc_client_request *base, const sc_message *answer, const sc_failure *why)
     sc_failure malformed = sc_client_failure(SC_EMALFORMED);
 
     if (answer && answer->jobs.jobs.n == 1)
-        hand_out_job(ask, answer->jobs.jobs.items);
+        hand_out_job(ask, answer->jobs.jobs.items, &answer->jobs.after);
     else
         ask->cb.job(ask->arg, NULL, why ? why : &malformed);
     sc_client_ask_free(ask);

@@ -125,7 +125,8 @@ say_upload(sc_client_session *s, sc_client_request *r, int64_t now_ms)
         return 0;
     message = (sc_message){
         .type = SC_MSG_COMMIT,
-        .commit = {r->id, r->message.open.job, r->chunks->n_sealed, r->chunks->n_tasks},
+        .commit = {r->id, r->message.open.job, r->chunks->n_sealed, r->chunks->n_tasks,
+                   r->message.open.digest},
     };
     rc = sc_client_session_send(s, &message, now_ms);
     r->is_committed = rc == 0;
@@ -373,7 +374,10 @@ sc_client_requests_acknowledge(sc_client_session *s, const sc_message *message, 
     sc_client_request *r = find(s, ack->request);
     int rc = 0;
 
-    if (!r || !r->chunks || (ack->of == SC_MSG_COMMIT && r->is_committed)) {
+    // COMMIT, or a job from before that has the key and the content of this one
+    if (!r || !r->chunks || (ack->of == SC_MSG_COMMIT && r->is_committed) ||
+        (r->message.open.key.len &&
+         memcmp(&ack->job, &r->message.open.job, sizeof ack->job) != 0)) {
         sc_client_requests_answer(s, message);
         return;
     }

@@ -93,9 +93,17 @@ typedef struct sc_job_spec {
     int64_t kill_after_ms; /* one that runs on takes its process with it, and has failed; 0: none */
     int64_t expires_ms; /* a task that has not begun so long after the job was accepted is dead; 0:
                            never. All three at most 20 days */
+    const char *key; /* NULL: none; at most 200 bytes. While a job of this key is kept, submitting
+                        the same again (handler, payloads, options, but not the name) is answered
+                        with that job; something else fails with `key_taken` */
+    /* Whole ids of up to 16 jobs: none of its tasks begins before these have ended. Where one has
+     * not succeeded, it is cancelled, but for on_any. */
+    const char *const *after;
+    size_t n_after;
+    bool on_any;
 } sc_job_spec;
 
-/** `job` is the id as text. why NULL: accepted. */
+/** `job` is the id as text: with a key perhaps that of a job from before. why NULL: accepted. */
 typedef void (*sc_submit_cb)(void *arg, const char *job, const sc_failure *why);
 
 /** A job of one task for each index first..first+n-1 (n 1..2^31). In args the string "$index"
@@ -178,14 +186,24 @@ int sc_client_call(sc_client *client, const char *handler, const void *args, siz
 
 /* ---- questions ---- */
 
+typedef struct sc_parent_status {
+    char id[SC_JOB_ID_TEXT];
+    const char *state; /* "forgotten": it has ended, and its time is over */
+} sc_parent_status;
+
 typedef struct sc_job_status {
     char id[SC_JOB_ID_TEXT];
     const char *name, *handler;
+    const char *key;   /* "": none */
     const char *state; /* "open", "running", "succeeded", "failed", "cancelled" */
     bool has_ended;
     int priority;
     uint64_t total, queued, delayed, running, done, dead, cancelled;
     int64_t submitted_at, ended_at; /* unix ms; 0: not yet */
+    const sc_parent_status *after;  /* those that it waits for or has waited for; sc_client_jobs
+                                       does not tell */
+    size_t n_after;
+    bool on_any;
 } sc_job_status;
 
 typedef void (*sc_job_cb)(void *arg, const sc_job_status *job, const sc_failure *why);

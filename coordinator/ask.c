@@ -46,8 +46,8 @@ sc_watch_free(sc_core *core, watch *w)
 /* ---- jobs ---- */
 
 // The end of a durable job is told once it is safe.
-static sc_job_state
-told_state(const sc_core *core, const job *j)
+sc_job_state
+sc_ask_told_state(const sc_core *core, const job *j)
 {
     return sc_job_has_ended(j->state) && !sc_job_is_safe(core, j) ? SC_JOB_RUNNING : j->state;
 }
@@ -58,7 +58,7 @@ info_of(const sc_core *core, const job *j)
     return (sc_job_info){.id = j->id,
                          .name = sc_text_of(j->name),
                          .handler = sc_text_of(j->handler->name),
-                         .state = told_state(core, j),
+                         .state = sc_ask_told_state(core, j),
                          .priority = j->priority,
                          .total = j->n_tasks,
                          .queued = j->queued,
@@ -68,14 +68,19 @@ info_of(const sc_core *core, const job *j)
                          .dead = j->dead,
                          .cancelled = j->cancelled,
                          .submitted_at = j->submitted_at,
-                         .ended_at = sc_job_has_ended(told_state(core, j)) ? j->ended_at : 0};
+                         .ended_at = sc_job_has_ended(sc_ask_told_state(core, j)) ? j->ended_at : 0,
+                         .key = sc_text_of(j->key ? j->key : ""),
+                         .on_any = j->on_any};
 }
 
 void
 sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j)
 {
+    sc_parent after[SC_MAX_PARENTS];
     sc_job_info info = info_of(core, j);
-    sc_message m = {.type = SC_MSG_JOBS, .jobs = {request, false, {&info, 1}}};
+    sc_message m = {.type = SC_MSG_JOBS};
+    m.jobs = (sc_jobs){
+        .request = request, .jobs = {&info, 1}, .after = {after, sc_parents_list(core, j, after)}};
     sc_core_send(core, p, &m);
 }
 
@@ -109,7 +114,7 @@ ask_job(sc_core *core, peer *p, const sc_ask *ask)
                                        : "several jobs begin like this; give more of the id");
         return;
     }
-    if (!ask->wait || sc_job_has_ended(told_state(core, j)))
+    if (!ask->wait || sc_job_has_ended(sc_ask_told_state(core, j)))
         sc_ask_job(core, p, ask->request, j);
     else if (sc_watch_new(core, p, j, ask->request) && sc_job_has_ended(j->state))
         sc_core_news(core, j);
@@ -132,11 +137,12 @@ ask_jobs(sc_core *core, peer *p, const sc_ask *ask)
     }
     job *j = is_first ? newest : from == core->jobs_by_age ? NULL : from->order_prev;
     while (j && n < JOBS_A_MESSAGE) {
-        if (ask->states == 0 || ask->states >> told_state(core, j) & 1)
+        if (ask->states == 0 || ask->states >> sc_ask_told_state(core, j) & 1)
             infos[n++] = info_of(core, j);
         j = j == core->jobs_by_age ? NULL : j->order_prev;
     }
-    sc_message m = {.type = SC_MSG_JOBS, .jobs = {ask->request, j != NULL, {infos, n}}};
+    sc_message m = {.type = SC_MSG_JOBS};
+    m.jobs = (sc_jobs){.request = ask->request, .has_more = j != NULL, .jobs = {infos, n}};
     sc_core_send(core, p, &m);
 }
 

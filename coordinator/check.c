@@ -116,8 +116,8 @@ check_open_job(const job *j)
         j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
     SC_ASSERT(t.queued == j->queued && t.delayed == j->delayed && t.running == j->running);
     SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
-    bool should =
-        j->n_fetching == 0 && !j->is_waiting && !j->handed_write && (j->again || j->next < j->stop);
+    bool should = j->n_fetching == 0 && !j->is_waiting && !j->handed_write && j->n_unmet == 0 &&
+                  (j->again || j->next < j->stop);
     SC_ASSERT(j->is_in_lane == should);
     SC_ASSERT(n_fetching == j->n_fetching);
 }
@@ -153,8 +153,10 @@ sc_core_check(const sc_core *core)
         queue_bytes += j->queued_bytes;
         stored_bytes += j->stored_bytes;
         n_staged += j->state == SC_JOB_STAGED;
-        if (sc_job_has_ended(j->state))
+        if (j->may_go)
             ended_bytes += j->stored_bytes;
+        SC_ASSERT(j->may_go == (sc_job_has_ended(j->state) && !j->children));
+        SC_ASSERT(j->n_unmet == 0 || !sc_job_has_ended(j->state));
         check_job(j);
     }
     for (const peer *p = core->by_instance; p; p = p->by_instance.next) {

@@ -154,11 +154,11 @@ sc_core_unix_ms(const sc_core *core)
     return core->now_ms + core->unix_offset_ms;
 }
 
-// Something of this job has changed that a reader or waiter may wait for.
+// Something of this job has changed that a reader, a waiter or another job may wait for.
 void
 sc_core_news(sc_core *core, job *j)
 {
-    if (j->has_news || !j->watches)
+    if (j->has_news || (!j->watches && !j->children))
         return;
     j->has_news = true;
     j->news_next = core->news;
@@ -222,7 +222,8 @@ sc_core_turn(sc_core *core, int64_t now_ms)
     sc_jobs_make_room(core);
     sc_results_flush_acks(core);
     sc_schedule(core);
-    sc_results_news(core);
+    if (sc_results_news(core))
+        sc_schedule(core);
     if (core->is_stopping)
         sc_peers_check_stopped(core, false);
 }

@@ -7,7 +7,9 @@
  *   held.c      what a worker says after HELLO that it still has
  *   saved.c     what the journal keeps, and what it gives back
  *   jobs.c      job states, bounds, forgetting
- *   uploads.c    how jobs come in
+ *   uploads.c   how jobs come in
+ *   keys.c      one job for one key
+ *   parents.c   jobs that wait for others
  *   tasks.c     chunks, tasks that leave the straight path
  *   runs.c      the table of open runs
  *   room.c      which worker has room
@@ -67,6 +69,7 @@ typedef struct call call;
 typedef struct watch watch;
 typedef struct handler handler;
 typedef struct range range;
+typedef struct parent parent;
 
 /* A deadline in core->timers; the kind says what it lies in. */
 typedef enum timer_kind {
@@ -231,6 +234,14 @@ struct run {
     UT_hash_handle hh;
 };
 
+/* A job that another one waits for, and may read the results of. */
+struct parent {
+    sc_uuid id;
+    job *job;            // NULL: it is gone, or no longer needed
+    job *child;          // which has this in job.parents
+    parent *prev, *next; // job.children
+};
+
 /* What is known of a chunk before it is touched. */
 typedef struct chunk_info {
     uint64_t first; // place of its first task
@@ -241,6 +252,9 @@ typedef struct chunk_info {
 struct job {
     sc_uuid id;
     char name[SC_LABEL_MAX + 1];
+    char *key;             // NULL: none
+    sc_uuid digest;        // of its content; from its COMMIT on
+    UT_hash_handle by_key; // core->keys, from then on
     handler *handler;
     sc_job_state state;
     uint32_t priority;
@@ -254,6 +268,11 @@ struct job {
     uint32_t retries;
     uint64_t backoff_base_ms, backoff_max_ms;
     uint64_t timeout_ms, kill_after_ms, expires_ms; // as in OPEN
+    parent *parents;                                // array of n_parents
+    uint32_t n_parents;
+    uint32_t n_unmet; // of these have not ended: while > 0 the job is in no lane
+    bool on_any;      // they need not succeed
+    parent *children; // jobs that need this one, which is kept as long
     timer expires_timer;
     bool has_expired;                    // what has not begun is dead
     sc_slice pieces_table, pieces_bytes; // array: arguments
@@ -298,6 +317,8 @@ struct job {
     watch *watches;                 // readers and waiters (watch.job_prev/job_next)
     job *order_prev, *order_next;   // core->staged or core->jobs_by_age
     job *ended_prev, *ended_next;   // core->jobs_ended
+    bool may_go;                    // it is in there
+    int64_t kept_from;              // unix ms; since then
     UT_hash_handle hh;              // core->jobs
 };
 
@@ -330,6 +351,7 @@ struct watch {
     bool is_read;
     sc_read read;
     uint64_t after; // CANCEL: to be answered once this write is safe; 0: no CANCEL
+    uint32_t of;    // OPEN or COMMIT of a job that is this one, to be acknowledged once it is safe
     watch *peer_prev, *peer_next;
     watch *job_prev, *job_next; // job.watches or core->watches
 };
@@ -366,10 +388,12 @@ struct sc_core {
     uint64_t lanes_used[N_CLASSES][HANDLER_WORDS]; // handlers with something waiting in a class
 
     job *jobs;        // hash
+    job *keys;        // hash by key
     job *staged;      // being uploaded (job.order_*)
     job *jobs_by_age; // all others, first submitted first (job.order_*)
-    job *jobs_ended;  // of these the ended ones, first ended first (job.ended_*)
-    job *first_kept;  // first of jobs_ended whose results have not been dropped
+    job *jobs_ended; // of these the ended ones that no other needs, in the order in which they will
+                     // be forgotten (job.ended_*)
+    job *first_kept; // first of jobs_ended whose results have not been dropped
     uint64_t n_jobs, n_open, next_seq;
     uint64_t next_number;       // of a durable job
     uint64_t n_writes, written; // about durable jobs: emitted; safe

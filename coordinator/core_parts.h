@@ -73,6 +73,8 @@ void sc_jobs_enter_order(sc_core *core, job *j);
 handler *sc_jobs_get_handler(sc_core *core, sc_text name);
 void sc_jobs_unqueued(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_make_room(sc_core *core);
+void sc_jobs_pin(sc_core *core, job *j);
+void sc_jobs_unpin(sc_core *core, job *j);
 void sc_jobs_free(sc_core *core, job *j);
 void sc_jobs_remove(sc_core *core, job *j);
 void sc_jobs_retention_timer(sc_core *core);
@@ -87,6 +89,26 @@ void sc_uploads_open(sc_core *core, peer *p, const sc_message *message);
 void sc_uploads_chunk(sc_core *core, peer *p, const sc_message *message);
 void sc_uploads_commit(sc_core *core, peer *p, const sc_message *message);
 void sc_uploads_drop(sc_core *core, peer *p, const sc_message *message);
+void sc_uploads_ack(sc_core *core, peer *p, uint64_t request, const job *j, uint32_t of,
+                    uint32_t number);
+
+/* keys.c */
+int sc_keys_set(job *j, sc_text key);
+bool sc_keys_answer(sc_core *core, peer *p, uint64_t request, uint32_t of, sc_text key,
+                    const sc_uuid *digest);
+void sc_keys_take(sc_core *core, job *j, const sc_uuid *digest);
+void sc_keys_drop(sc_core *core, job *j);
+
+/* parents.c */
+bool sc_parents_check(sc_core *core, peer *p, const sc_open *o);
+int sc_parents_set(job *j, const sc_open *o);
+void sc_parents_link(sc_core *core, job *j);
+void sc_parents_unlink(sc_core *core, job *j);
+void sc_parents_free(sc_core *core, job *j);
+const char *sc_parents_why(const job *j, char *text, size_t size);
+void sc_parents_settle(sc_core *core, job *j);
+void sc_parents_ended(sc_core *core, job *j);
+uint32_t sc_parents_list(sc_core *core, const job *j, sc_parent *out);
 
 /* tasks.c */
 uint32_t sc_tasks_chunk_of(const job *j, uint64_t place);
@@ -172,7 +194,7 @@ void sc_results_flush_acks(sc_core *core);
 void sc_results_written(sc_core *core);
 void sc_results_leave(sc_core *core, worker *w);
 void sc_results_read(sc_core *core, peer *p, const sc_read *read);
-void sc_results_news(sc_core *core);
+bool sc_results_news(sc_core *core);
 
 /* calls.c */
 void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
@@ -189,6 +211,7 @@ void sc_calls_passed(sc_core *core);
 
 /* ask.c */
 void sc_ask_answer(sc_core *core, peer *p, const sc_ask *ask);
+sc_job_state sc_ask_told_state(const sc_core *core, const job *j);
 void sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j);
 void sc_ask_ready(sc_core *core);
 void sc_ask_stopping(sc_core *core);

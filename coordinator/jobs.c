@@ -40,6 +40,7 @@ enter_open(sc_core *core, job *j)
     core->n_open++;
     sc_cancel_set_expiry(core, j);
     sc_schedule_lane(core, j);
+    sc_parents_settle(core, j);
 }
 
 // Ended jobs are forgotten one after the other, when their time has come.
@@ -49,8 +50,43 @@ set_retention_timer(sc_core *core)
     const job *j = core->jobs_ended;
     if (j)
         sc_core_timer_set(core, &core->retention_timer, TIMER_RETENTION,
-                          core->now_ms + j->ended_at + core->options.retention_ms -
+                          core->now_ms + j->kept_from + core->options.retention_ms -
                               sc_core_unix_ms(core));
+}
+
+// It has ended and no other job needs it: it may be forgotten after its time, its results before.
+static void
+let_go(sc_core *core, job *j)
+{
+    j->may_go = true;
+    j->kept_from = sc_core_unix_ms(core);
+    core->ended_bytes += j->stored_bytes;
+    DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
+    if (!core->first_kept)
+        core->first_kept = j;
+    if (core->jobs_ended == j)
+        set_retention_timer(core);
+}
+
+// Another one needs it.
+void
+sc_jobs_pin(sc_core *core, job *j)
+{
+    if (!j->may_go)
+        return;
+    j->may_go = false;
+    if (core->first_kept == j)
+        core->first_kept = j->ended_next;
+    DL_DELETE2(core->jobs_ended, j, ended_prev, ended_next);
+    core->ended_bytes -= j->stored_bytes;
+}
+
+// One fewer does.
+void
+sc_jobs_unpin(sc_core *core, job *j)
+{
+    if (sc_job_has_ended(j->state) && !j->children && !j->may_go)
+        let_go(core, j);
 }
 
 static void
@@ -65,12 +101,8 @@ enter_ended(sc_core *core, job *j)
     sc_jobs_unqueued(core, j, j->queued_bytes);
     j->ended_at = sc_core_unix_ms(core);
     core->n_open--;
-    core->ended_bytes += j->stored_bytes;
-    DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
-    if (!core->first_kept)
-        core->first_kept = j;
-    if (core->jobs_ended == j)
-        set_retention_timer(core);
+    sc_parents_unlink(core, j);
+    sc_jobs_unpin(core, j);
     sc_saved_put_state(core, j);
     sc_core_news(core, j);
 }
@@ -202,25 +234,22 @@ sc_jobs_free(sc_core *core, job *j)
     sc_core_timer_stop(core, &j->expires_timer);
     sc_slice_drop(&j->pieces_table);
     sc_slice_drop(&j->pieces_bytes);
+    sc_jobs_pin(core, j);
+    sc_parents_free(core, j);
     core->stored_bytes -= j->stored_bytes;
     core->queue_bytes -= j->queued_bytes;
-    if (sc_job_has_ended(j->state))
-        core->ended_bytes -= j->stored_bytes;
     core->n_staged -= j->state == SC_JOB_STAGED;
     if (j->state == SC_JOB_STAGED)
         DL_DELETE2(core->staged, j, order_prev, order_next);
     else
         DL_DELETE2(core->jobs_by_age, j, order_prev, order_next);
-    if (core->first_kept == j)
-        core->first_kept = j->ended_next;
-    if (sc_job_has_ended(j->state))
-        DL_DELETE2(core->jobs_ended, j, ended_prev, ended_next);
     if (j->has_news) {
         job **at = &core->news;
         while (*at != j)
             at = &(*at)->news_next;
         *at = j->news_next;
     }
+    sc_keys_drop(core, j);
     HASH_DEL(core->jobs, j);
     core->n_jobs--;
     free(j->chunk_infos);
@@ -232,7 +261,9 @@ void
 sc_jobs_remove(sc_core *core, job *j)
 {
     for (watch *w; (w = j->watches);) {
-        sc_core_refuse(core, w->peer, w->request, SC_ENOJOB, "the job has been forgotten");
+        sc_core_refuse(core, w->peer, w->request, w->of ? SC_EBUSY : SC_ENOJOB,
+                       w->of ? "the first job of this key was not accepted; submit this one again"
+                             : "the job has been forgotten");
         sc_watch_free(core, w);
     }
     sc_core_write(core, j, &(sc_action){.type = SC_ACTION_DROP_JOB, .job = j->id});
@@ -245,7 +276,7 @@ sc_jobs_retention_timer(sc_core *core)
 {
     for (int n = 0; core->jobs_ended && n < FORGET_AT_ONCE; n++) {
         job *j = core->jobs_ended;
-        if (j->ended_at + core->options.retention_ms > sc_core_unix_ms(core))
+        if (j->kept_from + core->options.retention_ms > sc_core_unix_ms(core))
             break;
         sc_jobs_remove(core, j);
     }

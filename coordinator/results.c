@@ -369,6 +369,8 @@ is_due(const sc_core *core, const job *j, const watch *w)
         return can_answer(j, &w->read);
     if (w->after)
         return w->after <= core->written;
+    if (w->of)
+        return j->state != SC_JOB_STAGED && sc_job_is_safe(core, j);
     return sc_job_has_ended(j->state) && sc_job_is_safe(core, j);
 }
 
@@ -380,11 +382,13 @@ tell_watches(sc_core *core, job *j)
     for (watch *w = j->watches, *next; w; w = next) {
         next = w->job_next;
         if (!is_due(core, j, w)) {
-            waits |= w->after > 0 || sc_job_has_ended(j->state);
+            waits |= w->after > 0 || w->of > 0 || sc_job_has_ended(j->state);
             continue;
         }
         if (w->is_read)
             answer_read(core, w->peer, j, &w->read);
+        else if (w->of)
+            sc_uploads_ack(core, w->peer, w->request, j, w->of, 0);
         else
             sc_ask_job(core, w->peer, w->request, j);
         sc_watch_free(core, w);
@@ -392,20 +396,31 @@ tell_watches(sc_core *core, job *j)
     return waits;
 }
 
-// Jobs in which something changed this turn: answer those who waited for it. The end of a durable
-// job is told once it is safe; until then it stays in the list.
-void
+// Jobs in which something changed this turn: answer those who waited for it, and hand out those
+// that waited for its end. The end of a durable job is told once it is safe; until then it stays in
+// the list.
+// @return true where jobs can be handed out that could not before
+bool
 sc_results_news(sc_core *core)
 {
     job *later = NULL;
+    bool is_met = false;
     for (job *j; (j = core->news);) {
         core->news = j->news_next;
         j->has_news = false;
-        if (!tell_watches(core, j))
+        bool waits = tell_watches(core, j);
+        if (j->children && sc_job_has_ended(j->state)) {
+            is_met |= sc_job_is_safe(core, j);
+            waits |= !sc_job_is_safe(core, j);
+            if (sc_job_is_safe(core, j))
+                sc_parents_ended(core, j);
+        }
+        if (!waits || j->has_news)
             continue;
         j->has_news = true;
         j->news_next = later;
         later = j;
     }
     core->news = later;
+    return is_met;
 }

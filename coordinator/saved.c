@@ -23,6 +23,7 @@ state_of(const job *j)
                         .dead = j->behind.dead,
                         .cancelled = j->behind.cancelled,
                         .position = j->position,
+                        .digest = j->digest,
                         .handed = j->handed};
     if (!sc_job_has_ended(j->state))
         return s;
@@ -214,6 +215,11 @@ restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o, handler 
     if (!j)
         return NULL;
     sc_uploads_set_policy(j, h, o);
+    if (sc_keys_set(j, o->key) < 0 || sc_parents_set(j, o) < 0) {
+        free(j->key);
+        free(j);
+        return NULL;
+    }
     j->number = saved->number;
     j->client = saved->client;
     j->is_opened = true;
@@ -230,6 +236,8 @@ restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o, handler 
     HASH_ADD(hh, core->jobs, id, sizeof j->id, j);
     SC_ASSERT(j->hh.tbl);
     core->n_jobs++;
+    if (j->is_array || j->is_committed)
+        sc_keys_take(core, j, j->is_array ? &o->digest : &s->digest);
     return j;
 }
 
@@ -439,6 +447,8 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
         j->n_chunks = j->n_stored_chunks = (uint32_t)(saved->chunks.len / sizeof(sc_saved_chunk));
         DL_APPEND2(core->jobs_by_age, j, order_prev, order_next);
         DL_APPEND2(core->jobs_ended, j, ended_prev, ended_next);
+        j->may_go = true;
+        j->kept_from = j->ended_at;
     }
     return 0;
 }
@@ -461,13 +471,18 @@ sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *
     DL_SORT2(core->jobs_by_age, by_submission, order_prev, order_next);
     DL_SORT2(core->jobs_ended, by_end, ended_prev, ended_next);
     core->first_kept = core->jobs_ended;
+    for (job *j = core->jobs; j; j = j->hh.next)
+        if (!sc_job_has_ended(j->state))
+            sc_parents_link(core, j);
     core->is_restoring = true;
     sc_saved_wait_from(core, now_ms);
     sc_jobs_retention_timer(core);
     for (job *j = core->jobs_by_age, *next; j; j = next) {
         next = j->order_next;
-        if (!sc_job_has_ended(j->state))
-            sc_tasks_progress(core, j); // all of it may have ended, and only that was not written
+        if (sc_job_has_ended(j->state))
+            continue;
+        sc_parents_settle(core, j);
+        sc_tasks_progress(core, j); // all of it may have ended, and only that was not written
     }
     return 0;
 }

@@ -12,7 +12,7 @@ static bool
 has_work(const job *j)
 {
     return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && j->n_fetching == 0 &&
-           !j->is_waiting && !j->handed_write && (j->again || j->next < j->stop);
+           !j->is_waiting && !j->handed_write && j->n_unmet == 0 && (j->again || j->next < j->stop);
 }
 
 // After what it has to hand out has changed: keep a job in its lane, or out of it.

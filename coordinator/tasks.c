@@ -481,17 +481,24 @@ sc_tasks_timer(sc_core *core, exception *e)
 
 /* ---- ended without a worker's word ---- */
 
+static sc_outcome
+outcome_of(int code)
+{
+    return code == SC_ECANCELLED || code == SC_EPARENT ? SC_CANCELLED : SC_DEAD;
+}
+
 static void
 put_range(sc_core *core, job *j, uint64_t place, uint64_t count, uint32_t attempt, int code)
 {
-    char error[300];
-    int n = snprintf(error, sizeof error, "{\"code\":\"%s\",\"message\":\"%s\"}",
-                     sc_error_name(code), sc_error_text(code));
+    char error[300], why[150];
+    int n =
+        snprintf(error, sizeof error, "{\"code\":\"%s\",\"message\":\"%s\"}", sc_error_name(code),
+                 code == SC_EPARENT ? sc_parents_why(j, why, sizeof why) : sc_error_text(code));
     sc_action a = {.type = SC_ACTION_PUT_RANGE};
     a.range.job = j->id;
     a.range.first = j->first_index + place;
     a.range.count = count;
-    a.range.outcome = code == SC_ECANCELLED ? SC_CANCELLED : SC_DEAD;
+    a.range.outcome = outcome_of(code);
     a.range.attempt = attempt;
     a.range.error = (sc_text){error, (uint32_t)n};
     a.range.first_index = j->first_index;
@@ -515,8 +522,8 @@ sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int 
         if (c->exceptions && (e = sc_tasks_find_exception(c, i)))
             sc_tasks_drop_exception(core, e);
     }
-    outcomes ended = {.dead = code == SC_ECANCELLED ? 0 : count,
-                      .cancelled = code == SC_ECANCELLED ? count : 0};
+    bool is_dead = outcome_of(code) == SC_DEAD;
+    outcomes ended = {.dead = is_dead ? count : 0, .cancelled = is_dead ? 0 : count};
     sc_tasks_count_ended(core, c, &ended);
 }
 

@@ -8,14 +8,24 @@
 
 /* ---- OPEN ---- */
 
+static bool
+is_nil(const sc_uuid *id)
+{
+    static const sc_uuid nil;
+    return memcmp(id, &nil, sizeof nil) == 0;
+}
+
+static const char no_digest[] = "a job with a key needs a digest of its content";
+
 // What is wrong with an OPEN, or NULL.
 static const char *
 wrong_with(const sc_message *m)
 {
-    static const sc_uuid nil;
     const sc_open *o = &m->open;
-    if (memcmp(&o->job, &nil, sizeof nil) == 0)
+    if (is_nil(&o->job))
         return "a job needs an id";
+    if (o->key.len && o->is_array && is_nil(&o->digest))
+        return no_digest;
     if (!o->is_array)
         return m->table.len || m->bytes.len ? "OPEN of an upload has no payload" : NULL;
     if (o->n_tasks == 0 || o->first_index > UINT64_MAX - o->n_tasks)
@@ -72,14 +82,20 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
         j->pieces_bytes = sc_slice_keep(m->bytes);
     }
     HASH_ADD(hh, core->jobs, id, sizeof j->id, j);
-    if (!j->hh.tbl || (o->is_array && (!j->pieces_table.data || !j->pieces_bytes.data))) {
+    if (!j->hh.tbl || sc_keys_set(j, o->key) < 0 || sc_parents_set(j, o) < 0 ||
+        (o->is_array && (!j->pieces_table.data || !j->pieces_bytes.data))) {
         if (j->hh.tbl)
             HASH_DEL(core->jobs, j);
         sc_slice_drop(&j->pieces_table);
         sc_slice_drop(&j->pieces_bytes);
+        free(j->key);
+        free(j->parents);
         free(j);
         return NULL;
     }
+    if (o->is_array)
+        sc_keys_take(core, j, &o->digest);
+    sc_parents_link(core, j);
     core->n_jobs++;
     core->n_staged++;
     DL_APPEND2(core->staged, j, order_prev, order_next);
@@ -118,8 +134,8 @@ refuse_full(sc_core *core, peer *p, uint64_t request, uint64_t bytes)
     return true;
 }
 
-static void
-ack(sc_core *core, peer *p, uint64_t request, const job *j, uint32_t of, uint32_t number)
+void
+sc_uploads_ack(sc_core *core, peer *p, uint64_t request, const job *j, uint32_t of, uint32_t number)
 {
     sc_message m = {.type = SC_MSG_ACK};
     m.ack = (sc_ack){request, j->id, of, number, WINDOW_BYTES};
@@ -136,10 +152,18 @@ open_again(sc_core *core, peer *p, const sc_open *o)
     if (j->client != p->instance)
         sc_core_refuse(core, p, o->request, SC_ESTATE, "a job of this id exists already");
     else if (j->is_opened)
-        ack(core, p, o->request, j, SC_MSG_OPEN, j->n_stored_chunks);
+        sc_uploads_ack(core, p, o->request, j, SC_MSG_OPEN, j->n_stored_chunks);
     if (j->client == p->instance)
         j->is_unsaid = false;
     return true; // not opened yet: the store's answer will answer both
+}
+
+// All of its content is known, and a job of its key is there.
+static bool
+is_of_key(sc_core *core, peer *p, const sc_open *o)
+{
+    return !is_nil(&o->digest) &&
+           sc_keys_answer(core, p, o->request, SC_MSG_OPEN, o->key, &o->digest);
 }
 
 void
@@ -155,7 +179,7 @@ sc_uploads_open(sc_core *core, peer *p, const sc_message *m)
     } else if (o->queue.len && !sc_text_equal(o->queue, "default")) {
         sc_core_refuse(core, p, o->request, SC_EQUEUE, "unknown queue %.*s; there is: default",
                        (int)o->queue.len, o->queue.data);
-    } else if (open_again(core, p, o)) {
+    } else if (open_again(core, p, o) || is_of_key(core, p, o)) {
         return;
     } else if (!h) {
         sc_jobs_refuse_handler(core, p, o->request, o->handler);
@@ -167,7 +191,7 @@ sc_uploads_open(sc_core *core, peer *p, const sc_message *m)
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
                        "%llu jobs are open already; try again when some have ended",
                        (unsigned long long)core->n_jobs);
-    } else {
+    } else if (sc_parents_check(core, p, o)) {
         job *j = new_job(core, p, m, h);
         if (!j) {
             sc_core_refuse(core, p, o->request, SC_ENOMEM, "out of memory");
@@ -235,7 +259,7 @@ sc_uploads_chunk(sc_core *core, peer *p, const sc_message *m)
         return;
     }
     if (c->number < j->n_stored_chunks) {
-        ack(core, p, c->request, j, SC_MSG_CHUNK, c->number);
+        sc_uploads_ack(core, p, c->request, j, SC_MSG_CHUNK, c->number);
         return;
     }
     if (c->number < j->n_chunks)
@@ -257,24 +281,41 @@ sc_uploads_chunk(sc_core *core, peer *p, const sc_message *m)
         take_chunk(core, p, j, m);
 }
 
+// What is wrong with a COMMIT: the code of its refusal and the reason.
+static int
+check_commit(const job *j, const sc_commit *c, sc_error *err)
+{
+    if (c->n_chunks != j->n_chunks || c->n_tasks != j->n_tasks || c->n_tasks == 0)
+        return sc_error_set(err, SC_ESTATE,
+                            "commit of %llu tasks in %u chunks, but %llu in %u are here",
+                            (unsigned long long)c->n_tasks, c->n_chunks,
+                            (unsigned long long)j->n_tasks, j->n_chunks);
+    return j->key && is_nil(&c->digest) ? sc_error_set(err, SC_EBADARG, "%s", no_digest) : 0;
+}
+
 void
 sc_uploads_commit(sc_core *core, peer *p, const sc_message *m)
 {
     const sc_commit *c = &m->commit;
     job *j = sc_jobs_find(core, &c->job);
+    sc_error err;
+    int rc;
     if (!j || j->client != p->instance) {
         sc_core_refuse(core, p, c->request, SC_ENOJOB, "no such upload; it may have been dropped");
     } else if (j->state != SC_JOB_STAGED) {
-        ack(core, p, c->request, j, SC_MSG_COMMIT, 0);
-    } else if (c->n_chunks != j->n_chunks || c->n_tasks != j->n_tasks || c->n_tasks == 0) {
-        sc_core_refuse(core, p, c->request, SC_ESTATE,
-                       "commit of %llu tasks in %u chunks, but %llu in %u are here",
-                       (unsigned long long)c->n_tasks, c->n_chunks, (unsigned long long)j->n_tasks,
-                       j->n_chunks);
+        sc_uploads_ack(core, p, c->request, j, SC_MSG_COMMIT, 0);
+    } else if (j->is_committing) {
+        return; // the store will answer
+    } else if ((rc = check_commit(j, c, &err)) < 0) {
+        sc_core_refuse(core, p, c->request, rc, "%s", err.text);
         sc_jobs_remove(core, j);
-    } else if (!j->is_committing) {
+    } else if (j->key &&
+               sc_keys_answer(core, p, c->request, SC_MSG_COMMIT, sc_text_of(j->key), &c->digest)) {
+        sc_jobs_remove(core, j);
+    } else {
         j->is_committing = true;
         j->commit_request = c->request;
+        sc_keys_take(core, j, &c->digest);
         sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0};
         sc_saved_put_commit(core, j, &t);
     }
@@ -305,15 +346,15 @@ stored(sc_core *core, peer *p, job *j, const sc_ticket *t)
     while (j->n_stored_chunks < j->n_chunks && j->chunk_infos[j->n_stored_chunks].is_stored)
         j->n_stored_chunks++;
     if (p && t->of == SC_MSG_OPEN)
-        ack(core, p, t->request, j, SC_MSG_OPEN, before);
+        sc_uploads_ack(core, p, t->request, j, SC_MSG_OPEN, before);
     else if (p && j->n_stored_chunks > before)
-        ack(core, p, t->request, j, SC_MSG_CHUNK, j->n_stored_chunks - 1);
+        sc_uploads_ack(core, p, t->request, j, SC_MSG_CHUNK, j->n_stored_chunks - 1);
     bool is_whole = j->is_array || (j->is_committed && j->n_stored_chunks == j->n_chunks);
     if (!j->is_opened || !is_whole)
         return;
     sc_jobs_move(core, j, SC_JOB_OPEN);
     if (p && !j->is_array)
-        ack(core, p, j->commit_request, j, SC_MSG_COMMIT, 0);
+        sc_uploads_ack(core, p, j->commit_request, j, SC_MSG_COMMIT, 0);
 }
 
 void

@@ -171,6 +171,12 @@ typedef struct sc_bye {
 /* Opens a staged job; with is_array it is complete with this message and needs no COMMIT.
  * Payload of an array: the pieces of its arguments (n_tasks indexes from first_index stand between
  * them). */
+/* A job that another waits for. */
+typedef struct sc_parent {
+    sc_uuid job;
+    uint32_t state; /* in JOBS: its sc_job_state; SC_JOB_STAGED: forgotten. Else 0 */
+} sc_parent;
+
 typedef struct sc_open {
     uint64_t request;
     sc_uuid job;
@@ -183,6 +189,11 @@ typedef struct sc_open {
     bool is_durable;                    /* kept in the journal: it survives the coordinator */
     uint64_t timeout_ms, kill_after_ms; /* of an attempt, as in RUN; 0: none */
     uint64_t expires_ms; /* what has not begun so long after the job was whole is dead; 0: never */
+    sc_text key;    /* empty: none. While a job of this key is kept, the same content is that job */
+    sc_uuid digest; /* with a key: of the content (client/digest.h), where all of it is known: of an
+                       array always; nil: COMMIT says it */
+    sc_list after;  /* sc_parent: nothing of it is handed out before these have ended, */
+    bool on_any;    /* however: else it is cancelled where one has not succeeded */
 } sc_open;
 
 /* Tasks first..first+count-1; the table has a length for each. Chunks come in order: number k
@@ -200,9 +211,11 @@ typedef struct sc_commit {
     sc_uuid job;
     uint32_t n_chunks;
     uint64_t n_tasks;
+    sc_uuid digest; /* of a job with a key */
 } sc_commit;
 
-/* Answer to OPEN, CHUNK and COMMIT. Saying one of them again gets the same answer. */
+/* Answer to OPEN, CHUNK and COMMIT. Saying one of them again gets the same answer. Where it names
+ * another job, that one has the same key and the same content: what was uploaded is gone. */
 typedef struct sc_ack {
     uint64_t request;
     sc_uuid job;
@@ -337,12 +350,16 @@ typedef struct sc_job_info {
     uint32_t state, priority;
     uint64_t total, queued, delayed, running, done, dead, cancelled; /* the six sum to total */
     int64_t submitted_at, ended_at; /* unix ms; ended_at 0 while it has not ended */
+    sc_text key;                    /* empty: none */
+    sc_list after;                  /* sc_parent; in the answer about one job alone */
+    bool on_any;
 } sc_job_info;
 
 typedef struct sc_jobs {
     uint64_t request;
     bool has_more; /* ask again from the last id */
     sc_list jobs;  /* sc_job_info */
+    sc_list after; /* sc_parent; of the job, where one was asked for */
 } sc_jobs;
 
 typedef struct sc_worker_info {

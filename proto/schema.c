@@ -44,6 +44,12 @@ static const sc_field sc_held_run_fields[] = {
 };
 static const sc_schema held_run = SCHEMA(sc_held_run, "held run");
 
+static const sc_field sc_parent_fields[] = {
+    F(1, UUID, sc_parent, job, 0),
+    F(2, U32, sc_parent, state, SC_N_JOB_STATES - 1),
+};
+static const sc_schema parent = SCHEMA(sc_parent, "parent");
+
 static const sc_field sc_job_info_fields[] = {
     F(1, UUID, sc_job_info, id, 0),
     F(2, TEXT, sc_job_info, name, SC_LABEL_MAX),
@@ -59,6 +65,8 @@ static const sc_field sc_job_info_fields[] = {
     F(12, U64, sc_job_info, cancelled, ANY),
     F(13, I64, sc_job_info, submitted_at, 0),
     F(14, I64, sc_job_info, ended_at, 0),
+    F(15, TEXT, sc_job_info, key, SC_LABEL_MAX),
+    F(16, BOOL, sc_job_info, on_any, 1),
 };
 static const sc_schema job_info = SCHEMA(sc_job_info, "job");
 
@@ -154,6 +162,10 @@ static const sc_field sc_open_fields[] = {
     F(14, U64, sc_open, timeout_ms, SC_LIMIT_MAX_MS),
     F(15, U64, sc_open, kill_after_ms, SC_LIMIT_MAX_MS),
     F(16, U64, sc_open, expires_ms, SC_LIMIT_MAX_MS),
+    F(17, TEXT, sc_open, key, SC_LABEL_MAX),
+    F(18, UUID, sc_open, digest, 0),
+    L(19, sc_open, after, SC_MAX_PARENTS, &parent),
+    F(20, BOOL, sc_open, on_any, 1),
 };
 static const sc_field sc_chunk_fields[] = {
     F(1, U64, sc_chunk, request, ANY),
@@ -163,10 +175,9 @@ static const sc_field sc_chunk_fields[] = {
     F(5, U32, sc_chunk, count, SC_CHUNK_MAX_TASKS),
 };
 static const sc_field sc_commit_fields[] = {
-    F(1, U64, sc_commit, request, ANY),
-    F(2, UUID, sc_commit, job, 0),
-    F(3, U32, sc_commit, n_chunks, ANY),
-    F(4, U64, sc_commit, n_tasks, SC_JOB_MAX_TASKS),
+    F(1, U64, sc_commit, request, ANY),  F(2, UUID, sc_commit, job, 0),
+    F(3, U32, sc_commit, n_chunks, ANY), F(4, U64, sc_commit, n_tasks, SC_JOB_MAX_TASKS),
+    F(5, UUID, sc_commit, digest, 0),
 };
 static const sc_field sc_ack_fields[] = {
     F(1, U64, sc_ack, request, ANY),      F(2, UUID, sc_ack, job, 0),
@@ -231,6 +242,7 @@ static const sc_field sc_jobs_fields[] = {
     F(1, U64, sc_jobs, request, ANY),
     F(2, BOOL, sc_jobs, has_more, 1),
     L(3, sc_jobs, jobs, LIST_MAX, &job_info),
+    L(5, sc_jobs, after, SC_MAX_PARENTS, &parent),
 };
 static const sc_field sc_workers_fields[] = {
     F(1, U64, sc_workers, request, ANY),

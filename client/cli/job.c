@@ -32,7 +32,17 @@ sc_job_keep(const sc_job_status *job)
 
     kept.name = copy(job->name);
     kept.handler = copy(job->handler);
+    kept.key = copy(job->key);
     kept.state = copy(job->state);
+    kept.after = NULL;
+    if (job->n_after > 0) { // their states are texts that stay
+        sc_parent_status *after = calloc(job->n_after, sizeof(*after));
+
+        if (after)
+            memcpy(after, job->after, job->n_after * sizeof(*after));
+        kept.after = after;
+        kept.n_after = after ? job->n_after : 0;
+    }
     return kept;
 }
 
@@ -41,7 +51,9 @@ sc_job_release(sc_job_status *job)
 {
     free((char *)job->name);
     free((char *)job->handler);
+    free((char *)job->key);
     free((char *)job->state);
+    free((void *)job->after);
     *job = (sc_job_status){0};
 }
 
@@ -49,6 +61,18 @@ bool
 sc_job_succeeded(const sc_job_status *job)
 {
     return job->state && strcmp(job->state, "succeeded") == 0;
+}
+
+/* Lists do not tell: there is no such field in them. */
+static void
+add_parents(const sc_job_status *job, sc_out *o)
+{
+    sc_out_field(o, "after");
+    for (size_t i = 0; i < job->n_after; i++)
+        sc_out_printf(o, "%s{\"job\":\"%s\",\"state\":\"%s\"}", i ? "," : "[", job->after[i].id,
+                      job->after[i].state);
+    sc_out_text(o, "]");
+    sc_out_field_text(o, "on", job->on_any ? "any" : "success");
 }
 
 void
@@ -69,6 +93,10 @@ sc_job_json(const sc_job_status *job, sc_out *o)
     sc_out_field_number(o, "priority", (uint64_t)job->priority);
     sc_out_field_time(o, "submitted_at", job->submitted_at);
     sc_out_field_time(o, "ended_at", job->ended_at);
+    if (*job->key)
+        sc_out_field_text(o, "key", job->key);
+    if (job->n_after > 0)
+        add_parents(job, o);
     sc_out_end(o);
 }
 

@@ -76,7 +76,13 @@ write_job(sc_cli *cli, const sc_job_status *job)
     text_line(cli, "job", job->id);
     if (job->name && *job->name)
         text_line(cli, "name", job->name);
+    if (*job->key)
+        text_line(cli, "key", job->key);
     text_line(cli, "handler", job->handler);
+    for (size_t i = 0; i < job->n_after; i++) {
+        name_line(cli, i ? "" : "after");
+        sc_out_printf(&cli->out, "%s %s\n", job->after[i].id, job->after[i].state);
+    }
     name_line(cli, "state");
     sc_out_printf(&cli->out, "%s%s%s\n", sc_term_colour(&cli->term, sc_job_colour(job->state)),
                   job->state, sc_term_colour(&cli->term, SC_COLOUR_NONE));

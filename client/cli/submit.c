@@ -15,6 +15,7 @@
 #include "client/cli/feed.h"
 #include "client/cli/input.h"
 #include "client/cli/job.h"
+#include "client/cli/parents.h"
 #include "client/cli/range.h"
 #include "client/cli/reader.h"
 #include "client/cli/reason.h"
@@ -33,6 +34,7 @@ struct submit {
     bool is_whole; // all results of the job are in `output`
     char job[SC_JOB_ID_TEXT];
     const char *jobs[1];
+    sc_cli_parents parents;
     sc_input input;
     sc_feed feed;
     sc_watch watch;
@@ -68,6 +70,20 @@ read_args(struct submit *s)
     if (array && sc_range_parse(array, &s->first, &s->n, &err))
         return sc_cli_usage(s->cli, "--array: %s", err.text);
     check_index(s);
+    return sc_cli_parents_read(&s->parents, s->cli, sc_args_text(&s->cli->args, SC_OPT_AFTER),
+                               s->args);
+}
+
+static int
+read_on(struct submit *s)
+{
+    const char *on = sc_args_text(&s->cli->args, SC_OPT_ON);
+
+    if (on && strcmp(on, "success") != 0 && strcmp(on, "any") != 0)
+        return sc_cli_usage(s->cli, "--on: \"%.60s\" is neither success nor any", on);
+    if (on && s->parents.n_words == 0)
+        return sc_cli_usage(s->cli, "--on says how the jobs of --after are to end; there are none");
+    s->spec.on_any = on && strcmp(on, "any") == 0;
     return 0;
 }
 
@@ -142,8 +158,10 @@ read_options(struct submit *s)
     s->spec.handler = s->cli->args.words[0];
     s->spec.name = sc_args_text(&s->cli->args, SC_OPT_NAME);
     s->path = sc_args_text(&s->cli->args, SC_OPT_INPUT);
+    s->spec.key = sc_args_text(&s->cli->args, SC_OPT_KEY);
     if (sc_cli_check_name(s->cli, "HANDLER", s->spec.handler, SC_NAME_MAX) ||
-        (s->spec.name && sc_cli_check_name(s->cli, "--name", s->spec.name, SC_LABEL_MAX)))
+        (s->spec.name && sc_cli_check_name(s->cli, "--name", s->spec.name, SC_LABEL_MAX)) ||
+        (s->spec.key && sc_cli_check_name(s->cli, "--key", s->spec.key, SC_LABEL_MAX)))
         return SC_EXIT_USAGE;
     if (sc_args_number(&s->cli->args, SC_OPT_PRIORITY, "--priority", 0, SC_PRIORITIES - 1,
                        &priority, &err))
@@ -154,7 +172,9 @@ read_options(struct submit *s)
 
     if (rc == 0)
         rc = read_limits(s);
-    return rc ? rc : read_args(s);
+    if (rc == 0)
+        rc = read_args(s);
+    return rc ? rc : read_on(s);
 }
 
 /* The job has ended and its results are written. */
@@ -286,12 +306,20 @@ next_line(void *arg, const char **task, size_t *len)
     return sc_input_next(&s->input, task, len);
 }
 
-/* Some worker has joined. */
+/* The jobs that it is to wait for are known. */
 static void
-on_workers(void *arg)
+on_parents(void *arg)
 {
     struct submit *s = arg;
 
+    s->spec.after = s->parents.after;
+    s->spec.n_after = s->parents.n_after;
+    s->args = s->parents.args;
+    if (s->parents.has_results && !s->is_array) { // workers put results into arguments of arrays
+        s->is_array = true;
+        s->first = 0;
+        s->n = 1;
+    }
     if (s->is_array) {
         sc_cli_refused(s->cli, sc_client_submit_array(s->cli->client, &s->spec, s->first, s->n,
                                                       s->args, strlen(s->args), on_submitted, s));
@@ -304,6 +332,15 @@ on_workers(void *arg)
     if (s->path)
         sc_input_start(&s->input, &s->feed);
     sc_feed_start(&s->feed, &s->spec);
+}
+
+/* Some worker has joined. */
+static void
+on_workers(void *arg)
+{
+    struct submit *s = arg;
+
+    sc_cli_parents_find(&s->parents, on_parents, s);
 }
 
 static void
@@ -353,6 +390,7 @@ run(sc_cli *cli)
         status = close_output(&s, sc_cli_run(cli));
     }
     sc_watch_fini(&s.watch);
+    sc_cli_parents_fini(&s.parents);
     sc_input_fini(&s.input);
     sc_out_fini(&s.output);
     return status;
@@ -386,6 +424,18 @@ static const struct poptOption options[] = {
               "DURATION"),
     SC_OPTION("expires", SC_OPT_EXPIRES,
               "a task that has not begun so long after the job was accepted is dead", "DURATION"),
+    SC_OPTION(
+        "after", SC_OPT_AFTER,
+        "begin no task before these jobs have ended; where one has not succeeded, this one is "
+        "cancelled (see --on)",
+        "JOB[,JOB]"),
+    SC_OPTION("on", SC_OPT_ON,
+              "how the jobs of --after have to end: success (default), or any, however they end",
+              "success|any"),
+    SC_OPTION("key", SC_OPT_KEY,
+              "submit only once: while a job of this key is kept, the same job submitted again is "
+              "that job, whose id is printed; another job is refused",
+              "TEXT"),
     SC_SWITCH("volatile", SC_OPT_VOLATILE,
               "do not keep the job in the journal: it is accepted sooner, and gone with the "
               "coordinator"),

@@ -72,7 +72,7 @@ claim(process *p)
         break;
     case 3:
         m.type = SC_MSG_COMMIT;
-        m.commit = (sc_commit){1, held.job, 1, 1};
+        m.commit = (sc_commit){.request = 1, .job = held.job, .n_chunks = 1, .n_tasks = 1};
         break;
     case 4: // of a supervisor it would be heard
         m.type = SC_MSG_DIED;

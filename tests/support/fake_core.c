@@ -364,7 +364,8 @@ void
 sc_fake_commit(sc_fake *f, uint64_t link, uint32_t job, uint32_t n_chunks, uint64_t n_tasks)
 {
     sc_message m = {.type = SC_MSG_COMMIT};
-    m.commit = (sc_commit){job, sc_fake_job(job), n_chunks, n_tasks};
+    m.commit = (sc_commit){
+        .request = job, .job = sc_fake_job(job), .n_chunks = n_chunks, .n_tasks = n_tasks};
     sc_fake_say(f, link, &m);
 }
 

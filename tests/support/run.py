@@ -106,6 +106,14 @@ def one_case(group, status, seconds, text, reports, wanted=0):
     return [Case(group.name, "failed", seconds, "\n".join([ending, text[-6000:], *reports]))]
 
 
+def criterion_suites(results):
+    """What Criterion wrote; None where it is no JSON: it does not escape the quotes in its messages."""
+    try:
+        return json.loads(results.read_text(), strict=False)["test_suites"]
+    except (OSError, ValueError):
+        return None
+
+
 def run_unit(group, job):
     """A Criterion program. Its JSON has the messages, its XML the seconds."""
     results, times = job.folder / "results.json", job.folder / "results.xml"
@@ -113,13 +121,14 @@ def run_unit(group, job):
     only = [f"--filter=*/{job.case}"] if job.case else []
     done = execute([program, f"--json={results}", f"--xml={times}", "--jobs=1", *only], job.folder, UNIT_LIMIT_S)
     status, seconds, text, reports = done
-    if status is None or not results.exists() or not times.exists():
+    suites = criterion_suites(results)
+    if status is None or suites is None or not times.exists():
         return one_case(group, *done, wanted=None)
     took = {(suite.get("name"), case.get("name")): float(case.get("time"))
             for suite in xml.parse(times).getroot() for case in suite}
     outcomes = {"PASSED": "passed", "SKIPPED": "skipped"}
     cases = []
-    for suite in json.loads(results.read_text(), strict=False)["test_suites"]:
+    for suite in suites:
         for test in suite["tests"]:
             if job.case not in ("", test["name"]):  # it says of what was left out that it was skipped
                 continue

@@ -181,7 +181,7 @@ answer_ask(world *w, const sc_message *m)
     static const sc_handler_info handlers[] = {{{"echo", 4}, {"says it", 7}, 2}};
     sc_job_info jobs[2] = {{.id = {{1}}, .name = {"a", 1}, .state = SC_JOB_RUNNING, .total = 5},
                            {.id = {{2}}, .name = {"b", 1}, .state = SC_JOB_SUCCEEDED}};
-    sc_jobs list = {m->ask.request, false, {jobs, 2}};
+    sc_jobs list = {.request = m->ask.request, .jobs = {jobs, 2}};
 
     cr_assert_eq(m->type, SC_MSG_ASK);
     snprintf(w->text, sizeof w->text, "%u,%u,%d", m->ask.n_digits, m->ask.states, m->ask.wait);

@@ -2,6 +2,7 @@
 /* Where the arguments of an array are cut. Each row lies just before an unreadable page. */
 #include "client/args.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -123,4 +124,47 @@ Test(args, bounds)
     sc_fault_reset();
     sc_args_drop(&m);
     free(text);
+}
+
+static const struct {
+    const char *name, *text;
+    const char *want; // what stands there and the job, each row joined by |
+} results[] = {
+    {"none", "{\"a\":[1,\"$results\"]}", ""},
+    {"one", "{\"$results\":\"01ab\"}", "{\"$results\":\"01ab\"}=01ab"},
+    {"with blanks", "[{ \"$results\"\t:\n\"01\" }]", "{ \"$results\"\t:\n\"01\" }=01"},
+    {"two", "[{\"$results\":\"1\"},{\"$results\":\"2\"}]",
+     "{\"$results\":\"1\"}=1|{\"$results\":\"2\"}=2"},
+    {"empty", "{\"$results\":\"\"}", "{\"$results\":\"\"}="},
+    {"one of several members", "{\"$results\":\"1\",\"a\":2}", ""},
+    {"not the first member", "{\"a\":2,\"$results\":\"1\"}", ""},
+    {"a number", "{\"$results\":1}", ""},
+    {"an object", "{\"$results\":{\"$results\":\"1\"}}", "{\"$results\":\"1\"}=1"},
+    {"an escape in the job", "{\"$results\":\"\\u0031\"}", ""},
+    {"in a string", "\"{\\\"$results\\\":\\\"1\\\"}\"", ""},
+    {"a string that ends like it", "[\"{\",\"$results\"]", ""},
+    {"cut off", "{\"$results\":\"1\"", ""},
+    {"cut off before", "{\"$results\":", ""},
+    {"no closing quote", "{\"$results\":\"1}", ""},
+};
+
+Test(client_args, results)
+{
+    char *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    cr_assert_eq(mprotect(page + PAGE, PAGE, PROT_NONE), 0);
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        size_t len = strlen(results[i].text);
+        const char *text = at_edge(page, results[i].text, len);
+        char got[200] = "";
+        int n = 0;
+        sc_args_results found = {0};
+
+        while (sc_args_next_results(text, len, found.to, &found))
+            n += snprintf(got + n, sizeof got - (size_t)n, "%s%.*s=%.*s", n ? "|" : "",
+                          (int)(found.to - found.from), text + found.from, (int)found.job.len,
+                          found.job.data);
+        cr_expect_str_eq(got, results[i].want, "%s", results[i].name);
+    }
+    munmap(page, 2 * PAGE);
 }

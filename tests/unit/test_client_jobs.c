@@ -20,7 +20,8 @@ take_array(world *w, const sc_message *m)
                         (int)sc_tasks_len(m->table, i), m->bytes.data + at);
         at += sc_tasks_len(m->table, i);
     }
-    say(w, (sc_message){.type = SC_MSG_ACK, .ack = {.request = o->request, .of = SC_MSG_OPEN}});
+    say(w, (sc_message){.type = SC_MSG_ACK,
+                        .ack = {.request = o->request, .job = o->job, .of = SC_MSG_OPEN}});
 }
 
 static const struct {
@@ -39,7 +40,19 @@ static const struct {
      0,
      "h,,default,4,0,1000,300000,0,1:1"},
     {"all of it",
-     {"h", "name", "q", 9, 65534, 1, 2, true, 3, 4, 5},
+     {.handler = "h",
+      .name = "name",
+      .queue = "q",
+      .priority = 9,
+      .retries = 65534,
+      .backoff_base_ms = 1,
+      .backoff_max_ms = 2,
+      .is_volatile = true,
+      .timeout_ms = 3,
+      .kill_after_ms = 4,
+      .expires_ms = 5,
+      .key = "k",
+      .on_any = true},
      5,
      1u << 31,
      "[\"$index\"]",
@@ -56,6 +69,15 @@ static const struct {
      -EINVAL,
      NULL},
     {"a long name", {.handler = "h", .name = long_name}, 0, 1, "1", -EINVAL, NULL},
+    {"no id",
+     {.handler = "h", .after = (const char *const[]){"18af"}, .n_after = 1},
+     0,
+     1,
+     "1",
+     -EINVAL,
+     NULL},
+    {"too many", {.handler = "h", .after = NULL, .n_after = 17}, 0, 1, "1", -EINVAL, NULL},
+    {"a long key", {.handler = "h", .key = long_name}, 0, 1, "1", -EINVAL, NULL},
     {"a name that is no UTF-8", {.handler = "h", .name = "\xff"}, 0, 1, "1", -EINVAL, NULL},
     {"time limit", {.handler = "h", .timeout_ms = -1}, 0, 1, "1", -EINVAL, NULL},
     {"long time limit",
@@ -199,6 +221,43 @@ Test(client_jobs, upload_dropped_at_its_end)
     cr_assert_eq(sc_upload_commit(w->upload), 0);
     run_until(w, 1);
     cr_assert_str_eq(w->log, "up ok ");
+    end(w);
+}
+
+// The content is that of a job from before; it is known once the upload is complete.
+static void
+take_again(world *w, const sc_message *m)
+{
+    sc_ack ack = {.request = m->stop.request, .of = m->type, .window_bytes = 300000};
+    static const sc_uuid nil;
+    const sc_uuid *digest = m->type == SC_MSG_COMMIT ? &m->commit.digest : &m->open.digest;
+    bool is_known = m->type != SC_MSG_CHUNK && memcmp(digest, &nil, sizeof nil) != 0;
+
+    ack.job = m->type == SC_MSG_COMMIT ? m->commit.job : m->open.job;
+    if (is_known)
+        memset(&ack.job, 0xab, sizeof ack.job);
+    cr_assert(is_known || m->type == SC_MSG_CHUNK || (m->type == SC_MSG_OPEN && !m->open.is_array));
+    say(w, (sc_message){.type = SC_MSG_ACK, .ack = ack});
+}
+
+static void
+on_old_job(void *arg, const char *job, const sc_failure *why)
+{
+    cr_expect_str_eq(job, "abababab-abab-abab-abab-abababababab");
+    on_submitted(arg, job, why);
+}
+
+Test(client_jobs, key)
+{
+    world *w = begin(take_again);
+    sc_job_spec spec = {.handler = "h", .key = "k"};
+
+    cr_assert_eq(sc_client_upload(w->client, &spec, NULL, on_old_job, w, &w->upload), 0);
+    cr_assert_eq(sc_upload_add(w->upload, "0", 1), 0);
+    cr_assert_eq(sc_upload_commit(w->upload), 0);
+    cr_assert_eq(sc_client_submit_array(w->client, &spec, 0, 1, "1", 1, on_old_job, w), 0);
+    run_until(w, 2);
+    cr_assert_str_eq(w->log, "up ok ok ");
     end(w);
 }
 
