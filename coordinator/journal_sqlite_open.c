@@ -39,10 +39,15 @@ enum {
     "CREATE INDEX ended_wide ON ended (place) WHERE span > 1000;"                                  \
     "CREATE INDEX ended_failed ON ended (place) WHERE dead > 0 OR cancelled > 0;"
 
+// Until it is renamed nobody else sees the file, so a creation that is cut off may leave it in any
+// state: it is synced once, when it is whole. It is in WAL mode from then on (configure() only says
+// so again).
 static const char schema[] =
     "PRAGMA page_size = 16384;"
-    "PRAGMA application_id = 1396918860;"
+    "PRAGMA journal_mode = MEMORY;"
+    "PRAGMA synchronous = OFF;"
     "BEGIN;"
+    "PRAGMA application_id = 1396918860;"
     "CREATE TABLE meta (epoch INTEGER NOT NULL);"
     // begins with the time, so that one that is begun anew goes on from the one before
     "INSERT INTO meta VALUES (strftime('%s', 'now') * 1000);"
@@ -67,7 +72,8 @@ static const char schema[] =
     "CREATE INDEX attempts_by_place ON attempts (place);"
     "CREATE TABLE dropped (number INTEGER PRIMARY KEY);"
     "PRAGMA user_version = 2;"
-    "COMMIT;";
+    "COMMIT;"
+    "PRAGMA journal_mode = WAL;";
 
 const char *const sc_sqlite_journal_steps[] = {
     "ALTER TABLE jobs ADD COLUMN dead_before INTEGER NOT NULL DEFAULT 0;"
@@ -83,14 +89,22 @@ _Static_assert(sizeof sc_sqlite_journal_steps / sizeof *sc_sqlite_journal_steps 
 
 /* ---- making one ---- */
 
+// A file, or with O_DIRECTORY the names in a folder.
 static int
-sync_folder(const char *path)
+sync_path(const char *path, int flags)
 {
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     int rc = fd >= 0 ? fsync(fd) : -1;
     if (fd >= 0)
         close(fd);
+    return rc;
+}
+
+static int
+sync_folder_of(const char *path)
+{
+    char *copy = strdup(path);
+    int rc = copy ? sync_path(dirname(copy), O_DIRECTORY) : -1;
     free(copy);
     return rc;
 }
@@ -106,7 +120,7 @@ fill(const char *path, sc_error *err)
     if (rc != SQLITE_OK)
         sc_error_set(err, (rc & 0xff) == SQLITE_FULL ? -ENOSPC : -EIO, "cannot make %s: %s", path,
                      sqlite3_errstr(rc));
-    sqlite3_close(db);
+    sqlite3_close(db); // its WAL goes with it
     return rc == SQLITE_OK ? 0 : err->code;
 }
 
@@ -117,7 +131,8 @@ make(const char *path, sc_error *err)
     snprintf(name, sizeof name, "%s.new", path);
     unlink(name); // of a start that was cut off
     int rc = fill(name, err);
-    if (rc == 0 && (chmod(name, 0600) < 0 || rename(name, path) < 0 || sync_folder(path) < 0))
+    if (rc == 0 && (chmod(name, 0600) < 0 || sync_path(name, 0) < 0 || rename(name, path) < 0 ||
+                    sync_folder_of(path) < 0))
         rc = sc_error_set(err, -errno, "cannot make %s: %s", path, strerror(errno));
     if (rc < 0)
         unlink(name);
