@@ -92,31 +92,99 @@ wait_for_workers(sc_bench_cluster *cluster)
     sc_bench_cluster_run(cluster, &roll.is_done);
 }
 
+/* ---- a job ---- */
+
+typedef struct uploading {
+    sc_upload *upload;
+    sc_bench_text_fn *text;
+    uint64_t n_tasks, n_added;
+    char *id;
+    bool is_done;
+} uploading;
+
+static void
+add_tasks(void *arg)
+{
+    uploading *u = arg;
+    char text[SC_BENCH_TASK_MAX_BYTES];
+    for (; u->n_added < u->n_tasks; u->n_added++) {
+        int rc = sc_upload_add(u->upload, text, u->text(u->n_added, text));
+        if (rc == -EAGAIN)
+            return;
+        if (rc != 0)
+            sc_bench_fail("task %llu: code %d", (unsigned long long)u->n_added, rc);
+    }
+    if (sc_upload_commit(u->upload) != 0)
+        sc_bench_fail("commit: refused by the library");
+}
+
+static void
+on_accepted(void *arg, const char *id, const sc_failure *why)
+{
+    uploading *u = arg;
+    sc_bench_check(why, "upload");
+    snprintf(u->id, SC_JOB_ID_TEXT, "%s", id);
+    u->is_done = true;
+}
+
+void
+sc_bench_cluster_upload(sc_bench_cluster *cluster, const sc_job_spec *spec, uint64_t n_tasks,
+                        sc_bench_text_fn *text, char id[SC_JOB_ID_TEXT])
+{
+    uploading u = {.text = text, .n_tasks = n_tasks, .id = id};
+    if (sc_client_upload(cluster->client, spec, add_tasks, on_accepted, &u, &u.upload) != 0)
+        sc_bench_fail("upload: refused by the library");
+    add_tasks(&u);
+    sc_bench_cluster_run(cluster, &u.is_done);
+}
+
 /* ---- beginning and end ---- */
+
+static void
+spawn_coordinator(sc_bench_cluster *cluster, const char *const env[])
+{
+    const char *const argv[] = {"seedcore-coordinator", "--endpoint", cluster->endpoint, "--dir",
+                                cluster->folder,        NULL};
+    cluster->coordinator = sc_bench_spawn(cluster->dir, argv, env);
+}
+
+static void
+spawn_workers(sc_bench_cluster *cluster)
+{
+    char n_workers[16];
+    snprintf(n_workers, sizeof n_workers, "%d", SC_BENCH_WORKERS);
+    const char *const argv[] = {"seedcore-worker", "--connect",       cluster->endpoint,
+                                "--processes",     n_workers,         "--dir",
+                                cluster->folder,   "--test-handlers", NULL};
+    cluster->workers = sc_bench_spawn(cluster->dir, argv, NULL);
+}
 
 void
 sc_bench_cluster_start(sc_bench_cluster *cluster, const char *dir, const char *const env[])
 {
-    char folder[SC_BENCH_DIR_BYTES], n_workers[16];
-    sc_bench_folder(dir, folder);
+    cluster->dir = dir;
+    sc_bench_folder(dir, cluster->folder);
     sc_bench_free_endpoint(cluster->endpoint);
-    snprintf(n_workers, sizeof n_workers, "%d", SC_BENCH_WORKERS);
-    const char *const coordinator[] = {
-        "seedcore-coordinator", "--endpoint", cluster->endpoint, "--dir", folder, NULL};
-    const char *const workers[] = {"seedcore-worker",
-                                   "--connect",
-                                   cluster->endpoint,
-                                   "--processes",
-                                   n_workers,
-                                   "--dir",
-                                   folder,
-                                   NULL};
-    cluster->coordinator = sc_bench_spawn(dir, coordinator, env);
-    cluster->workers = sc_bench_spawn(dir, workers, NULL);
+    spawn_coordinator(cluster, env);
+    spawn_workers(cluster);
     if (uv_loop_init(&cluster->loop) != 0)
         sc_bench_fail("no loop");
     cluster->client = sc_bench_connect(&cluster->loop, cluster->endpoint);
     wait_for_workers(cluster);
+}
+
+void
+sc_bench_cluster_start_workers(sc_bench_cluster *cluster)
+{
+    spawn_workers(cluster);
+    wait_for_workers(cluster);
+}
+
+void
+sc_bench_cluster_restart(sc_bench_cluster *cluster)
+{
+    sc_bench_kill(&cluster->coordinator);
+    spawn_coordinator(cluster, NULL);
 }
 
 void

@@ -143,6 +143,8 @@ sc_bench_spawn(const char *dir, const char *const argv[], const char *const env[
 void
 sc_bench_kill(pid_t *pid)
 {
+    if (*pid == 0)
+        return;
     kill(*pid, SIGKILL);
     waitpid(*pid, NULL, 0);
     *pid = 0;

@@ -34,7 +34,7 @@ pid_t sc_bench_fork(void);
  *  @param env  "NAME=value" beside what is inherited; ends with NULL; may be NULL */
 pid_t sc_bench_spawn(const char *dir, const char *const argv[], const char *const env[]);
 
-/** Kill a child and wait for its end; sets *pid 0. */
+/** Kill a child and wait for its end; sets *pid 0. Nothing where it is 0. */
 void sc_bench_kill(pid_t *pid);
 
 /** Monotonic time in seconds. */
