@@ -34,8 +34,9 @@ end_again(sc_core *core, const scope *s)
         if (from >= until || !is_in(s, r))
             continue;
         uint32_t first = (uint32_t)(from - c->first), count = (uint32_t)(until - from);
+        range ended = {c, first, count, r->attempt, false, NULL, NULL};
         sc_tasks_cut(core, r, first, count);
-        sc_tasks_end_range(core, c, first, count, s->code);
+        sc_tasks_end_range(core, &ended, s->code);
     }
 }
 
@@ -49,7 +50,8 @@ cancel_exceptions(sc_core *core, chunk *c, uint32_t first, uint32_t end)
             continue;
         if (e->is_delayed)
             sc_tasks_undelay(core, e);
-        sc_tasks_end_range(core, c, e->offset, 1, SC_ECANCELLED);
+        range ended = {c, e->offset, 1, e->attempt, false, NULL, NULL};
+        sc_tasks_end_range(core, &ended, SC_ECANCELLED);
     }
 }
 

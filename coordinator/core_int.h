@@ -11,6 +11,7 @@
  *   keys.c      one job for one key
  *   parents.c   jobs that wait for others
  *   tasks.c     chunks, tasks that leave the straight path
+ *   exceptions.c  tasks with a history
  *   runs.c      the table of open runs
  *   room.c      which worker has room
  *   schedule.c  lanes, handing out

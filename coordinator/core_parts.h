@@ -120,26 +120,28 @@ void sc_tasks_progress(sc_core *core, job *j);
 void sc_tasks_drop_payload(chunk *c);
 void sc_tasks_count_ended(sc_core *core, chunk *c, const outcomes *ended);
 bool sc_tasks_reach(sc_core *core, job *j, uint64_t until);
-void sc_tasks_suspect(sc_core *core, exception *e);
-void sc_tasks_unsuspect(sc_core *core, exception *e);
 bool sc_tasks_unwant(chunk *c, uint32_t offset);
 void sc_tasks_undelay(sc_core *core, exception *e);
 void sc_tasks_drop_range(sc_core *core, range *r);
 void sc_tasks_cut(sc_core *core, range *r, uint32_t first, uint32_t count);
 void sc_tasks_end_untouched(sc_core *core, job *j, int code);
 bool sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, range *taken);
-exception *sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset);
 void sc_tasks_again_unsure(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt);
 void sc_tasks_again(sc_core *core, chunk *c, uint32_t first, uint32_t count, uint32_t attempt);
 void sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost);
 void sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why);
 void sc_tasks_due(sc_core *core, exception *e);
 void sc_tasks_timer(sc_core *core, exception *e);
-void sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code);
+void sc_tasks_end_range(sc_core *core, const range *r, int code);
 void sc_tasks_end_all(sc_core *core, job *j, int code);
 void sc_tasks_forget(sc_core *core, job *j);
-exception *sc_tasks_find_exception(const chunk *c, uint32_t offset);
-void sc_tasks_drop_exception(sc_core *core, exception *e);
+
+/* exceptions.c */
+void sc_exceptions_suspect(sc_core *core, exception *e);
+void sc_exceptions_unsuspect(sc_core *core, exception *e);
+exception *sc_exceptions_get(sc_core *core, chunk *c, uint32_t offset);
+exception *sc_exceptions_find(const chunk *c, uint32_t offset);
+void sc_exceptions_drop(sc_core *core, exception *e);
 
 /* runs.c */
 run *sc_runs_open(sc_core *core, const run *from);

@@ -78,13 +78,13 @@ static bool
 take_away(sc_core *core, chunk *c, uint32_t offset, uint32_t attempt)
 {
     range taken;
-    exception *e = sc_tasks_find_exception(c, offset);
+    exception *e = sc_exceptions_find(c, offset);
     if (!e || !e->is_suspect)
         return sc_tasks_take_queued(core, c, offset, attempt, &taken) ||
                sc_runs_take(core, c, offset, attempt);
     if (e->attempt != attempt)
         return false;
-    sc_tasks_unsuspect(core, e);
+    sc_exceptions_unsuspect(core, e);
     return true;
 }
 
@@ -108,7 +108,7 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
         bit_set(&r->held, offset);
         return true;
     }
-    exception *e = c ? sc_tasks_find_exception(c, offset) : NULL;
+    exception *e = c ? sc_exceptions_find(c, offset) : NULL;
     bool is_blamed = e && e->blame > 0;
     if (!r || sc_tasks_is_unwanted(c, offset) || !has_room_for(w, is_blamed) ||
         !take_away(core, c, offset, held->attempt))

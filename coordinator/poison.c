@@ -10,22 +10,23 @@
 
 // It is in no list any more.
 static void
-end_blamed(sc_core *core, chunk *c, uint32_t offset, int code)
+end_blamed(sc_core *core, const range *r, int code)
 {
-    sc_tasks_end_range(core, c, offset, 1, code);
-    sc_tasks_progress(core, c->job);
+    sc_tasks_end_range(core, r, code);
+    sc_tasks_progress(core, r->chunk->job);
 }
 
 // Take it from wherever it is and end it.
 static void
 end_poisonous(sc_core *core, exception *e)
 {
-    range taken;
+    uint32_t attempt = sc_runs_attempt(e->chunk, e->offset, e->attempt);
+    range taken = {e->chunk, e->offset, 1, attempt, false, NULL, NULL};
     if (e->is_delayed)
         sc_tasks_undelay(core, e);
     else if (!e->is_suspect && !sc_tasks_take_queued(core, e->chunk, e->offset, 0, &taken))
         sc_runs_take(core, e->chunk, e->offset, 0);
-    end_blamed(core, e->chunk, e->offset, SC_EPOISON);
+    end_blamed(core, &taken, SC_EPOISON);
 }
 
 static bool
@@ -89,7 +90,7 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance)
         return;
     }
     chunk *c = find_open(core, ref, &offset);
-    exception *e = c ? sc_tasks_get_exception(core, c, offset) : NULL;
+    exception *e = c ? sc_exceptions_get(core, c, offset) : NULL;
     if (!e || e->blamed == instance)
         return;
     e->blamed = instance;
@@ -100,11 +101,11 @@ sc_poison_blame(sc_core *core, const sc_task_ref *ref, uint64_t instance)
     range taken;
     if (!e->is_delayed && sc_tasks_take_queued(core, c, offset, 0, &taken)) {
         if (taken.is_unsure || sc_tasks_is_unwanted(c, offset)) {
-            end_blamed(core, c, offset, taken.is_unsure ? SC_EUNKNOWN : SC_ECANCELLED);
+            end_blamed(core, &taken, taken.is_unsure ? SC_EUNKNOWN : SC_ECANCELLED);
             return;
         }
         e->attempt = taken.attempt;
-        sc_tasks_suspect(core, e);
+        sc_exceptions_suspect(core, e);
     }
     sc_saved_attempt next = {.attempt = sc_runs_attempt(c, offset, e->attempt), .blame = e->blame};
     if (e->is_delayed)

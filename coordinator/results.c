@@ -119,9 +119,9 @@ static void
 end_task(sc_core *core, chunk *c, uint32_t offset)
 {
     bit_set(&c->ended, offset);
-    exception *e = c->exceptions ? sc_tasks_find_exception(c, offset) : NULL;
+    exception *e = c->exceptions ? sc_exceptions_find(c, offset) : NULL;
     if (e)
-        sc_tasks_drop_exception(core, e);
+        sc_exceptions_drop(core, e);
 }
 
 static void

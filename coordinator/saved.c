@@ -272,7 +272,7 @@ static bool
 restore_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
 {
     chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, a->place));
-    exception *e = c ? sc_tasks_get_exception(core, c, (uint32_t)(a->place - c->first)) : NULL;
+    exception *e = c ? sc_exceptions_get(core, c, (uint32_t)(a->place - c->first)) : NULL;
     if (!e)
         return false;
     e->attempt = a->attempt;
@@ -293,16 +293,16 @@ static void
 settle_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
 {
     chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, a->place));
-    exception *e = sc_tasks_find_exception(c, (uint32_t)(a->place - c->first));
+    exception *e = sc_exceptions_find(c, (uint32_t)(a->place - c->first));
     int64_t wait_ms = left_ms(core, j, a);
     if (!e)
         return; // all of its chunk has ended
     if (a->due_at == SC_SAVED_NEVER) {
         sc_tasks_again(core, c, e->offset, 1, e->attempt);
-        sc_tasks_drop_exception(core, e);
+        sc_exceptions_drop(core, e);
     } else if (a->due_at == 0 && a->place < j->handed) {
         sc_tasks_again_unsure(core, c, e->offset, e->attempt);
-        sc_tasks_drop_exception(core, e);
+        sc_exceptions_drop(core, e);
     } else if (wait_ms > 0 && core->n_delayed < MAX_DELAYED) {
         j->delayed++;
         core->n_delayed++;
@@ -516,8 +516,9 @@ end_unwanted(sc_core *core, job *j)
         next = r->next;
         if (!c->unwanted || !sc_bits_next(c->unwanted, r->first, end, &first, &n))
             continue;
+        range ended = {c, first, n, r->attempt, false, NULL, NULL};
         sc_tasks_cut(core, r, first, n);
-        sc_tasks_end_range(core, c, first, n, SC_ECANCELLED);
+        sc_tasks_end_range(core, &ended, SC_ECANCELLED);
         if (!next && first + n < end)
             next = j->again->prev; // DL: what lay behind is the tail now
     }
@@ -531,10 +532,9 @@ end_unsure(sc_core *core, job *j)
         next = r->next;
         if (!r->is_unsure)
             continue;
-        chunk *c = r->chunk;
-        uint32_t first = r->first, count = r->count;
+        range ended = *r;
         sc_tasks_drop_range(core, r);
-        sc_tasks_end_range(core, c, first, count, SC_EUNKNOWN);
+        sc_tasks_end_range(core, &ended, SC_EUNKNOWN);
     }
 }
 

@@ -243,7 +243,7 @@ sc_schedule_alone(sc_core *core, worker *w, exception *e)
     piece p = {c, NULL, e->offset, 1, e->attempt};
     if (!have_payload(core, c) || !send_piece(core, w, &p, true))
         return;
-    sc_tasks_unsuspect(core, e);
+    sc_exceptions_unsuspect(core, e);
     let_go(c);
 }
 

@@ -100,7 +100,7 @@ static void
 free_chunk(sc_core *core, chunk *c)
 {
     while (c->exceptions)
-        sc_tasks_drop_exception(core, c->exceptions);
+        sc_exceptions_drop(core, c->exceptions);
     sc_tasks_drop_payload(c);
     free(c->unwanted);
     HASH_DEL(c->job->chunks, c);
@@ -177,60 +177,6 @@ sc_tasks_progress(sc_core *core, job *j)
     sc_core_news(core, j);
     sc_jobs_maybe_end(core, j);
     sc_saved_progress(core, j);
-}
-
-/* ---- exceptions ---- */
-
-exception *
-sc_tasks_find_exception(const chunk *c, uint32_t offset)
-{
-    exception *e = c->exceptions;
-    while (e && e->offset != offset)
-        e = e->next;
-    return e;
-}
-
-// The history of a task, a new one if need be; NULL without memory.
-exception *
-sc_tasks_get_exception(sc_core *core, chunk *c, uint32_t offset)
-{
-    exception *e = sc_tasks_find_exception(c, offset);
-    if (!e && (e = sc_slab_new(&core->exception_slab))) {
-        e->chunk = c;
-        e->offset = offset;
-        e->attempt = 1;
-        e->next = c->exceptions;
-        c->exceptions = e;
-    }
-    return e;
-}
-
-void
-sc_tasks_unsuspect(sc_core *core, exception *e)
-{
-    if (e->is_suspect)
-        DL_DELETE2(core->suspects, e, suspect_prev, suspect_next);
-    e->is_suspect = false;
-}
-
-void
-sc_tasks_drop_exception(sc_core *core, exception *e)
-{
-    sc_tasks_unsuspect(core, e);
-    if (e->is_delayed)
-        core->n_delayed--;
-    sc_core_timer_stop(core, &e->timer);
-    LL_DELETE(e->chunk->exceptions, e);
-    sc_slab_free(&core->exception_slab, e);
-}
-
-void
-sc_tasks_suspect(sc_core *core, exception *e)
-{
-    if (e->is_suspect)
-        return;
-    e->is_suspect = true;
-    DL_APPEND2(core->suspects, e, suspect_prev, suspect_next);
 }
 
 // It was cancelled while it runs, and is not tried again. @return false without memory
@@ -349,12 +295,19 @@ sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, 
     return false;
 }
 
+static void
+end_part(sc_core *core, const run *r, uint32_t first, uint32_t count, int code)
+{
+    range ended = {r->chunk, r->first + first, count, r->attempt, false, NULL, NULL};
+    sc_tasks_end_range(core, &ended, code);
+}
+
 // A stretch of lost or returned tasks, none with a history.
 static void
 requeue_plain(sc_core *core, run *r, uint32_t first, uint32_t count, bool is_over)
 {
     if (is_over)
-        sc_tasks_end_range(core, r->chunk, r->first + first, count, SC_EUNKNOWN);
+        end_part(core, r, first, count, SC_EUNKNOWN);
     else
         sc_tasks_again(core, r->chunk, r->first + first, count, r->attempt);
 }
@@ -368,7 +321,7 @@ requeue_exception(sc_core *core, run *r, exception *e, uint32_t offset, bool is_
         return;
     }
     e->attempt = r->attempt;
-    sc_tasks_suspect(core, e);
+    sc_exceptions_suspect(core, e);
 }
 
 // Tasks of a run that did not end there (`which`, offsets in the run) are queued again; a task that
@@ -390,11 +343,11 @@ sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
         }
         for (uint32_t i = first; i < first + n; i++) {
             bool is_over = may_be_over && sc_workers_may_have_started(r, i);
-            exception *e = sc_tasks_find_exception(c, r->first + i);
+            exception *e = sc_exceptions_find(c, r->first + i);
             if (sc_tasks_is_unwanted(c, r->first + i))
-                sc_tasks_end_range(core, c, r->first + i, 1, SC_ECANCELLED);
+                end_part(core, r, i, 1, SC_ECANCELLED);
             else if (is_too_late && !(e && e->blame))
-                sc_tasks_end_range(core, c, r->first + i, 1, SC_EEXPIRED);
+                end_part(core, r, i, 1, SC_EEXPIRED);
             else if (e)
                 requeue_exception(core, r, e, i, is_over);
             else
@@ -422,7 +375,7 @@ sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why)
     j->running--;
     uint32_t attempt = why->attempt;
     uint64_t wait_ms = backoff_ms(core, j, attempt);
-    exception *e = sc_tasks_get_exception(core, c, offset);
+    exception *e = sc_exceptions_get(core, c, offset);
     if (e)
         e->attempt = attempt + 1;
     sc_saved_attempt next = {.attempt = attempt + 1,
@@ -435,11 +388,11 @@ sc_tasks_retry(sc_core *core, chunk *c, uint32_t offset, const failure *why)
     if (is_now) {
         j->queued++;
         if (e && e->blame) {
-            sc_tasks_suspect(core, e);
+            sc_exceptions_suspect(core, e);
             return;
         }
         if (e)
-            sc_tasks_drop_exception(core, e);
+            sc_exceptions_drop(core, e);
         sc_tasks_again(core, c, offset, 1, attempt + 1);
         return;
     }
@@ -465,11 +418,11 @@ sc_tasks_due(sc_core *core, exception *e)
 {
     sc_saved_put_due(core, e);
     if (e->blame) {
-        sc_tasks_suspect(core, e);
+        sc_exceptions_suspect(core, e);
         return;
     }
     sc_tasks_again(core, e->chunk, e->offset, 1, e->attempt);
-    sc_tasks_drop_exception(core, e);
+    sc_exceptions_drop(core, e);
 }
 
 void
@@ -513,30 +466,45 @@ put_range(sc_core *core, job *j, uint64_t place, uint64_t count, uint32_t attemp
 
 // Tasks counted as queued, in no list any more. The caller calls sc_tasks_progress.
 void
-sc_tasks_end_range(sc_core *core, chunk *c, uint32_t first, uint32_t count, int code)
+sc_tasks_end_range(sc_core *core, const range *r, int code)
 {
-    exception *e = count == 1 ? sc_tasks_find_exception(c, first) : NULL;
-    put_range(core, c->job, c->first + first, count, e ? e->attempt : 1, code);
-    for (uint32_t i = first; i < first + count; i++) {
+    chunk *c = r->chunk;
+    put_range(core, c->job, c->first + r->first, r->count, r->attempt, code);
+    for (uint32_t i = r->first; i < r->first + r->count; i++) {
+        exception *e = sc_exceptions_find(c, i);
         bit_set(&c->ended, i);
-        if (c->exceptions && (e = sc_tasks_find_exception(c, i)))
-            sc_tasks_drop_exception(core, e);
+        if (e)
+            sc_exceptions_drop(core, e);
     }
-    bool is_dead = outcome_of(code) == SC_DEAD;
-    outcomes ended = {.dead = is_dead ? count : 0, .cancelled = is_dead ? 0 : count};
+    outcomes ended = {0};
+    *(outcome_of(code) == SC_CANCELLED ? &ended.cancelled : &ended.dead) = r->count;
     sc_tasks_count_ended(core, c, &ended);
 }
 
+// Its runs are closed; what was left of them ends.
 static void
-close_runs(sc_core *core, job *j)
+end_runs(sc_core *core, chunk *c, int code)
 {
-    for (chunk *c = j->chunks; c; c = c->hh.next)
-        for (run *r; (r = c->runs);) {
-            sc_runs_forget(core, r, 0, r->count);
-            j->running -= r->n_left;
-            j->queued += r->n_left;
-            sc_runs_close(core, r);
-        }
+    for (run *r; (r = c->runs);) {
+        run was = *r;
+        sc_runs_forget(core, r, 0, r->count);
+        c->job->running -= r->n_left;
+        c->job->queued += r->n_left;
+        sc_runs_close(core, r);
+        for (uint32_t at = 0, n; sc_bits_next(&was.left, at, was.count, &at, &n); at += n)
+            end_part(core, &was, at, n, code);
+    }
+}
+
+// What is left of a chunk is delayed, or waits to run alone.
+static void
+end_exceptions(sc_core *core, chunk *c, int code)
+{
+    for (exception *e; (e = c->exceptions);) {
+        if (e->is_delayed)
+            sc_tasks_undelay(core, e);
+        sc_tasks_end_range(core, &(range){c, e->offset, 1, e->attempt, false, NULL, NULL}, code);
+    }
 }
 
 // The tasks that were never handed out, of chunks that nothing is known of, and their payload.
@@ -554,21 +522,16 @@ sc_tasks_end_untouched(sc_core *core, job *j, int code)
 void
 sc_tasks_end_all(sc_core *core, job *j, int code)
 {
-    close_runs(core, j);
-    for (uint64_t place = j->prefix; place < j->next;) {
-        chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
-        SC_ASSERT(c);
-        bits open;
-        for (int i = 0; i < BIT_WORDS; i++)
-            open.words[i] = ~c->ended.words[i];
-        uint32_t end = j->next - c->first < c->count ? (uint32_t)(j->next - c->first) : c->count;
-        for (exception *e = c->exceptions; e; e = e->next)
-            if (e->is_delayed)
-                sc_tasks_undelay(core, e);
-        for (uint32_t at = 0, first, n; sc_bits_next(&open, at, end, &first, &n); at = first + n)
-            sc_tasks_end_range(core, c, first, n, code);
-        place = c->first + c->count;
+    for (chunk *c = j->chunks; c; c = c->hh.next)
+        end_runs(core, c, code);
+    while (j->again) {
+        range r = *j->again;
+        sc_tasks_drop_range(core, j->again);
+        sc_tasks_end_range(core, &r, code);
     }
+    for (chunk *c = j->chunks; c; c = c->hh.next)
+        end_exceptions(core, c, code);
+    SC_ASSERT(j->queued == j->stop - j->next && j->delayed == 0 && j->running == 0);
     if (j->next < j->stop)
         sc_tasks_end_untouched(core, j, code);
     j->next = j->stop = j->prefix = j->n_tasks;

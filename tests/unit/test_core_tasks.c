@@ -267,6 +267,41 @@ Test(tasks, attempts_survive_a_loss)
     cr_expect_eq(take_run(3).attempt, 2);
 }
 
+// What ends without a word of its worker says in which attempt it was.
+Test(tasks, attempts_survive_such_an_end)
+{
+    static const struct {
+        const char *name, *handlers;
+        sc_message_type then; // what happens in the second attempt
+        sc_outcome want;
+    } rows[] = {
+        {"its worker is lost", "a!", 0, SC_DEAD},
+        {"cancelled while it waits", "a", SC_MSG_BYE, SC_CANCELLED},
+        {"cancelled, and its worker is lost", "a", SC_MSG_CANCEL, SC_CANCELLED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_open spec = {.retries = 9};
+        sc_uuid job = sc_fake_job(1);
+        sc_message cancel = {.type = SC_MSG_CANCEL, .cancel = {.job = job}};
+        stop();
+        start();
+        sc_fake_worker_ready(&f, 2, &(sc_fake_worker){.handlers = rows[i].handlers});
+        sc_fake_array(&f, 1, 1, 0, 1, &spec);
+        sc_run run = take_run(2);
+        sc_fake_results(&f, 2, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, 1000);
+        cr_expect_eq(take_run(2).attempt, 2, "%s", rows[i].name);
+        if (rows[i].then == SC_MSG_BYE)
+            sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_BYE});
+        if (rows[i].then)
+            sc_fake_say(&f, 1, &cancel);
+        sc_fake_pass(&f, 900, 2);
+        const sc_model_result *r = sc_model_store_find(f.store, &job, 0);
+        cr_assert(r, "%s", rows[i].name);
+        cr_expect_eq(r->outcome, rows[i].want, "%s", rows[i].name);
+        cr_expect_eq(r->attempt, 2, "%s: %u", rows[i].name, r->attempt);
+    }
+}
+
 Test(tasks, not_to_be_repeated)
 {
     static const struct {
