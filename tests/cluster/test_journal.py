@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from cluster import wait_for
+from history import History
 
 
 def submit(c, *args, **options):
@@ -27,29 +28,32 @@ def kill_coordinator(c):
     wait_for(lambda: c.pids("seedcore-coordinator") not in ([], [pid]), what="a new coordinator")
 
 
-def check_results(c, job, n):
-    """Every task done once, by index."""
-    rows = c.ok("results", job).rows
-    assert [row["index"] for row in rows] == list(range(n))
-    assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)
+def check_results(c, *jobs, history=None):
+    """Every task of these (job, n) done once, at its first attempt, and as it was seen before."""
+    history = history or History()
+    for job, n in jobs:
+        history.accept(job, n)
+        rows = history.see(c.ok, job)
+        assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)
+    return history.judge()
 
 
 @pytest.mark.tsan
-def test_coordinator_killed_ten_times(cluster):
+def test_coordinator_killed_ten_times(cluster, figures):
     """Tasks that last longer than the killing run once: workers come back with what they have started."""
     c = cluster(workers=2)
     job = submit(c, "sleep", "--array", "0-199", "--args", '{"ms": 6000}')
     short = submit(c, "echo", "--array", "0-49999", "--args", '"$index"')
+    history = History()
     waiting = c.start("wait", job)
     wait_for(lambda: status(c, job)["running"] == 200, what="all run")
+    history.see(c.ok, short)
     for _ in range(10):
         kill_coordinator(c)
     wait_for(lambda: status(c, job)["queued"] == 0 or status(c, job)["done"] == 200, what="all are adopted")
     assert waiting.result(60).status == 0
-    check_results(c, job, 200)
     c.ok("wait", short, timeout=60)
-    assert status(c, short)["done"] == 50000
-    assert c.ok("results", short).stdout.count("\n") == 50000
+    figures(f"killed ten times: {check_results(c, (job, 200), (short, 50000), history=history)}")
 
 
 def test_upload_goes_on_when_the_coordinator_comes_back(cluster):
@@ -67,8 +71,8 @@ def test_upload_goes_on_when_the_coordinator_comes_back(cluster):
     assert result.status == 0, repr(result)
     job = json.loads(result.stdout)["job"]
     c.ok("wait", job, timeout=60)
-    rows = c.ok("results", job).rows
-    assert [row["value"] for row in rows] == list(range(60000))
+    check_results(c, (job, 60000))
+    assert [row["value"] for row in c.ok("results", job).rows] == list(range(60000))
 
 
 def test_ended_jobs_come_back(cluster):
@@ -100,7 +104,7 @@ def test_poison_survives(cluster):
     c.run("wait", bad, timeout=60)
     assert [r["error"]["code"] for r in c.ok("results", bad).rows] == ["poison"]
     c.ok("wait", good, timeout=60)
-    check_results(c, good, 1000)
+    check_results(c, (good, 1000))
 
 
 def start_coordinator(sandbox):
@@ -248,7 +252,8 @@ def test_full_disk_under_the_journal(small_disk, cluster):
     assert status(c, job)["state"] == "running", "its end is not told before it is safe"
     (small_disk / "filler").unlink()
     c.ok("wait", job, timeout=60)
-    check_results(c, job, 20)
+    history = History()
+    check_results(c, (job, 20), history=history)
     wait_for(lambda: c.run("submit", "echo", "--wait").status == 0, what="jobs are taken again")
     kill_coordinator(c)
-    check_results(c, job, 20)
+    check_results(c, (job, 20), history=history)

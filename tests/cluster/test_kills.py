@@ -6,22 +6,13 @@ import signal
 import time
 
 from cluster import wait_for
+from history import History
 
 N_TASKS, N_SHORT = 100000, 10000
 
 
 def submit(c, *args):
     return c.ok("submit", *args, "--json").json["job"]
-
-
-def judge(c, job, n, has_index=False):
-    """What became of the tasks of a job: (lost, counted twice, wrong)."""
-    seen = {}
-    wrong = 0
-    for row in c.ok("results", job, timeout=60).rows:
-        seen[row["index"]] = seen.get(row["index"], 0) + 1
-        wrong += row["status"] != "done" or row["attempt"] != 1 or (has_index and row["value"] != row["index"])
-    return n - len(seen), sum(count - 1 for count in seen.values()), wrong
 
 
 def kill(pid):
@@ -50,14 +41,18 @@ def worker_processes(c):
 
 
 def run(c, figures, victims, pause_s):
+    history = History()
     job = submit(c, "sleep", "--array", f"0-{N_TASKS - 1}", "--args", '{"ms": 20}')
+    history.accept(job, N_TASKS)
     short = submit(c, "echo", "--array", f"0-{N_SHORT - 1}", "--args", '"$index"')
+    history.accept(short, N_SHORT)
     waiting = c.start("wait", job, short)
     n_kills = kill_until_done(c, waiting, victims, pause_s)
     assert waiting.result(60).status == 0
-    lost, twice, wrong = map(sum, zip(judge(c, job, N_TASKS), judge(c, short, N_SHORT, True)))
-    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks: {lost} lost, {twice} counted twice")
-    assert (lost, twice, wrong) == (0, 0, 0)
+    slept, echoed = history.see(c.ok, job), history.see(c.ok, short)
+    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks: {history.judge()}")
+    assert all(row["status"] == "done" and row["attempt"] == 1 for row in slept + echoed)
+    assert all(row["value"] == row["index"] for row in echoed)
     assert n_kills >= 2
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from cluster import BIN, wait_for
+from history import History
 
 IP = "/usr/sbin/ip"
 NEAR, FAR = f"sc-near-{os.getpid()}", f"sc-far-{os.getpid()}"
@@ -38,9 +39,10 @@ def network(sandbox):
 
 
 def test_cut_and_healed(sandbox, network, figures):
-    def client(*args, ok=True):
-        run = sandbox.ok if ok else sandbox.run
-        return run(*network(NEAR, "seedcore", *args, "--endpoint", ENDPOINT), timeout=60)
+    def client(*args, timeout=60):
+        return sandbox.ok(*network(NEAR, "seedcore", *args, "--endpoint", ENDPOINT), timeout=timeout)
+
+    history = History()
 
     def workers():
         return {row["worker"]: row for row in client("workers", "--json").rows}
@@ -50,6 +52,7 @@ def test_cut_and_healed(sandbox, network, figures):
         sandbox.start(*network(where, "seedcore-worker", "--connect", ENDPOINT, "--processes", "1", "--name", name))
     wait_for(lambda: len(workers()) == 2, what="both workers")
     job = client("submit", "sleep", "--array", "0-1999", "--args", '{"ms": 700}', "--json").json["job"]
+    history.accept(job, 2000)
     wait_for(lambda: all(row["running"] > 0 for row in workers().values()), what="both run some")
     start = time.monotonic()
     ip("-n", FAR, "link", "set", "cable", "down")
@@ -61,10 +64,6 @@ def test_cut_and_healed(sandbox, network, figures):
     wait_for(lambda: "far-1" in workers(), what="it is back")
     back = time.monotonic() - healed
     client("wait", job)
-    rows = client("results", job).rows
-    lost = 2000 - len({row["index"] for row in rows})
-    twice = len(rows) - len({row["index"] for row in rows})
-    figures(f"cut for {healed - start:.1f} s: gone after {gone:.1f} s, back after {back:.1f} s; "
-            f"{lost} lost, {twice} counted twice")
-    assert (lost, twice) == (0, 0)
+    rows = history.see(client, job)
+    figures(f"cut for {healed - start:.1f} s: gone after {gone:.1f} s, back after {back:.1f} s; {history.judge()}")
     assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)

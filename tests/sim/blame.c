@@ -15,7 +15,7 @@ static bool
 is_open(const world *w, const plan *j, const sc_task_ref *ref)
 {
     return j && (ref->token.epoch == w->options.epoch || j->is_durable) &&
-           !sc_history_has_ended(w->history, &j->id, ref->index);
+           !sc_history_has_result(w->history, &j->id, ref->index);
 }
 
 static blame

@@ -133,8 +133,7 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     sc_args_drop(&r->message);
     sc_act_done(a);
     if (answer) {
-        a->plan->is_accepted = true;
-        sc_history_accept(w->history, &a->plan->id, a->plan->first, a->plan->n_tasks);
+        sc_told_accepted(w, a->plan);
         start_reading(a);
         return;
     }
@@ -303,6 +302,8 @@ check_row(act *a, const sc_message *m, uint32_t i, size_t at)
         sc_sim_fail(w, "a page of job %u jumps to %" PRIu64, j->number, index);
     if (a->seen[index - j->first]++)
         sc_sim_fail(w, "result %" PRIu64 " of job %u comes twice", index, j->number);
+    const char *value = (const char *)m->bytes.data + at;
+    sc_told_result(w, j, &(sc_model_result){index, r.outcome, r.attempt, r.len, value, NULL});
     if (r.worker >= m->page.workers.n)
         sc_sim_fail(w, "result %" PRIu64 " of job %u names no worker", index, j->number);
     if (kept && (kept->len != r.len || memcmp(kept->value, m->bytes.data + at, r.len) != 0 ||
@@ -315,11 +316,12 @@ static void
 check_end(const act *a, const sc_message *m)
 {
     world *w = a->client->world;
-    const plan *j = a->plan;
+    plan *j = a->plan;
     const sc_read *read = &a->request.message.read;
     bool is_live = !w->is_auditing;
     if (m->page.n_dropped > 0 && !w->shape.is_store_small && !w->was_limited)
         sc_sim_fail(w, "results of job %u were dropped", j->number);
+    a->plan->is_dropped |= m->page.n_dropped > 0;
     if (m->page.n_dropped > 0 || (read->order == SC_READ_INDEX_ENDED && is_live))
         return;
     if (a->n_rows != j->n_tasks)
@@ -359,6 +361,7 @@ on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
         return;
     }
     uint32_t n = sc_records_count(m->table);
+    sc_history_read(w->shown, &a->plan->id); // others read, too: each page by itself
     for (uint32_t i = 0; i < n; i++) {
         check_row(a, m, i, at);
         at += sc_records_get(m->table, i).len;
@@ -393,6 +396,32 @@ sc_client_read_all(process *p, plan *j, sc_read_order order)
             1 + (uint32_t)sc_sim_random(p->world, p->world->shape.is_large ? 1 << 20 : 2000),
         .wait = true,
     };
+    sc_act_start(a);
+    sc_client_set_tick(p);
+}
+
+/* ---- asking ---- */
+
+static void
+on_status(sc_client_request *r, const sc_message *m, const sc_failure *why)
+{
+    act *a = SC_CONTAINER(r, act, request);
+    world *w = a->client->world;
+    const sc_job_info *info = m ? m->jobs.jobs.items : NULL;
+    if (!m || m->jobs.jobs.n != 1)
+        sc_sim_fail(w, "job %u is not known: %s", a->plan->number, why ? why->text : "none");
+    if (!sc_job_has_ended(info->state) || info->total != a->plan->n_tasks)
+        sc_sim_fail(w, "job %u of %" PRIu64 " tasks is %s and has %" PRIu64, a->plan->number,
+                    a->plan->n_tasks, sc_job_state_name(info->state), info->total);
+    sc_told_end(w, a->plan, info);
+    sc_act_done(a);
+}
+
+void
+sc_client_ask(process *p, plan *j)
+{
+    act *a = sc_act_new(p, j, SC_MSG_ASK, on_status);
+    a->request.message.ask = (sc_ask){.what = SC_ASK_JOB, .job = j->id, .n_digits = 32};
     sc_act_start(a);
     sc_client_set_tick(p);
 }

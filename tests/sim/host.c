@@ -247,7 +247,7 @@ note_results(world *w, process *p, const sc_message *m, uint64_t n_writes_before
         return; // said twice: the first time counts
     p->results[number % N_RESULTS].number = number;
     p->results[number % N_RESULTS].write =
-        n_writes > n_writes_before ? n_writes : sc_plan_last_write(w, m);
+        n_writes > n_writes_before ? n_writes : sc_journal_last_write(w, m);
 }
 
 void

@@ -2,6 +2,7 @@
 /* The coordinator's journal: writes become safe a group at a time and later than they were made;
  * some groups fail, which refuses their uploads and keeps the rest; a crash leaves all that was
  * said to be safe and some of what was written after it. */
+#include "proto/run.h"
 #include "tests/sim/world.h"
 
 static void
@@ -75,6 +76,26 @@ sc_journal_start(world *w)
     w->group = (event){.run = group_done, .is_kept = true};
 }
 
+// What a write is about becomes safe with it.
+static void
+note_write(world *w, const sc_action *a, uint64_t write)
+{
+    if (a->type == SC_ACTION_PUT_RANGE) {
+        plan *j = sc_plan_find(w, &a->range.job);
+        for (uint64_t i = 0; i < a->range.count; i++)
+            j->writes[a->range.first + i - j->first] = write;
+    } else if (a->type == SC_ACTION_PUT_RESULTS) {
+        plan *j = sc_plan_find(w, &a->results.job);
+        for (uint32_t i = 0, n = sc_records_count(a->results.table); i < n; i++)
+            j->writes[a->results.base + sc_records_get(a->results.table, i).offset - j->first] =
+                write;
+    } else if (a->type == SC_ACTION_PUT_ATTEMPT) {
+        plan *j = sc_plan_find(w, &a->attempt.job);
+        j->writes[a->attempt.next.place] = write;
+        sc_told_attempt(w, j, a->attempt.next.place, a->attempt.next.attempt);
+    }
+}
+
 bool
 sc_journal_write(world *w, const sc_action *action)
 {
@@ -82,9 +103,23 @@ sc_journal_write(world *w, const sc_action *action)
     if (!sc_model_journal_act(w->journal, action))
         return false;
     sc_model_store_act(w->kept, action, &question);
-    sc_plan_written(w, action, sc_model_journal_n_writes(w->journal));
+    note_write(w, action, sc_model_journal_n_writes(w->journal));
     schedule(w);
     return true;
+}
+
+uint64_t
+sc_journal_last_write(world *w, const sc_message *m)
+{
+    const plan *j = sc_plan_find(w, &m->results.job);
+    uint64_t last = 0;
+    if (!j || !j->is_durable)
+        return 0;
+    for (uint32_t i = 0, n = sc_records_count(m->table); i < n; i++) {
+        uint64_t write = j->writes[m->results.base + sc_records_get(m->table, i).offset - j->first];
+        last = write > last ? write : last;
+    }
+    return last;
 }
 
 void
@@ -97,9 +132,19 @@ sc_journal_crash(world *w)
     w->is_in_trouble = false;
 }
 
+static void
+tell_attempt(void *arg, const sc_action *a)
+{
+    world *w = arg;
+    const plan *j = a->type == SC_ACTION_PUT_ATTEMPT ? sc_plan_find(w, &a->attempt.job) : NULL;
+    if (j)
+        sc_told_attempt(w, j, a->attempt.next.place, a->attempt.next.attempt);
+}
+
 void
 sc_journal_restore(world *w, int64_t at_ms)
 {
+    sc_model_journal_each(w->journal, tell_attempt, w);
     sc_model_journal_restore(w->journal, w->kept, w->core, at_ms);
 }
 

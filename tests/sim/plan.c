@@ -111,11 +111,13 @@ lose(world *w, plan *j)
     process *client = w->clients[j->number % w->shape.n_clients];
     bool was_accepted = j->is_accepted;
     sc_history_forget(w->history, &j->id);
+    sc_history_forget(w->shown, &j->id);
     memset(j->blames, 0, j->n_tasks * sizeof *j->blames);
     memset(j->maybes, 0, j->n_tasks * sizeof *j->maybes);
     memset(j->starts, 0, j->n_tasks * sizeof *j->starts);
     memset(j->handings, 0, j->n_tasks * sizeof *j->handings);
-    j->is_accepted = j->is_unreadable = j->is_given_up = j->is_cancelled = j->is_unwanted = false;
+    j->is_accepted = j->is_unreadable = j->is_dropped = j->is_given_up = j->is_cancelled =
+        j->is_unwanted = false;
     if (!was_accepted || !client || client->is_dead)
         return;
     j->old_id = j->id;
@@ -175,7 +177,7 @@ sc_plan_free(world *w)
 }
 
 plan *
-sc_plan_find(world *w, const sc_uuid *id)
+sc_plan_find(const world *w, const sc_uuid *id)
 {
     for (uint32_t i = 0; i < w->n_plans; i++)
         if (memcmp(&w->plans[i].id, id, sizeof *id) == 0 ||
@@ -190,43 +192,10 @@ sc_plan_is_volatile_open(const world *w)
     for (uint32_t i = 0; i < w->n_plans; i++) {
         const plan *j = &w->plans[i];
         for (uint64_t k = 0; !j->is_durable && j->is_accepted && k < j->n_tasks; k++)
-            if (!sc_history_has_ended(w->history, &j->id, j->first + k))
+            if (!sc_history_has_result(w->history, &j->id, j->first + k))
                 return true;
     }
     return false;
-}
-
-/* ---- writes ---- */
-
-void
-sc_plan_written(world *w, const sc_action *a, uint64_t write)
-{
-    if (a->type == SC_ACTION_PUT_RANGE) {
-        plan *j = sc_plan_find(w, &a->range.job);
-        for (uint64_t i = 0; i < a->range.count; i++)
-            j->writes[a->range.first + i - j->first] = write;
-    } else if (a->type == SC_ACTION_PUT_RESULTS) {
-        plan *j = sc_plan_find(w, &a->results.job);
-        for (uint32_t i = 0, n = sc_records_count(a->results.table); i < n; i++)
-            j->writes[a->results.base + sc_records_get(a->results.table, i).offset - j->first] =
-                write;
-    } else if (a->type == SC_ACTION_PUT_ATTEMPT) {
-        sc_plan_find(w, &a->attempt.job)->writes[a->attempt.next.place] = write;
-    }
-}
-
-uint64_t
-sc_plan_last_write(world *w, const sc_message *m)
-{
-    const plan *j = sc_plan_find(w, &m->results.job);
-    uint64_t last = 0;
-    if (!j || !j->is_durable)
-        return 0;
-    for (uint32_t i = 0, n = sc_records_count(m->table); i < n; i++) {
-        uint64_t write = j->writes[m->results.base + sc_records_get(m->table, i).offset - j->first];
-        last = write > last ? write : last;
-    }
-    return last;
 }
 
 /* ---- payloads, values ---- */
@@ -331,8 +300,10 @@ sc_plan_handed(world *w, process *p, const sc_run *run)
     uint64_t place = run->first - j->first;
     if (j->is_unwanted && place < j->cancelled_until && place + run->count > j->cancelled_from)
         sc_sim_fail(w, "tasks of job %u are handed out, and were cancelled", j->number);
-    for (uint64_t i = run->first - j->first; i < run->first - j->first + run->count; i++)
+    for (uint64_t i = place; i < place + run->count; i++) {
         j->handings[i] = (handing){p, w->now_us, run->token.run, j->blames[i] > 0};
+        sc_told_attempt(w, j, i, run->attempt);
+    }
 }
 
 bool
@@ -494,9 +465,8 @@ sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
     // All its tasks end at once, the first while the store holds too much.
     if (has_code(r, "store_full") && is_over_limit(w))
         j->is_given_up = true;
-    const char *wrong = sc_history_end(w->history, job, r->index);
-    if (!wrong)
-        wrong = wrong_with(w, j, r);
+    sc_told_core_result(w, job, r);
+    const char *wrong = wrong_with(w, j, r);
     if (wrong)
         sc_sim_fail(w, "task %" PRIu64 " of job %u (%s): %s; outcome %u attempt %u blames %u %.*s",
                     r->index, j->number, sc_plan_handlers[j->handler], wrong, r->outcome,
@@ -525,13 +495,9 @@ check_workers(const world *w)
 void
 sc_plan_check_end(world *w)
 {
-    sc_uuid id;
-    uint64_t index;
     sc_cluster counters;
     sc_core_counters(w->core, &counters);
-    if (sc_history_next_open(w->history, &id, &index))
-        sc_sim_fail(w, "task %" PRIu64 " of job %u never ended", index,
-                    sc_plan_find(w, &id)->number);
+    sc_told_check_end(w);
     if (counters.queued + counters.delayed + counters.running + counters.jobs_open > 0)
         sc_sim_fail(
             w, "jobs are open: %" PRIu64 " tasks queued, %" PRIu64 " delayed, %" PRIu64 " running",

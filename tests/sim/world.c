@@ -161,9 +161,13 @@ audit(world *w)
     sc_trace(w, TRACE_PHASE, 2, 0, 0);
     w->is_auditing = true;
     w->auditor = sc_client_start(w, MAX_CLIENTS, "audit");
-    for (uint32_t i = 0; i < w->n_plans; i++)
-        for (int order = SC_READ_INDEX; order <= SC_READ_ENDED && w->plans[i].is_accepted; order++)
+    for (uint32_t i = 0; i < w->n_plans; i++) {
+        if (!w->plans[i].is_accepted)
+            continue;
+        for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
             sc_client_read_all(w->auditor, &w->plans[i], (sc_read_order)order);
+        sc_client_ask(w->auditor, &w->plans[i]);
+    }
 }
 
 // Calm, then idle, then read again, then stopped.
@@ -238,6 +242,7 @@ finish(world *w)
     sc_net_free(w);
     sc_plan_free(w);
     sc_history_free(&w->history);
+    sc_history_free(&w->shown);
     sc_decoder_free(&w->decoder);
     sc_buffer_fini(&w->encoded);
     sc_heap_fini(&w->events);
@@ -246,14 +251,13 @@ finish(world *w)
 static void
 print_summary(const world *w)
 {
-    printf("seed %" PRIu64 ": %s, %u workers, %u jobs, %" PRIu64 " tasks, %" PRIu64
-           " starts (%" PRIu64 " again), %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64
-           " stalls, %" PRIu64 "+%" PRIu64 " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64
-           " ms\n",
-           w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
-           sc_history_n_accepted(w->history), w->n_started, w->n_started_again, w->n_crashes,
-           w->n_cuts, w->n_stalls, w->n_calls_done, w->n_calls_failed, w->n_rows_read, w->n_events,
-           sc_sim_ms(w));
+    printf(
+        "seed %" PRIu64 ": %s, %u workers, %u jobs, %" PRIu64 " tasks, %" PRIu64 " starts (%" PRIu64
+        " again), %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64 " stalls, %" PRIu64 "+%" PRIu64
+        " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64 " ms\n",
+        w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
+        sc_history_n_accepted(w->shown), w->n_started, w->n_started_again, w->n_crashes, w->n_cuts,
+        w->n_stalls, w->n_calls_done, w->n_calls_failed, w->n_rows_read, w->n_events, sc_sim_ms(w));
 }
 
 uint64_t
@@ -269,6 +273,7 @@ sc_sim_world(uint64_t seed, bool is_verbose)
     sc_heap_init(&w->events);
     sc_buffer_init(&w->encoded, 0);
     w->history = sc_history_new();
+    w->shown = sc_history_new();
     current = w;
     sc_chaos_choose(w);
     sc_plan_make(w);

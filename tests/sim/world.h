@@ -14,6 +14,7 @@
  *   calls.c       their calls
  *   bystander.c   peers that mean no good
  *   plan.c        jobs, what each task does, what its result must be
+ *   told.c        what was said of tasks, and that it fits
  *   trace.c       what happened last, and the hash of it all
  *
  * Objects live until the world ends, so an event may point to what is gone. */
@@ -143,6 +144,7 @@ typedef struct plan {
     bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
     bool is_unreadable;  // a chunk of it could not be read
+    bool is_dropped;     // results of it were dropped
     bool is_given_up;    // the store was full
     uint32_t expires_ms; // 0: never
     bool is_cancelled;   // CANCEL was said: places from..until-1 may end so,
@@ -292,7 +294,8 @@ struct world {
     // plan
     plan *plans;
     uint32_t n_plans;
-    sc_history *history;
+    sc_history *history; // what the core has ended since it started
+    sc_history *shown;   // what clients were told, of all its starts
     uint64_t n_started, n_started_again, n_crashes, n_cuts, n_stalls, n_calls_done, n_calls_failed,
         n_rows_read;
     // trace
@@ -357,6 +360,8 @@ void sc_journal_crash(world *w);
 /** What is there is given to the new core, which starts at that time. */
 void sc_journal_restore(world *w, int64_t at_ms);
 bool sc_journal_is_idle(const world *w);
+/** The last write about the tasks of a message; 0: there is none. */
+uint64_t sc_journal_last_write(world *w, const sc_message *results);
 /** Something was said to the core: its turn comes. */
 void sc_host_after_event(world *w);
 
@@ -405,12 +410,25 @@ void sc_client_message(process *p, const sc_message *m);
 /** At once, or in a while. */
 void sc_client_submit_later(process *p, plan *j);
 void sc_client_read_all(process *p, plan *j, sc_read_order order);
+/** How a job that has ended is. */
+void sc_client_ask(process *p, plan *j);
 void sc_client_stop_cluster(process *p);
 /** It goes, with or without a word. */
 void sc_client_leave(process *p, bool says_bye);
 /** Prints what it waits for. @return how many things */
 uint32_t sc_client_print(const process *p);
 void sc_client_free_process(process *p);
+
+/* told.c */
+/** A client was told that a job was accepted; a result; the end of a job. */
+void sc_told_accepted(world *w, plan *j);
+void sc_told_result(world *w, const plan *j, const sc_model_result *result);
+void sc_told_end(world *w, const plan *j, const sc_job_info *info);
+/** The core has begun, or kept that it will begin, an attempt; it has ended a task. */
+void sc_told_attempt(world *w, const plan *j, uint64_t place, uint32_t attempt);
+void sc_told_core_result(world *w, const sc_uuid *job, const sc_model_result *result);
+/** Nothing is lost, nothing was said twice. */
+void sc_told_check_end(world *w);
 
 /* bystander.c */
 void sc_bystanders_start(world *w);
@@ -422,7 +440,7 @@ void sc_plan_make(world *w);
 void sc_plan_free(world *w);
 /** Its tasks may not be repeated. */
 bool sc_plan_is_once(const plan *j);
-plan *sc_plan_find(world *w, const sc_uuid *id);
+plan *sc_plan_find(const world *w, const sc_uuid *id);
 /** The payload of a task. @return its length */
 uint32_t sc_plan_payload(const world *w, const plan *j, uint64_t index, char *out, uint32_t size);
 uint32_t sc_plan_max_payload(const plan *j);
@@ -437,10 +455,6 @@ const sc_model_store *sc_plan_store(const world *w, const plan *j);
 void sc_plan_lose(world *w);
 /** A volatile job was accepted and has tasks that have not ended. */
 bool sc_plan_is_volatile_open(const world *w);
-/** A write says how tasks of a durable job ended or failed. */
-void sc_plan_written(world *w, const sc_action *action, uint64_t write);
-/** The last write about the tasks of a message; 0: there is none. */
-uint64_t sc_plan_last_write(world *w, const sc_message *results);
 /** Tasks were sent to a worker. */
 void sc_plan_handed(world *w, process *p, const sc_run *run);
 /** A worker starts a task: may it, and beside what runs there? */

@@ -103,6 +103,15 @@ sc_model_journal_refuse(sc_model_journal *j, uint64_t n)
 }
 
 void
+sc_model_journal_each(const sc_model_journal *j, void (*see)(void *arg, const sc_action *action),
+                      void *arg)
+{
+    for (size_t i = 0; i < j->n_writes; i++)
+        if (!j->writes[i]->is_refused)
+            see(arg, &j->writes[i]->kept.action);
+}
+
+void
 sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe)
 {
     SC_ASSERT(j->n_before + n_safe <= j->n_writes);

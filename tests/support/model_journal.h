@@ -27,6 +27,10 @@ const sc_ticket *sc_model_journal_upload(const sc_model_journal *j, uint64_t n);
 /** That one is refused and was never there. */
 void sc_model_journal_refuse(sc_model_journal *j, uint64_t n);
 
+/** Sees each write that is kept, in their order. */
+void sc_model_journal_each(const sc_model_journal *j,
+                           void (*see)(void *arg, const sc_action *action), void *arg);
+
 /** The process is gone: of the writes of the present core only the first `n_safe` were kept. */
 void sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe);
 /** Gives a new core, and a new store, what is there. */
