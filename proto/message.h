@@ -168,15 +168,15 @@ typedef struct sc_bye {
 
 /* ---- upload: client to coordinator ---- */
 
-/* Opens a staged job; with is_array it is complete with this message and needs no COMMIT.
- * Payload of an array: the pieces of its arguments (n_tasks indexes from first_index stand between
- * them). */
 /* A job that another waits for. */
 typedef struct sc_parent {
     sc_uuid job;
     uint32_t state; /* in JOBS: its sc_job_state; SC_JOB_STAGED: forgotten. Else 0 */
 } sc_parent;
 
+/* Opens a staged job; with is_array it is complete with this message and needs no COMMIT.
+ * Payload of an array: the pieces of its arguments (n_tasks indexes from first_index stand between
+ * them). */
 typedef struct sc_open {
     uint64_t request;
     sc_uuid job;

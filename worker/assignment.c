@@ -19,6 +19,7 @@ sc_assignment_init(sc_assignment *a, const sc_message *run)
                          .is_array = run->run.is_array,
                          .timeout_ms = (int64_t)run->run.timeout_ms,
                          .kill_after_ms = (int64_t)run->run.kill_after_ms,
+                         .n_bytes = run->bytes.len,
                          .n_waiting = run->run.count,
                          .n_open = run->run.count};
     LIST_INIT(&a->started);
@@ -37,6 +38,7 @@ sc_assignment_fini(sc_assignment *a)
     sc_slice_drop(&a->bytes);
     sc_buffer_fini(&a->records);
     sc_buffer_fini(&a->values);
+    sc_reference_release(a->reference);
 }
 
 bool

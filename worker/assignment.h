@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "proto/message.h"
+#include "worker/references.h"
 
 typedef struct sc_assignment sc_assignment;
 
@@ -58,6 +59,8 @@ struct sc_assignment {
     bool is_once;                      /* its tasks may not be repeated */
     int64_t timeout_ms, kill_after_ms; /* of RUN */
     sc_slice table, bytes;             /* kept */
+    size_t n_bytes;                    /* of payload, as it came */
+    sc_reference *reference;           /* held: what its arguments name; NULL: nothing */
     uint32_t next;                     /* the first that has not started */
     size_t next_byte;                  /* where its arguments begin */
     uint32_t n_waiting;                /* neither started nor answered */

@@ -3,6 +3,10 @@
  * session watches. */
 #include "worker/backlog.h"
 
+// The coordinator counts what it gave; calls may come beyond the credit. What passes this bound
+// goes back.
+enum { CREDIT_SLACK = 2 };
+
 void
 sc_backlog_init(sc_backlog *b)
 {
@@ -26,6 +30,16 @@ sc_backlog_fini(sc_backlog *b)
     sc_slab_fini(&b->slab);
 }
 
+bool
+sc_backlog_has_room(const sc_backlog *b, const sc_hello *hello, const sc_message *run)
+{
+    uint64_t n_tasks = (uint64_t)b->n_waiting + b->n_running + run->run.count;
+    uint64_t n_bytes = b->n_bytes + run->bytes.len;
+
+    return n_tasks <= CREDIT_SLACK * (uint64_t)hello->credit_tasks + SC_CHUNK_MAX_TASKS &&
+           n_bytes <= CREDIT_SLACK * hello->credit_bytes + SC_TASK_MAX_BYTES;
+}
+
 sc_assignment *
 sc_backlog_add(sc_backlog *b, const sc_message *run)
 {
@@ -39,7 +53,7 @@ sc_backlog_add(sc_backlog *b, const sc_message *run)
     }
     TAILQ_INSERT_TAIL(&b->all, a, node);
     LIST_INSERT_HEAD(&b->buckets[a->token.run % SC_BACKLOG_BUCKETS], a, bucket_node);
-    b->n_bytes += a->bytes.len;
+    b->n_bytes += a->n_bytes;
     b->n_waiting += a->n_waiting;
     return a;
 }
@@ -136,7 +150,7 @@ sc_backlog_settle(sc_backlog *b, sc_assignment *a)
         return;
     TAILQ_REMOVE(&b->all, a, node);
     LIST_REMOVE(a, bucket_node);
-    b->n_bytes -= a->bytes.len;
+    b->n_bytes -= a->n_bytes;
     sc_assignment_fini(a);
     sc_slab_free(&b->slab, a);
 }
@@ -148,12 +162,14 @@ sc_backlog_check(const sc_backlog *b)
     const sc_assignment *a;
 
     for (a = TAILQ_FIRST(&b->all); a; a = TAILQ_NEXT(a, node)) {
-        if (a->is_queued != (a->n_waiting > 0) || a->n_open < a->n_waiting ||
+        bool has_args = !a->reference || a->reference->state == SC_REFERENCE_READY;
+
+        if (a->is_queued != (has_args && a->n_waiting > 0) || a->n_open < a->n_waiting ||
             a->n_open - a->n_waiting > a->n_executing)
             return false;
         n_waiting += a->n_waiting;
         n_open += a->n_open;
-        n_bytes += a->bytes.len;
+        n_bytes += a->n_bytes;
     }
     return n_waiting == b->n_waiting && n_open - n_waiting == b->n_running && n_bytes == b->n_bytes;
 }

@@ -32,6 +32,8 @@ typedef struct sc_backlog {
 void sc_backlog_init(sc_backlog *b);
 /** Nothing may be executing. */
 void sc_backlog_fini(sc_backlog *b);
+/** Is there room for a RUN, by the credit that `hello` offers? */
+bool sc_backlog_has_room(const sc_backlog *b, const sc_hello *hello, const sc_message *run);
 /** Add the run of a RUN message; all its tasks wait, none can be taken yet. NULL without memory. */
 sc_assignment *sc_backlog_add(sc_backlog *b, const sc_message *run);
 /** From now on its tasks can be taken. `kind`, `handler` and `is_once` are set. */

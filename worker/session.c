@@ -15,13 +15,11 @@
 #include "worker/backlog.h"
 #include "worker/cost.h"
 #include "worker/delivery.h"
+#include "worker/inventory.h"
+#include "worker/references.h"
 
 enum {
-    HELD_ITEMS = 800, // about 60 bytes each: below SC_HELD_MAX_BYTES and SC_HEADER_MAX_OBJECTS
-    LATE_MS = 100,    // a tick later than this moves leases
-    // The coordinator counts what it gave; calls may come beyond the credit. What passes this bound
-    // goes back.
-    CREDIT_SLACK = 2,
+    LATE_MS = 100, // a tick later than this moves leases
 };
 
 struct sc_session {
@@ -30,10 +28,11 @@ struct sc_session {
     sc_backlog backlog;
     sc_delivery delivery;
     sc_once once;
+    sc_references references;
     bool is_draining;
     sc_cost *costs; // a handler each
     // Scratch.
-    sc_held_run held[HELD_ITEMS];
+    sc_inventory inventory;
     sc_range ranges[SC_CHUNK_MAX_TASKS];
     sc_buffer text; // an error as JSON
 };
@@ -76,6 +75,7 @@ sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out
     }
     s->config = *config;
     sc_backlog_init(&s->backlog);
+    sc_references_init(&s->references);
     sc_once_init(&s->once, config->actions.release, config->actions.arg);
     sc_delivery_init(&s->delivery,
                      &(sc_delivery_config){&s->backlog, &s->member, s->costs, &s->once});
@@ -93,6 +93,7 @@ sc_session_free(sc_session **session)
     if (!s)
         return;
     sc_backlog_fini(&s->backlog);
+    sc_references_fini(&s->references);
     sc_delivery_fini(&s->delivery);
     sc_buffer_fini(&s->text);
     free(s->costs);
@@ -241,16 +242,6 @@ find_handler(const sc_session *s, sc_text name)
 }
 
 static bool
-has_room(const sc_session *s, const sc_message *m)
-{
-    uint64_t n_tasks = (uint64_t)s->backlog.n_waiting + s->backlog.n_running + m->run.count;
-    uint64_t n_bytes = s->backlog.n_bytes + m->bytes.len;
-
-    return n_tasks <= CREDIT_SLACK * (uint64_t)s->config.hello->credit_tasks + SC_CHUNK_MAX_TASKS &&
-           n_bytes <= CREDIT_SLACK * s->config.hello->credit_bytes + SC_TASK_MAX_BYTES;
-}
-
-static bool
 is_well_formed(const sc_session *s, const sc_message *m)
 {
     uint32_t n = m->run.is_array ? sc_tasks_count(m->table) : m->run.count;
@@ -269,19 +260,79 @@ return_run(sc_session *s, const sc_run *run, int64_t now_ms)
     send_recalled(s, &a, 1, now_ms);
 }
 
-/* Every task of a run ends with the same error. */
+/* Every task of a run that waits ends with the same error. */
 static void
 refuse_run(sc_session *s, sc_assignment *a, int code, const char *text, int64_t now_ms)
 {
     sc_ending ending = error_ending(s, SC_DEAD, code, text);
 
     for (uint32_t offset = 0; offset < a->count; offset++)
-        answer(s, a, offset, &ending, now_ms);
+        if (!sc_assignment_is_answered(a, offset))
+            answer(s, a, offset, &ending, now_ms);
     if (a->is_dirty)
         sc_delivery_flush(&s->delivery, a);
     else
         sc_backlog_settle(&s->backlog, a);
     sc_delivery_send(&s->delivery, now_ms);
+}
+
+/* ---- arguments that are results of other jobs ---- */
+
+static void
+read_references(sc_session *s, int64_t now_ms)
+{
+    sc_message message;
+
+    if (sc_references_next(&s->references, &message) &&
+        sc_member_send(&s->member, &message, now_ms) == 0)
+        sc_references_said(&s->references);
+}
+
+/* The runs that wait for it begin, or end. */
+static void
+settle_reference(sc_session *s, const sc_reference *ref, int64_t now_ms)
+{
+    sc_assignment *next;
+
+    for (sc_assignment *a = TAILQ_FIRST(&s->backlog.all); a; a = next) {
+        next = TAILQ_NEXT(a, node);
+        if (a->reference != ref || a->is_queued || a->n_waiting == 0)
+            continue;
+        if (ref->state == SC_REFERENCE_FAILED) {
+            refuse_run(s, a, ref->code, ref->text, now_ms);
+        } else if (ref->state == SC_REFERENCE_READY) {
+            sc_slice_drop(&a->table);
+            sc_slice_drop(&a->bytes);
+            a->table = sc_slice_keep(ref->table);
+            a->bytes = sc_slice_keep(ref->bytes);
+            sc_backlog_enqueue(&s->backlog, a);
+        }
+    }
+}
+
+static void
+on_answer(sc_session *s, const sc_message *m, int64_t now_ms)
+{
+    const sc_reference *ref = sc_references_answer(&s->references, m);
+
+    if (ref)
+        settle_reference(s, ref, now_ms);
+    read_references(s, now_ms);
+}
+
+static void
+start_run(sc_session *s, sc_assignment *a, const sc_message *m, int64_t now_ms)
+{
+    a->kind = handler_at(s, a->handler)->kind;
+    a->is_once = handler_at(s, a->handler)->is_once;
+    if (!sc_references_are_in(m)) {
+        sc_backlog_enqueue(&s->backlog, a);
+    } else if ((a->reference = sc_references_hold(&s->references, m))) {
+        settle_reference(s, a->reference, now_ms);
+        read_references(s, now_ms);
+    } else {
+        refuse_run(s, a, SC_ENOMEM, "the worker has no memory for the arguments", now_ms);
+    }
 }
 
 static void
@@ -292,7 +343,8 @@ on_run(sc_session *s, const sc_message *m, int64_t now_ms)
 
     if (sc_backlog_find(&s->backlog, m->run.token) || m->run.count == 0)
         return; // said twice, or nothing to do
-    if (s->is_draining || !has_room(s, m) || !(a = sc_backlog_add(&s->backlog, m))) {
+    if (s->is_draining || !sc_backlog_has_room(&s->backlog, s->config.hello, m) ||
+        !(a = sc_backlog_add(&s->backlog, m))) {
         return_run(s, &m->run, now_ms);
         return;
     }
@@ -304,9 +356,7 @@ on_run(sc_session *s, const sc_message *m, int64_t now_ms)
     } else if (!is_well_formed(s, m)) {
         refuse_run(s, a, SC_EMALFORMED, "the table of the run does not fit its bytes", now_ms);
     } else {
-        a->kind = handler_at(s, a->handler)->kind;
-        a->is_once = handler_at(s, a->handler)->is_once;
-        sc_backlog_enqueue(&s->backlog, a);
+        start_run(s, a, m, now_ms);
     }
 }
 
@@ -392,42 +442,6 @@ on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
 
 /* ---- what is held ---- */
 
-static int
-send_held(sc_session *s, uint32_t *n, int64_t now_ms)
-{
-    sc_message message = {.type = SC_MSG_HELD, .held.runs = {s->held, *n}};
-    int rc = *n > 0 ? sc_member_send(&s->member, &message, now_ms) : 0;
-
-    *n = 0;
-    return rc;
-}
-
-static int
-list_item(sc_session *s, const sc_held_run *item, uint32_t *n, int64_t now_ms)
-{
-    s->held[(*n)++] = *item;
-    return *n == HELD_ITEMS ? send_held(s, n, now_ms) : 0;
-}
-
-/* All that waits, runs or is not acknowledged. */
-static int
-send_list(sc_session *s, int64_t now_ms)
-{
-    int rc = 0;
-    uint32_t n = 0;
-    sc_held_run item;
-    sc_assignment *a;
-    sc_parcel *p;
-
-    for (a = TAILQ_FIRST(&s->backlog.all); a; a = TAILQ_NEXT(a, node))
-        for (uint32_t at = 0; rc == 0 && sc_assignment_list(a, &at, &item);)
-            rc = list_item(s, &item, &n, now_ms);
-    for (p = TAILQ_FIRST(&s->delivery.outbox.parcels); p; p = TAILQ_NEXT(p, node))
-        for (uint32_t at = 0; rc == 0 && sc_parcel_list(p, &at, &item);)
-            rc = list_item(s, &item, &n, now_ms);
-    return rc == 0 ? send_held(s, &n, now_ms) : rc;
-}
-
 /* After WELCOME: the list, READY, then the results again. What is not listed counts as lost, so a
  * list with a hole is worse than none. */
 static void
@@ -436,12 +450,16 @@ list_all(sc_session *s, int64_t now_ms)
     sc_message ready = {.type = SC_MSG_READY, .ready.is_draining = s->is_draining};
 
     sc_delivery_flush_all(&s->delivery);
-    if (send_list(s, now_ms) != 0 || sc_member_send(&s->member, &ready, now_ms) != 0) {
+    if (sc_inventory_send(&s->inventory, &s->backlog, &s->delivery.outbox, &s->member, now_ms) !=
+            0 ||
+        sc_member_send(&s->member, &ready, now_ms) != 0) {
         sc_member_rejoin(&s->member, now_ms);
         return;
     }
     sc_outbox_restart(&s->delivery.outbox);
     sc_delivery_send(&s->delivery, now_ms);
+    sc_references_restart(&s->references);
+    read_references(s, now_ms);
 }
 
 /* ---- events ---- */
@@ -464,6 +482,10 @@ sc_session_message(sc_session *s, const sc_message *m, int64_t now_ms)
         break;
     case SC_MSG_RECALL:
         on_recall(s, &m->recall, now_ms);
+        break;
+    case SC_MSG_PAGE:
+    case SC_MSG_REFUSED:
+        on_answer(s, m, now_ms);
         break;
     default: // sessions are the member's; what a newer coordinator says beyond that is not for us
         break;
@@ -522,6 +544,7 @@ sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms)
         come_back(s, late_ms, now_ms);
     sc_member_tick(&s->member, now_ms, late_ms > LATE_MS ? late_ms : 0);
     sc_session_flush(s, now_ms);
+    read_references(s, now_ms);
     if (has_ended_all(s) && sc_member_is_alone(&s->member, now_ms)) {
         sc_log_warn("nobody acknowledges the last results: leaving with them");
         sc_member_leave(&s->member, "drained", now_ms);

@@ -464,6 +464,10 @@ const sc_verb sc_verb_submit = {
         "(--connect-timeout). Ctrl-C during the upload drops the job; Ctrl-C while waiting leaves "
         "it running.\n"
         "\n"
+        "In --args, an object {\"$results\": JOB} becomes the array of the values of that job, in "
+        "task order (null where a task is not done), at most 16 MiB; this job waits for that one "
+        "as if --after named it.\n"
+        "\n"
         "  seedcore submit echo --array 1-1000 --args '{\"n\":\"$index\"}' --wait\n"
         "  seedcore submit echo --input tasks.jsonl --output results.jsonl\n",
     .options = options,

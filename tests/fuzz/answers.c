@@ -75,7 +75,7 @@ list(sc_answers *a, const sc_word *to, sc_message *m)
     m->type = to->number == SC_ASK_WORKERS    ? SC_MSG_WORKERS
               : to->number == SC_ASK_HANDLERS ? SC_MSG_HANDLERS
                                               : SC_MSG_JOBS;
-    m->jobs = (sc_jobs){to->request, how & 1, {items, how / 2 % 3}};
+    m->jobs = (sc_jobs){.request = to->request, .has_more = how & 1, .jobs = {items, how / 2 % 3}};
 }
 
 // The answer to what was said, by its kind.

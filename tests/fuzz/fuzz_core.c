@@ -114,6 +114,22 @@ hello(world *w, uint64_t link, sc_message *m)
     m->hello.handlers = (sc_list){handlers, sizeof handlers / sizeof *handlers};
 }
 
+// A key, and jobs that it waits for, itself perhaps.
+static void
+tie(world *w, sc_open *o)
+{
+    static sc_parent after[2];
+    uint8_t how = sc_speech_byte(&w->speech);
+    if (how & 1) {
+        o->key = sc_text_of(how & 2 ? "a" : "b");
+        o->digest.bytes[0] = how / 64;
+    }
+    for (uint32_t i = 0; i < (uint32_t)(how / 4 % 3); i++)
+        after[i].job = sc_speech_job(sc_speech_byte(&w->speech));
+    o->after = (sc_list){after, how / 4 % 3};
+    o->on_any = how & 32;
+}
+
 static void
 open_job(world *w, uint64_t link, sc_message *m)
 {
@@ -130,6 +146,7 @@ open_job(world *w, uint64_t link, sc_message *m)
         .backoff_base_ms = 10,
         .backoff_max_ms = 100,
     };
+    tie(w, &m->open);
     w->n_chunks[how % SC_SPEECH_JOBS] = 0;
     if (how & 64)
         sc_speech_tasks(&w->speech, m, 2, 3);
@@ -150,7 +167,9 @@ commit(world *w, uint64_t link, sc_message *m)
 {
     uint8_t how = sc_speech_byte(&w->speech);
     uint32_t n = w->n_chunks[how % SC_SPEECH_JOBS];
-    m->commit = (sc_commit){link, sc_speech_job(how), n, 4 * n};
+    m->commit =
+        (sc_commit){.request = link, .job = sc_speech_job(how), .n_chunks = n, .n_tasks = 4 * n};
+    m->commit.digest.bytes[0] = how / 64;
 }
 
 static void

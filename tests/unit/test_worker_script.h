@@ -10,6 +10,8 @@
  * handler took N ns q     RECALL run:first+count (run 0: the whole job), then N of the next epoch;
  * Q: cancel; F: forget f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
  *         nN: N ms pass without a tick
+ *   r...$ of an array whose arguments name results of another job; p: PAGE for the last READ, with
+ *         one value; P: and the end; RN: REFUSED with code N
  *   MN    the Nth message from now on cannot be sent
  *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
  *   .     nothing
@@ -39,6 +41,7 @@ struct world {
     bool is_mute;
     int mute_in;      // messages from now: that one cannot be sent
     size_t max_bytes; // of values in a message
+    sc_read read;     // the last
     char got[2000];
 };
 
@@ -115,6 +118,10 @@ on_send(void *arg, const sc_message *m)
                 r->is_started ? "s" : "");
         }
         say(w, " ");
+        break;
+    case SC_MSG_READ:
+        w->read = m->read;
+        say(w, "READ=%d ", (int)m->read.from);
         break;
     case SC_MSG_HEARTBEAT:
         say(w, "HEARTBEAT=%u/%u%s ", m->heartbeat.running, m->heartbeat.waiting,
@@ -200,6 +207,34 @@ step_run(struct world *w, char *words)
     m.table = sc_slice_borrow(lengths, count * sizeof *lengths);
     m.bytes = sc_slice_borrow(
         "1111111111222222222233333333334444444444555555555566666666667777777777", count);
+    if (strchr(words, '$')) {
+        static const char args[] = "{\"$results\":\"01a21897-68c0-7a80-ae1e-0b8c91d67317\"}";
+
+        m.run.is_array = true;
+        lengths[0] = sizeof args - 1;
+        m.table.len = sizeof *lengths;
+        m.bytes = sc_slice_borrow(args, sizeof args - 1);
+    }
+    sc_session_message(w->session, &m, w->now_ms);
+}
+
+// One value of the results that were asked for last, or that they cannot be had.
+static void
+step_answer(struct world *w, char kind, int n)
+{
+    sc_record record = {.len = 1, .attempt = 1};
+    sc_message m = {.type = SC_MSG_PAGE};
+
+    m.page = (sc_page){.request = w->read.request,
+                       .job = w->read.job,
+                       .base = w->read.from,
+                       .next = w->read.from + 1,
+                       .is_end = kind == 'P'};
+    m.table = sc_slice_borrow(&record, sizeof record);
+    m.bytes = sc_slice_borrow("7", 1);
+    if (kind == 'R')
+        m = (sc_message){.type = SC_MSG_REFUSED,
+                         .refused = {w->read.request, n, sc_text_of("no"), 0, 0, {0}}};
     sc_session_message(w->session, &m, w->now_ms);
 }
 
@@ -285,6 +320,8 @@ step(struct world *w, char *word)
         step_session(w, *word, n);
     else if (*word == 'r')
         step_run(w, word + 1);
+    else if (strchr("pPR", *word))
+        step_answer(w, *word, n);
     else if (*word == 't')
         step_take(w, n);
     else if (strchr("eEXYVZ", *word))

@@ -266,3 +266,39 @@ Test(session, array)
     finish(&w);
     sc_buffer_fini(&scratch);
 }
+
+Test(session, arguments_that_are_results)
+{
+    static const struct row rows[] = {
+        {"waits for them", "W r1:0+2$ t1 P t3", "HELLO READY READ=0 none 1/0 1/1 none "},
+        {"page by page", "W r1:0+1$ p t1 P t1", "HELLO READY READ=0 READ=1 none 1/0 "},
+        {"others go by", "W r1:0+1$ r2:5+1 t2 P t1", "HELLO READY READ=0 2/5 none 1/0 "},
+        {"the next run of the job has them", "W r1:0+1$ P t1 r2:1+1$ t1",
+         "HELLO READY READ=0 1/0 2/1 "},
+        {"one that comes meanwhile waits, too", "W r1:0+1$ r2:1+1$ t1 P t2",
+         "HELLO READY READ=0 none 1/0 2/1 "},
+        {"another job after that", "W r1:0+1$ r10:0+1$ P t1 P t1",
+         "HELLO READY READ=0 READ=0 1/0 10/0 "},
+        {"refused", "W r1:0+2$ R-5010 t1", "HELLO READY READ=0 RESULTS#1:1=0-1- none "},
+        {"refused, and asked again for the next", "W r1:0+1$ R-5010 r2:1+1$ P t1",
+         "HELLO READY READ=0 RESULTS#1:1=0- READ=0 2/1 "},
+        {"given back meanwhile", "W r1:0+2$ q1:0+2 P t1",
+         "HELLO READY READ=0 RECALLED:1=0+2, none "},
+        {"given back in part, refused", "W r1:0+3$ q1:1+1 R-5010",
+         "HELLO READY READ=0 RECALLED:1=1+1, RESULTS#1:1=0-2- "},
+        {"nobody needs the first any more", "W r1:0+1$ r10:0+1$ q1:0+1 k1 P t1",
+         "HELLO READY READ=0 RECALLED:1=0+1, READ=0 10/0 "},
+        {"the answer of before is nothing", "W r1:0+1$ q1:0+1 r10:0+1$ p t1",
+         "HELLO READY READ=0 RECALLED:1=0+1, READ=0 READ=1 none "},
+        {"an answer twice", "W r1:0+1$ p R-5010 P t1",
+         "HELLO READY READ=0 READ=1 RESULTS#1:1=0- none "},
+        {"another session asks again", "W r1:0+1$ p w W P t1",
+         "HELLO READY READ=0 READ=1 HELLO HELD=1:0+1, READY READ=1 1/0 "},
+        {"could not be said", "W s r1:0+1$ S k1 P t1", "HELLO READY READ=0 1/0 "},
+        {"drained", "W r1:0+1$ d P", "HELLO READY READ=0 HEARTBEAT=0/1d RECALLED:1=0+1, BYE "},
+        {"thrown away after silence", "W r1:0+1$ l500 W P t1",
+         "HELLO READY READ=0 HELLO READY none "},
+    };
+
+    RUN_ROWS(rows);
+}

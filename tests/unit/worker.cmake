@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(test test_child test_cost test_executor test_member test_once test_page test_registry test_worker_messages
+foreach(test test_child test_cost test_executor test_member test_once test_page test_references test_registry test_worker_messages
     test_worker_session test_worker_tasks)
   sc_unit_test(${test} LINK sc_worker)
 endforeach()
