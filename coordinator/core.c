@@ -89,7 +89,8 @@ void
 sc_core_send(sc_core *core, peer *p, const sc_message *message)
 {
     sc_liveness_said(&p->liveness, core->now_ms);
-    sc_core_send_link(core, p->link, message);
+    if (p->link) // else it will say HELLO, and both sides what they have
+        sc_core_send_link(core, p->link, message);
 }
 
 void
@@ -205,14 +206,32 @@ sc_core_malformed(sc_core *core, uint64_t link, const sc_error *err, int64_t now
     sc_peers_gone(core, p, "sent a malformed message");
 }
 
+// Were we stopped? Then every peer not heard of since is given as much longer, a connection that
+// broke meanwhile is forgiven, and those that restored jobs wait for have their time from now on.
+static void
+check_late(sc_core *core)
+{
+    int64_t due_ms = sc_core_next_ms(core);
+    if (due_ms >= core->now_ms - LATE_MS || due_ms == core->late_due_ms)
+        return;
+    core->late_due_ms = due_ms;
+    core->forgive_until_ms = core->now_ms + core->options.lease_ms;
+    for (peer *p = core->by_instance; p; p = p->by_instance.next)
+        if (p->liveness.heard_ms < due_ms)
+            sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
+    if (core->is_restoring)
+        sc_saved_wait_from(core, core->now_ms);
+}
+
 void
 sc_core_send_failed(sc_core *core, uint64_t link, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    check_late(core); // what was sent first may have failed before the tick comes
     peer *p = NULL;
     HASH_FIND(by_link, core->by_link, &link, sizeof link, p);
     if (p)
-        sc_peers_gone(core, p, "cannot be sent to");
+        sc_peers_unreachable(core, p);
 }
 
 void
@@ -259,25 +278,11 @@ timer_due(sc_core *core, timer *t)
     }
 }
 
-// We were stopped: every peer not heard of since is given as much longer, and those that restored
-// jobs wait for have their time from now on.
-static void
-shift_leases(sc_core *core, int64_t due_ms)
-{
-    for (peer *p = core->by_instance; p; p = p->by_instance.next)
-        if (p->liveness.heard_ms < due_ms)
-            sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
-    if (core->is_restoring)
-        sc_saved_wait_from(core, core->now_ms);
-}
-
 void
 sc_core_tick(sc_core *core, int64_t now_ms)
 {
-    int64_t due_ms = sc_core_next_ms(core);
     core->now_ms = now_ms;
-    if (due_ms < now_ms - LATE_MS)
-        shift_leases(core, due_ms);
+    check_late(core);
     sc_heap_node *node;
     while ((node = sc_heap_pop_due(&core->timers, now_ms)))
         timer_due(core, SC_CONTAINER(node, timer, node));

@@ -156,7 +156,7 @@ struct worker {
 
 /* One session: who said HELLO on a connection. */
 struct peer {
-    uint64_t link;
+    uint64_t link; // 0: its connection broke while we stood still (sc_peers_unreachable)
     sc_role role;
     char name[SC_NAME_MAX + 1];
     char host[SC_NAME_MAX + 1];
@@ -379,6 +379,8 @@ struct sc_core {
     bool has_exited;
 
     peer *by_link, *by_instance; // hashes
+    int64_t late_due_ms;         // the tick that came late last was due then,
+    int64_t forgive_until_ms;    // and until then a broken connection ends no session
     uint32_t n_peers, n_clients, n_askers, n_ready;
     offer *offers[SC_MAX_PEERS]; // a handful; each worker's own in the worst case
     uint32_t n_offers;

@@ -61,9 +61,17 @@ drop_interests(sc_core *core, peer *p, bool was_lost)
 }
 
 static void
+unbind(sc_core *core, peer *p)
+{
+    if (p->link)
+        HASH_DELETE(by_link, core->by_link, p);
+    p->link = 0;
+}
+
+static void
 free_peer(sc_core *core, peer *p)
 {
-    HASH_DELETE(by_link, core->by_link, p);
+    unbind(core, p);
     HASH_DELETE(by_instance, core->by_instance, p);
     sc_core_timer_stop(core, &p->timer);
     core->n_peers--;
@@ -96,6 +104,23 @@ sc_peers_gone(sc_core *core, peer *p, const char *why)
     core->totals.peers_lost++;
     sc_jobs_await_client(core, p->instance);
     end_session(core, p, true);
+}
+
+// Nothing can be sent over its connection. That ends its session, unless we stood still: then it
+// has looked for us elsewhere meanwhile, and has its lease to come back over another connection.
+void
+sc_peers_unreachable(sc_core *core, peer *p)
+{
+    if (core->now_ms >= core->forgive_until_ms) {
+        sc_peers_gone(core, p, "cannot be sent to");
+        return;
+    }
+    sc_log_write(level_of(p->role),
+                 "%s %s cannot be sent to after we stood still: it has its lease",
+                 role_name(p->role), p->name);
+    unbind(core, p);
+    if (p->worker)
+        sc_workers_relist(core, p->worker);
 }
 
 void
@@ -166,7 +191,7 @@ static void
 rebind(sc_core *core, peer *p, uint64_t link)
 {
     if (p->link != link) {
-        HASH_DELETE(by_link, core->by_link, p);
+        unbind(core, p);
         p->link = link;
         HASH_ADD(by_link, core->by_link, link, sizeof link, p);
         SC_ASSERT(p->by_link.tbl);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of the core: HELLO and its refusals, leases, lists of what a worker holds,
- * questions. */
+/* Sessions of the core: HELLO and its refusals, lists of what a worker holds, questions. */
 #include <stdio.h>
 #include <string.h>
 
@@ -279,72 +278,6 @@ Test(sessions, sets_of_handlers_that_nobody_offers)
             sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_BYE});
             sc_fake_forget_sent(&f);
         }
-}
-
-Test(sessions, leases)
-{
-    static const struct {
-        const char *name;
-        int64_t silent_ms;
-        bool is_late_tick; // the coordinator itself stood still
-        bool want_gone;
-    } rows[] = {
-        {"within the lease", 800, false, false},
-        {"over the lease", 802, false, true},
-        {"we were stopped", 5000, true, false},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        stop();
-        start();
-        sc_fake_client(&f, 1);
-        if (rows[i].is_late_tick)
-            sc_fake_late_tick(&f, rows[i].silent_ms);
-        else
-            sc_fake_pass(&f, rows[i].silent_ms, 0);
-        sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
-        cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), rows[i].want_gone, "%s", rows[i].name);
-    }
-}
-
-Test(sessions, hello_again_renews_the_lease)
-{
-    sc_fake_client(&f, 1);
-    sc_fake_pass(&f, 700, 0);
-    sc_fake_client(&f, 1);
-    sc_fake_pass(&f, 700, 0);
-    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
-    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 0);
-}
-
-// A stop of ours must not lengthen the lease of a peer that spoke after it.
-Test(sessions, lateness_counts_once)
-{
-    sc_fake_client(&f, 1);
-    f.now_ms += 10000;
-    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
-    sc_fake_late_tick(&f, 0);
-    sc_fake_pass(&f, 802, 0);
-    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
-    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 1);
-}
-
-Test(sessions, heartbeats_go_out)
-{
-    sc_fake_client(&f, 1);
-    sc_fake_forget_sent(&f);
-    sc_fake_pass(&f, 1000, 2);
-    cr_expect_geq(sc_fake_count(&f, 1, SC_MSG_HEARTBEAT), 4);
-    cr_expect_leq(sc_fake_count(&f, 1, SC_MSG_HEARTBEAT), 5);
-}
-
-Test(sessions, send_failed_ends_the_session)
-{
-    sc_fake_worker_ready(&f, 1, NULL);
-    sc_core_send_failed(f.core, 1, f.now_ms);
-    sc_core_send_failed(f.core, 99, f.now_ms);
-    sc_core_check(f.core);
-    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
-    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 1);
 }
 
 /* ---- what a worker holds ---- */
