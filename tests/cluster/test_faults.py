@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 
@@ -16,15 +15,6 @@ def submit(c, *args, **options):
 
 def status(c, job):
     return c.ok("status", job, "--json").json
-
-
-def check_complete(c, job, values):
-    """Every task done, once, with its own value."""
-    c.ok("wait", job, timeout=60)
-    rows = c.ok("results", job).rows
-    assert [row["index"] for row in rows] == list(range(len(values)))
-    assert [row["value"] for row in rows] == values
-    assert all(row["status"] == "done" and row["attempt"] == 1 for row in rows)
 
 
 def worker_pids(c):
@@ -43,71 +33,6 @@ def test_killed_worker_processes(cluster):
     c.ok("wait", job, timeout=60)
     rows = c.ok("results", job).rows
     assert len(rows) == 300 and all(r["status"] == "done" and r["attempt"] == 1 for r in rows)
-
-
-def test_tasks_of_a_killed_worker_run_again_soon(cluster):
-    c = cluster(workers=2, env={"SEEDCORE_DRAIN_TIMEOUT": "200ms"})
-    job = submit(c, "sleep", "--array", "0-3", "--args", '{"ms": 60000}')
-    wait_for(lambda: status(c, job)["running"] == 4, what="all run")
-    pids = worker_pids(c)
-    victim, pid = next(iter(pids.items()))
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: worker_pids(c).get(victim, pid) != pid, what="its successor")
-    wait_for(lambda: status(c, job)["running"] == 4 and c.run("status", job).status == 0, what="all run again")
-
-
-def test_killed_supervisor(cluster):
-    c = cluster(workers=2)
-    job = submit(c, "sleep", "--array", "0-99", "--args", '{"ms": 100}')
-    old = set(worker_pids(c).values())
-    os.kill(c.supervisor_pid(), signal.SIGKILL)
-    wait_for(lambda: len(set(worker_pids(c).values()) - old) == 2, what="two new processes")
-    for pid in old:
-        assert not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().split()[2] == "Z"
-    c.ok("wait", job, timeout=60)
-    assert status(c, job)["done"] == 100
-
-
-def test_stopped_worker_process(cluster):
-    """SIGSTOP for longer than its lease, then SIGCONT: its tasks have run elsewhere, its late results do not count."""
-    c = cluster(workers=2)
-    job = submit(c, "sleep", "--array", "0-19", "--args", '{"ms": 500, "n": "$index"}')
-    wait_for(lambda: status(c, job)["running"] == 20, what="all run")
-    pid = next(iter(worker_pids(c).values()))
-    os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: len(c.workers()) == 1, what="silent for its lease")
-    os.kill(pid, signal.SIGCONT)
-    c.wait_for_workers(2)
-    c.ok("wait", job, timeout=60)
-    rows = c.ok("results", job).rows
-    assert [r["index"] for r in rows] == list(range(20)) and all(r["status"] == "done" for r in rows)
-
-
-def test_stopped_coordinator(cluster):
-    """A coordinator that was stopped does not believe that everybody died."""
-    c = cluster(workers=2)
-    job = submit(c, "sleep", "--array", "0-9", "--args", '{"ms": 3000}')
-    wait_for(lambda: status(c, job)["running"] == 10, what="all run")
-    before = worker_pids(c)
-    pid = c.coordinator_pid()
-    os.kill(pid, signal.SIGSTOP)
-    time.sleep(1.5)  # the fault itself: longer than any lease
-    os.kill(pid, signal.SIGCONT)
-    c.ok("wait", job, timeout=60)
-    assert worker_pids(c) == before
-    assert c.ok("status", "--json").json["peers_lost"] == 0
-
-
-def test_poison(cluster):
-    """One task that kills its process dies after three deaths; its neighbours do not."""
-    c = cluster(workers=2, args=["--test-handlers"], crashes=True)
-    good = submit(c, "echo", "--array", "0-999", "--args", '"$index"')
-    bad = submit(c, "crash")
-    c.run("wait", bad, timeout=60)
-    rows = c.ok("results", bad).rows
-    assert [r["error"]["code"] for r in rows] == ["poison"], rows
-    check_complete(c, good, list(range(1000)))
-    c.wait_for_workers(2)
 
 
 def test_poison_among_good_tasks(cluster):

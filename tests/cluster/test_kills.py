@@ -71,25 +71,3 @@ def test_anything_every_700_ms(cluster, figures):
     """Coordinator, supervisor or a worker process."""
     c = cluster(workers=2)
     run(c, figures, lambda: c.pids("seedcore-coordinator") + c.pids("seedcore-worker"), 0.7)
-
-
-def test_time_until_tasks_run_again(cluster, figures):
-    """From the death of a worker process until what it ran has started elsewhere; a process that died is seen at once,
-    not after a lease."""
-    c = cluster(workers=2)
-    times = []
-    for _ in range(5):
-        job = submit(c, "sleep", "--array", "0-1", "--args", '{"ms": 60000}')
-        wait_for(lambda: c.ok("status", job, "--json").json["running"] == 2, what="both run")
-        for row in c.ok("workers", "--json").rows:
-            if row["running"] == 2:
-                break
-        start = time.monotonic()
-        kill(row["pid"])
-        wait_for(lambda: sum(r["running"] for r in c.ok("workers", "--json").rows if r["pid"] != row["pid"]) >= 2
-                 and c.ok("status", job, "--json").json["running"] == 2, what="they run again", interval=0.005)
-        times.append(time.monotonic() - start)
-        c.ok("cancel", job)
-        c.run("wait", job)
-    figures(f"tasks of a killed process run again after {min(times) * 1000:.0f} to {max(times) * 1000:.0f} ms, "
-            "with the time of the commands that look")

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handlers for the cluster tests that go wrong in ways that the built-in ones do not: on the loop,
  * in callbacks, with large results. What starts is noted in the file of FAULTS_LOG, a line a task:
- * its handler and its index. */
+ * its handler and its index. And one that goes well, and notes when and where it has begun. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -19,13 +20,21 @@ const unsigned sc_plugin_abi = SC_PLUGIN_ABI;
 
 int sc_plugin_init(sc_registry *registry);
 
-static void
-note(const char *handler, const sc_task *task)
+static int
+open_log(void)
 {
     int fd = open(getenv("FAULTS_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         abort();
+    return fd;
+}
+
+static void
+note(const char *handler, const sc_task *task)
+{
+    int fd = open_log();
+
     dprintf(fd, "%s %d\n", handler, (int)sc_task_index(task));
     close(fd);
 }
@@ -76,7 +85,7 @@ stall(sc_task *task, void *state)
 }
 
 static void
-on_short_closed(uv_handle_t *handle)
+on_wait_closed(uv_handle_t *handle)
 {
     sc_task *task = handle->data;
 
@@ -85,24 +94,56 @@ on_short_closed(uv_handle_t *handle)
 }
 
 static void
-on_short_timer(uv_timer_t *timer)
+on_wait_over(uv_timer_t *timer)
 {
-    uv_close((uv_handle_t *)timer, on_short_closed);
+    uv_close((uv_handle_t *)timer, on_wait_closed);
+}
+
+static void
+end_after(sc_task *task, uint64_t ms)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+
+    if (!timer)
+        abort();
+    uv_timer_init(sc_task_loop(task), timer);
+    timer->data = task;
+    uv_timer_start(timer, on_wait_over, ms, 0);
 }
 
 /* Waits for 5 ms. */
 static void
 wait_shortly(sc_task *task, void *state)
 {
-    uv_timer_t *timer = malloc(sizeof *timer);
+    (void)state;
+    note("short", task);
+    end_after(task, 5);
+}
+
+static long
+number_of(const sc_task *task)
+{
+    char text[16];
+    size_t len;
+    const char *args = sc_task_args(task, &len);
+
+    snprintf(text, sizeof text, "%.*s", (int)len, args);
+    return strtol(text, NULL, 10);
+}
+
+/* Waits for so many ms; its note has the monotonic time in ns and the process, too. */
+static void
+wait_timed(sc_task *task, void *state)
+{
+    struct timespec now;
+    int fd = open_log();
 
     (void)state;
-    if (!timer)
-        abort();
-    note("short", task);
-    uv_timer_init(sc_task_loop(task), timer);
-    timer->data = task;
-    uv_timer_start(timer, on_short_timer, 5, 0);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    dprintf(fd, "timed %d %lld%09ld %d\n", (int)sc_task_index(task), (long long)now.tv_sec,
+            now.tv_nsec, (int)getpid());
+    close(fd);
+    end_after(task, (uint64_t)number_of(task));
 }
 
 static _Noreturn void
@@ -161,14 +202,9 @@ static void
 stubborn(sc_task *task, void *state)
 {
     const struct timespec ms = {.tv_nsec = 1000000};
-    char text[16];
-    size_t len;
-    const char *args = sc_task_args(task, &len);
-    long n;
+    long n = number_of(task);
 
     (void)state;
-    snprintf(text, sizeof text, "%.*s", (int)len, args);
-    n = strtol(text, NULL, 10);
     for (long i = 0; i < n; i++)
         nanosleep(&ms, NULL);
     sc_task_done(task, "null", 4);
@@ -186,6 +222,7 @@ sc_plugin_init(sc_registry *registry)
         {.name = "t.stall", .run = stall, .state = says},
         {.name = "t.stall.silent", .run = stall},
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
+        {.name = "t.timed", .run = wait_timed},
         {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
         {.name = "t.wrong", .run = wrong},
     };
