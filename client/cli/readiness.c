@@ -53,6 +53,24 @@ on_handler(void *arg, const sc_handler_status *handler, const sc_failure *why)
         count(r);
 }
 
+static void
+on_answer(void *arg, const sc_cluster_status *cluster, const sc_failure *why)
+{
+    sc_readiness *r = arg;
+
+    if (!cluster || why || !r->cli->client || r->cli->is_ended)
+        return;
+    sc_readiness_stop(r);
+    r->on_ready(r->arg);
+}
+
+void
+sc_readiness_init(sc_readiness *r)
+{
+    uv_timer_init(&r->cli->loop, &r->timer);
+    r->timer.data = r;
+}
+
 void
 sc_readiness_start(sc_readiness *r)
 {
@@ -60,10 +78,12 @@ sc_readiness_start(sc_readiness *r)
     sc_cli *cli = r->cli;
 
     r->delay_ms = COUNT_FIRST_MS;
-    uv_timer_init(&cli->loop, &r->timer);
-    r->timer.data = r;
-    if (!sc_cli_refused(cli, sc_client_new(&cli->loop, &options, &cli->client)))
+    if (sc_cli_refused(cli, sc_client_new(&cli->loop, &options, &cli->client)))
+        return;
+    if (r->n_wanted > 0)
         sc_cli_refused(cli, sc_client_handlers(cli->client, true, on_handler, r));
+    else
+        sc_cli_refused(cli, sc_client_cluster(cli->client, on_answer, r));
 }
 
 void

@@ -8,7 +8,7 @@
 typedef struct sc_readiness {
     sc_cli *cli;
     const char *endpoint, *prefix; /* of the coordinator; of the workers' names */
-    int64_t n_wanted;
+    int64_t n_wanted;              /* workers; 0: it is enough that the coordinator answers */
     void (*on_ready)(void *arg);
     void *arg;
 
@@ -18,8 +18,10 @@ typedef struct sc_readiness {
     uv_timer_t timer;
 } sc_readiness;
 
+/** Once, before the first start, on the loop of r->cli. */
+void sc_readiness_init(sc_readiness *r);
 /** Calls on_ready once, when n_wanted workers named PREFIX-... are ready; then the client is
- * closed. Makes cli->client. */
+ * closed. Makes cli->client. After that, or a stop, it may be started again. */
 void sc_readiness_start(sc_readiness *r);
 /** Never mind. */
 void sc_readiness_stop(sc_readiness *r);

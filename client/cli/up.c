@@ -56,6 +56,21 @@ fail(struct up *u, const char *reason)
     u->has_failed = true;
 }
 
+/* What died once all had been ready is watched until it is ready again: what dies before that is
+ * not started at once. The workers are back with the first of them, since some may have left for
+ * good. */
+static void
+watch_again(struct up *u, const sc_child *child)
+{
+    bool is_workers = child == &u->children.all[SC_CHILD_WORKERS];
+
+    if (!u->children.was_ready)
+        return; // all are still waited for
+    sc_readiness_stop(&u->readiness);
+    u->readiness.n_wanted = is_workers || !u->children.all[SC_CHILD_WORKERS].is_ready ? 1 : 0;
+    sc_readiness_start(&u->readiness);
+}
+
 static void
 on_died(void *arg, const sc_child *child, int64_t status, int signum, bool is_final)
 {
@@ -68,6 +83,7 @@ on_died(void *arg, const sc_child *child, int64_t status, int signum, bool is_fi
         snprintf(how, sizeof(how), "ended with status %lld", (long long)status);
     if (!is_final) {
         sc_cli_say(u->cli, "the %s %s; starting it again", child->title, how);
+        watch_again(u, child);
         return;
     }
     if (u->is_detached)
@@ -314,6 +330,7 @@ start_readiness(struct up *u)
                                   .n_wanted = u->n_workers,
                                   .on_ready = on_ready,
                                   .arg = u};
+    sc_readiness_init(&u->readiness);
     sc_readiness_start(&u->readiness);
 }
 

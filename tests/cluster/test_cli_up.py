@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import stat
+import time
 
 import pytest
 
@@ -182,6 +183,20 @@ def test_what_dies_is_started_again(cluster, which):
     assert c.ok("call", "echo", "--args", "1").json == 1
     assert "starting it again" in c.up.peek().stderr
     assert c.down().status == 0
+
+
+@pytest.mark.parametrize("which", ["coordinator", "supervisor"])
+def test_what_dies_often_is_started_again_at_once(cluster, which):
+    """Each time it was ready before; only what dies before it is ready is started later each time."""
+    c = cluster(workers=1)
+    for _ in range(8):
+        [worker] = c.workers()
+        pid = c.coordinator_pid() if which == "coordinator" else c.supervisor_pid()
+        os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        wait_for(lambda: pid not in c.pids() and [row["pid"] == worker["pid"] for row in c.workers()]
+                 == [which == "coordinator"], what="the worker, or a new one")
+        assert time.monotonic() - killed < 2
 
 
 def test_children_end_with_up(cluster):
