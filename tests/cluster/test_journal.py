@@ -47,9 +47,11 @@ def test_coordinator_killed_ten_times(cluster, figures):
     history = History()
     waiting = c.start("wait", job)
     wait_for(lambda: status(c, job)["running"] == 200, what="all run")
+    wait_for(lambda: c.ok("status", "--json").json["clients"] == 2, what="the one that waits, beside the one that looks")
     history.see(c.ok, short)
     for _ in range(10):
         kill_coordinator(c)
+        c.wait_for_workers(2)  # one that dies before they are back is started again later each time
     wait_for(lambda: status(c, job)["queued"] == 0 or status(c, job)["done"] == 200, what="all are adopted")
     assert waiting.result(60).status == 0
     c.ok("wait", short, timeout=60)
