@@ -54,6 +54,14 @@ enum {
      * 54 bytes each, and a header has room for some 2,400. */
     SC_ONCE_MAX = 1024,
 
+    /* Progress of running tasks. What a worker says of it with one heartbeat: a coordinator looks
+     * up 320 tasks a second for each worker at most; more take turns. What is told of a job: a
+     * terminal has not many more lines. What a coordinator keeps: what 250 workers run at once,
+     * about 10 MB; beyond it new reports are dropped. */
+    SC_PROGRESS_A_MESSAGE = 64,
+    SC_PROGRESS_A_JOB = 32,
+    SC_MAX_REPORTS = 65536,
+
     /* One turn of a loop handles at most this many messages of a socket, then gives others
      * their turn. */
     SC_LINK_TURN_MESSAGES = 256,

@@ -20,11 +20,14 @@ static void on_list(sc_client_request *base, const sc_message *answer, const sc_
 /* ---- one item ---- */
 
 static void
-hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents)
+hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents,
+             const sc_list *progress)
 {
     char name[SC_LABEL_MAX + 1], handler[SC_NAME_MAX + 1], key[SC_LABEL_MAX + 1];
     const sc_parent *parent = parents->items;
+    const sc_progress_row *rows = progress->items;
     sc_parent_status after[SC_MAX_PARENTS];
+    sc_task_report reports[SC_PROGRESS_A_JOB];
     sc_job_status job = {
         .name = sc_text_copy(info->name, name, sizeof name),
         .handler = sc_text_copy(info->handler, handler, sizeof handler),
@@ -44,6 +47,9 @@ hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents
         .after = after,
         .n_after = parents->n,
         .on_any = info->on_any,
+        .n_reporting = info->n_reporting,
+        .reports = reports,
+        .n_reports = progress->n,
     };
 
     for (uint32_t i = 0; i < parents->n; i++) {
@@ -51,6 +57,8 @@ hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents
         after[i].state =
             parent[i].state == SC_JOB_STAGED ? "forgotten" : sc_job_state_name(parent[i].state);
     }
+    for (uint32_t i = 0; i < progress->n; i++)
+        reports[i] = (sc_task_report){rows[i].index, rows[i].n, rows[i].of};
     sc_uuid_format(&info->id, job.id);
     ask->cb.job(ask->arg, &job, NULL);
 }
@@ -101,7 +109,7 @@ hand_out(sc_client_ask *ask, const sc_list *list, uint32_t i)
         hand_out_handler(ask, (const sc_handler_info *)list->items + i);
         break;
     default:
-        hand_out_job(ask, (const sc_job_info *)list->items + i, &none);
+        hand_out_job(ask, (const sc_job_info *)list->items + i, &none, &none);
         break;
     }
 }
@@ -241,7 +249,7 @@ on_job(sc_client_request *base, const sc_message *answer, const sc_failure *why)
     sc_failure malformed = sc_client_failure(SC_EMALFORMED);
 
     if (answer && answer->jobs.jobs.n == 1)
-        hand_out_job(ask, answer->jobs.jobs.items, &answer->jobs.after);
+        hand_out_job(ask, answer->jobs.jobs.items, &answer->jobs.after, &answer->jobs.progress);
     else
         ask->cb.job(ask->arg, NULL, why ? why : &malformed);
     sc_client_ask_free(ask);

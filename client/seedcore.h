@@ -191,6 +191,12 @@ typedef struct sc_parent_status {
     const char *state; /* "forgotten": it has ended, and its time is over */
 } sc_parent_status;
 
+/* How far a running task says it is. */
+typedef struct sc_task_report {
+    uint64_t index;
+    uint64_t n, of; /* n 0..of; of 0: it does not know of how many */
+} sc_task_report;
+
 typedef struct sc_job_status {
     char id[SC_JOB_ID_TEXT];
     const char *name, *handler;
@@ -204,6 +210,10 @@ typedef struct sc_job_status {
                                        does not tell */
     size_t n_after;
     bool on_any;
+    uint64_t n_reporting; /* running tasks that have said how far they are */
+    /* At most 32 of them, those that began to first, by index; none in lists of jobs. */
+    const sc_task_report *reports;
+    size_t n_reports;
 } sc_job_status;
 
 typedef void (*sc_job_cb)(void *arg, const sc_job_status *job, const sc_failure *why);

@@ -70,17 +70,21 @@ info_of(const sc_core *core, const job *j)
                          .submitted_at = j->submitted_at,
                          .ended_at = sc_job_has_ended(sc_ask_told_state(core, j)) ? j->ended_at : 0,
                          .key = sc_text_of(j->key ? j->key : ""),
-                         .on_any = j->on_any};
+                         .on_any = j->on_any,
+                         .n_reporting = j->n_reports};
 }
 
 void
 sc_ask_job(sc_core *core, peer *p, uint64_t request, const job *j)
 {
     sc_parent after[SC_MAX_PARENTS];
+    sc_progress_row rows[SC_PROGRESS_A_JOB];
     sc_job_info info = info_of(core, j);
     sc_message m = {.type = SC_MSG_JOBS};
-    m.jobs = (sc_jobs){
-        .request = request, .jobs = {&info, 1}, .after = {after, sc_parents_list(core, j, after)}};
+    m.jobs = (sc_jobs){.request = request,
+                       .jobs = {&info, 1},
+                       .after = {after, sc_parents_list(core, j, after)},
+                       .progress = {rows, sc_progress_fill(j, rows)}};
     sc_core_send(core, p, &m);
 }
 

@@ -26,6 +26,8 @@ check_worker(const sc_core *core, const worker *w)
         // a suspect runs alone, and its worker is kept for it
         SC_ASSERT(!r->is_alone || (w->n_runs == 1 && w->n_out_all == 1));
         SC_ASSERT(!r->is_alone || w->state != WORKER_READY || w->is_reserved);
+        for (const report *at = r->reports; at; at = at->run_next)
+            SC_ASSERT(at->run == r && bit_get(&r->left, (uint32_t)at->key.offset));
         n_runs++;
         n_with_bytes += r->bytes > 0;
         n_out += r->n_left;
@@ -123,8 +125,18 @@ check_open_job(const job *j)
 }
 
 static void
+check_reports(const job *j)
+{
+    uint64_t n = 0;
+    for (const report *at = j->reports; at; at = at->job_next, n++)
+        SC_ASSERT(at->run->chunk->job == j);
+    SC_ASSERT(n == j->n_reports);
+}
+
+static void
 check_job(const job *j)
 {
+    check_reports(j);
     if (j->state == SC_JOB_STAGED) {
         SC_ASSERT(!j->is_in_lane && !j->chunks);
         return;
@@ -144,7 +156,7 @@ void
 sc_core_check(const sc_core *core)
 {
     uint64_t n_jobs = 0, queue_bytes = 0, stored_bytes = 0, ended_bytes = 0, n_runs = 0,
-             n_staged = 0;
+             n_staged = 0, n_reports = 0;
     uint32_t n_peers = 0, n_clients = 0, n_ready = 0, n_calls = 0, n_over = 0;
     uint32_t n_lost = 0;
     uint64_t call_bytes = 0;
@@ -153,6 +165,7 @@ sc_core_check(const sc_core *core)
         queue_bytes += j->queued_bytes;
         stored_bytes += j->stored_bytes;
         n_staged += j->state == SC_JOB_STAGED;
+        n_reports += j->n_reports;
         if (j->may_go)
             ended_bytes += j->stored_bytes;
         SC_ASSERT(j->may_go == (sc_job_has_ended(j->state) && !j->children));
@@ -188,5 +201,6 @@ sc_core_check(const sc_core *core)
     SC_ASSERT(queue_bytes + call_bytes <= core->options.queue_max_bytes);
     SC_ASSERT(n_peers == core->n_peers && n_clients == core->n_clients && n_ready == core->n_ready);
     SC_ASSERT(n_runs == HASH_COUNT(core->runs) && n_calls == core->n_calls);
+    SC_ASSERT(n_reports == HASH_COUNT(core->reports));
     SC_ASSERT(sc_heap_check(&core->timers));
 }

@@ -19,6 +19,7 @@
  *   cancel.c    cancelling, and what has not begun in time
  *   poison.c    blame for deaths, running alone
  *   results.c   what ended, reading
+ *   progress.c  how far running tasks say they are
  *   calls.c     calls
  *   ask.c       questions
  *
@@ -66,6 +67,7 @@ typedef struct worker worker;
 typedef struct job job;
 typedef struct chunk chunk;
 typedef struct run run;
+typedef struct report report;
 typedef struct call call;
 typedef struct watch watch;
 typedef struct handler handler;
@@ -230,6 +232,7 @@ struct run {
     bool is_adopted;  // its worker came back with it: `first` and `count` are those of the chunk
     bits left;        // offsets from `first` that have not ended
     bits held;        // while its worker lists: confirmed
+    report *reports;  // of its open tasks (report.run_prev/run_next)
     run *prev, *next; // worker.runs
     run *chunk_prev, *chunk_next;
     UT_hash_handle hh;
@@ -241,6 +244,19 @@ struct parent {
     job *job;            // NULL: it is gone, or no longer needed
     job *child;          // which has this in job.parents
     parent *prev, *next; // job.children
+};
+
+/* How far an open task of a job says it is. Goes with its place in the run. */
+struct report {
+    struct {
+        sc_token token;
+        uint64_t offset; // in the run
+    } key;
+    run *run;
+    uint64_t n, of;              // as in PROGRESS
+    report *run_prev, *run_next; // run.reports
+    report *job_prev, *job_next; // job.reports
+    UT_hash_handle hh;           // core->reports
 };
 
 /* What is known of a chunk before it is touched. */
@@ -307,6 +323,8 @@ struct job {
     range *again;          // to be handed out before `next` (range.prev/next)
     uint32_t n_fetching;   // chunks asked for; while > 0 the job is in no lane
     chunk *chunks;         // touched ones, by number
+    report *reports;       // of running tasks, in the order of their first
+    uint64_t n_reports;
     bool is_in_lane;
     sc_heap_node lane_node;         // handler.lanes[priority], keyed by seq
     uint64_t stored_bytes;          // payload and results in the store
@@ -408,7 +426,8 @@ struct sc_core {
     uint64_t ended_bytes;   // of stored_bytes, results of ended jobs: can be dropped
     uint32_t n_staged;
 
-    run *runs; // hash by token: the open runs
+    run *runs;       // hash by token: the open runs
+    report *reports; // hash by token and offset
     uint64_t next_run;
     call *calls; // hash by client and request
     uint64_t next_call;
@@ -425,7 +444,7 @@ struct sc_core {
     worker *to_ack;
     job *news;
 
-    sc_slab run_slab, chunk_slab, range_slab, exception_slab, call_slab, watch_slab;
+    sc_slab run_slab, chunk_slab, range_slab, exception_slab, call_slab, watch_slab, report_slab;
 
     sc_cluster totals; // counters only
     struct {

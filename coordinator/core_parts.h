@@ -199,6 +199,11 @@ void sc_results_leave(sc_core *core, worker *w);
 void sc_results_read(sc_core *core, peer *p, const sc_read *read);
 bool sc_results_news(sc_core *core);
 
+/* progress.c */
+void sc_progress_take(sc_core *core, worker *w, const sc_worker_progress *m);
+void sc_progress_settle(sc_core *core, run *r);
+uint32_t sc_progress_fill(const job *j, sc_progress_row rows[SC_PROGRESS_A_JOB]);
+
 /* calls.c */
 void sc_calls_open(sc_core *core, peer *p, const sc_message *message);
 void sc_calls_result(sc_core *core, run *r, const sc_message *message);

@@ -419,6 +419,8 @@ from_worker(sc_core *core, peer *p, const sc_message *m)
         return sc_recall_answered(core, p->worker, &m->recalled), true;
     case SC_MSG_READ: // results that are arguments
         return sc_results_read(core, p, &m->read), true;
+    case SC_MSG_PROGRESS:
+        return sc_progress_take(core, p->worker, &m->progress), true;
     default:
         return false;
     }

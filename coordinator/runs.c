@@ -152,6 +152,8 @@ sc_runs_ended(sc_core *core, run *r, uint32_t n)
     account(core, r, n);
     if (r->n_left == 0)
         sc_runs_close(core, r);
+    else
+        sc_progress_settle(core, r);
 }
 
 // Whatever is left of it is no longer there.
@@ -163,6 +165,8 @@ sc_runs_close(sc_core *core, run *r)
     w->n_runs--;
     r->handler->n_runs--;
     account(core, r, r->n_left);
+    r->left = (bits){0};
+    sc_progress_settle(core, r);
     DL_DELETE(w->runs, r);
     HASH_DEL(core->runs, r);
     if (r->chunk)

@@ -42,6 +42,7 @@ enum { SC_PROTOCOL_MIN = 1, SC_PROTOCOL_MAX = 1 };
     X(23, RECALL, recall, sc_recall)                                                               \
     X(24, RECALLED, recalled, sc_recalled)                                                         \
     X(25, HELD, held, sc_held)                                                                     \
+    X(26, PROGRESS, progress, sc_worker_progress)                                                  \
     X(30, CALL, call, sc_call)                                                                     \
     X(31, REPLY, reply, sc_reply)                                                                  \
     X(40, ASK, ask, sc_ask)                                                                        \
@@ -308,6 +309,18 @@ typedef struct sc_held {
     sc_list runs; /* sc_held_run */
 } sc_held;
 
+/* How far a running task says it is. */
+typedef struct sc_progress_row {
+    sc_token token; /* of its run; not in JOBS */
+    uint64_t index;
+    uint64_t n, of; /* n 0..of; of 0: nobody knows of how many */
+} sc_progress_row;
+
+/* What running tasks of this worker have said since they were in the last one. No answer. */
+typedef struct sc_worker_progress {
+    sc_list tasks; /* sc_progress_row */
+} sc_worker_progress;
+
 /* ---- calls ---- */
 
 /* Payload: one length, the arguments. */
@@ -353,13 +366,16 @@ typedef struct sc_job_info {
     sc_text key;                    /* empty: none */
     sc_list after;                  /* sc_parent; in the answer about one job alone */
     bool on_any;
+    uint64_t n_reporting; /* running tasks that have said how far they are */
 } sc_job_info;
 
 typedef struct sc_jobs {
     uint64_t request;
-    bool has_more; /* ask again from the last id */
-    sc_list jobs;  /* sc_job_info */
-    sc_list after; /* sc_parent; of the job, where one was asked for */
+    bool has_more;    /* ask again from the last id */
+    sc_list jobs;     /* sc_job_info */
+    sc_list after;    /* sc_parent; of the job, where one was asked for */
+    sc_list progress; /* sc_progress_row, where one job was asked for: those of its running tasks
+                         that began first to say how far they are, by index */
 } sc_jobs;
 
 typedef struct sc_worker_info {

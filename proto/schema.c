@@ -50,6 +50,14 @@ static const sc_field sc_parent_fields[] = {
 };
 static const sc_schema parent = SCHEMA(sc_parent, "parent");
 
+static const sc_field sc_progress_row_fields[] = {
+    F(1, TOKEN, sc_progress_row, token, 0),
+    F(2, U64, sc_progress_row, index, ANY),
+    F(3, U64, sc_progress_row, n, ANY),
+    F(4, U64, sc_progress_row, of, ANY),
+};
+static const sc_schema progress_row = SCHEMA(sc_progress_row, "progress of a task");
+
 static const sc_field sc_job_info_fields[] = {
     F(1, UUID, sc_job_info, id, 0),
     F(2, TEXT, sc_job_info, name, SC_LABEL_MAX),
@@ -67,6 +75,7 @@ static const sc_field sc_job_info_fields[] = {
     F(14, I64, sc_job_info, ended_at, 0),
     F(15, TEXT, sc_job_info, key, SC_LABEL_MAX),
     F(16, BOOL, sc_job_info, on_any, 1),
+    F(20, U64, sc_job_info, n_reporting, ANY),
 };
 static const sc_schema job_info = SCHEMA(sc_job_info, "job");
 
@@ -223,6 +232,9 @@ static const sc_field sc_recalled_fields[] = {
     L(3, sc_recalled, ranges, SC_CHUNK_MAX_TASKS, &range),
 };
 static const sc_field sc_held_fields[] = {L(1, sc_held, runs, LIST_MAX, &held_run)};
+static const sc_field sc_worker_progress_fields[] = {
+    L(1, sc_worker_progress, tasks, SC_PROGRESS_A_MESSAGE, &progress_row),
+};
 static const sc_field sc_call_fields[] = {
     F(1, U64, sc_call, request, ANY),
     F(2, TEXT, sc_call, handler, SC_NAME_MAX),
@@ -242,6 +254,7 @@ static const sc_field sc_jobs_fields[] = {
     F(1, U64, sc_jobs, request, ANY),
     F(2, BOOL, sc_jobs, has_more, 1),
     L(3, sc_jobs, jobs, LIST_MAX, &job_info),
+    L(4, sc_jobs, progress, SC_PROGRESS_A_JOB, &progress_row),
     L(5, sc_jobs, after, SC_MAX_PARENTS, &parent),
 };
 static const sc_field sc_workers_fields[] = {

@@ -80,6 +80,7 @@ sc_assignment_take(sc_assignment *a, sc_started *out)
     out->assignment = a;
     out->offset = a->next;
     out->args = step(a);
+    out->report.state = SC_REPORT_NONE;
     a->n_waiting--;
     a->n_executing++;
     LIST_INSERT_HEAD(&a->started, out, node);

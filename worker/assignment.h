@@ -25,12 +25,22 @@ typedef struct sc_assignment sc_assignment;
 
 /* A started task, embedded in what executes it. */
 typedef struct sc_started sc_started;
+
+/* How far a started task says it is, see reports.h. */
+typedef enum sc_report_state { SC_REPORT_NONE, SC_REPORT_UNTOLD, SC_REPORT_TOLD } sc_report_state;
+typedef struct sc_report {
+    TAILQ_ENTRY(sc_started) node; /* of the list that goes with the state */
+    sc_report_state state;
+    uint64_t n, of;
+} sc_report;
+
 struct sc_started {
     LIST_ENTRY(sc_started) node;
     sc_assignment *assignment;
     uint32_t offset;
     uint32_t once; /* where the assignment is_once: its slot, see once.h */
     sc_slice args; /* borrowed from the assignment; empty for an array, see sc_started_args */
+    sc_report report;
 };
 
 /* How a task ended. */

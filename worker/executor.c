@@ -35,10 +35,11 @@ struct sc_executor {
     sc_heap limits; // of tasks that have some
     char text[128]; // of an ending that names a limit
     STAILQ_HEAD(, sc_task) free_tasks;
-    uint32_t n_waiting; // asynchronous tasks that wait,
-    uint32_t n_queued;  // and tasks in threads or in front of them
-    sc_task *entered;   // the one that waited and whose callback is running, as far as it said so
-    uint32_t slots[];   // free slots of the page for waiting tasks: n_async - n_waiting of them
+    uint32_t n_waiting;          // asynchronous tasks that wait,
+    uint32_t n_queued;           // and tasks in threads or in front of them
+    _Atomic(sc_task *) reported; // stack of those that said how far they are (next_reported)
+    sc_task *entered; // the one that waited and whose callback is running, as far as it said so
+    uint32_t slots[]; // free slots of the page for waiting tasks: n_async - n_waiting of them
 };
 
 static void run_in_thread(sc_task *task, uint32_t thread);
@@ -229,6 +230,8 @@ take(sc_executor *e, sc_slot_kind kind)
         task->data = NULL;
         atomic_store_explicit(&task->begun_ms, 0, memory_order_relaxed);
         atomic_store_explicit(&task->is_cancelled, false, memory_order_relaxed);
+        atomic_store_explicit(&task->progress, 0, memory_order_relaxed);
+        atomic_store_explicit(&task->progress_of, 0, memory_order_relaxed);
         rc = sc_started_args(&task->started, &task->joined, &task->args);
         if (rc == 0)
             return task;
@@ -480,11 +483,43 @@ give_up(sc_executor *e, sc_task *task, int64_t begun_ms)
     return begun_ms > 0;
 }
 
+/* Once in the stack, a task that says more costs the loop nothing. The loop takes the stack as a
+ * whole and then marks each as not in it before it reads: either it sees what is being said, or
+ * that is put there again. */
+void
+sc_executor_report(sc_executor *e, sc_task *task)
+{
+    if (atomic_load(&task->is_reported) || atomic_exchange(&task->is_reported, true))
+        return;
+    task->next_reported = atomic_load(&e->reported);
+    while (!atomic_compare_exchange_weak(&e->reported, &task->next_reported, task))
+        ;
+}
+
+/* One that has ended since may run something else by now, which says nothing perhaps. */
+static void
+take_reports(sc_executor *e)
+{
+    sc_task *next;
+
+    for (sc_task *task = atomic_exchange(&e->reported, NULL); task; task = next) {
+        uint64_t n, of;
+
+        next = task->next_reported;
+        atomic_store(&task->is_reported, false);
+        n = atomic_load(&task->progress);
+        of = atomic_load(&task->progress_of);
+        if (task->state != SC_TASK_FREE && (n > 0 || of > 0))
+            sc_session_progress(e->session, &task->started, n, of);
+    }
+}
+
 bool
 sc_executor_tick(sc_executor *e)
 {
     bool is_any = false;
 
+    take_reports(e);
     for (sc_heap_node *node; (node = sc_heap_pop_due(&e->limits, now_ms(e)));) {
         sc_task *task = SC_CONTAINER(node, sc_task, limit);
         const sc_assignment *a = task->started.assignment;

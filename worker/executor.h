@@ -40,7 +40,8 @@ bool sc_executor_turn(sc_executor *e);
 /** Nobody wants this task any more. It may end before this returns. @param grace_ms  how long it
  * may run on before it is given up; 0: as long as it likes */
 void sc_executor_cancel(sc_executor *e, sc_started *started, int64_t grace_ms);
-/** Tasks whose time is over are given up: they end as far as the session is concerned, while their
+/** What tasks have said of how far they are goes to the session. Tasks whose time is over are given
+ * up: they end as far as the session is concerned, while their
  * code runs on, so the process has to end soon. Every few milliseconds to 100 ms.
  *  @return true where one was */
 bool sc_executor_tick(sc_executor *e);

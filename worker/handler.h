@@ -78,6 +78,10 @@ uint32_t sc_task_attempt(const sc_task *task);
 /** True once nobody wants the result: a thread should look now and then, and end the task. What it
  * then says is not kept. Where it has not ended after CANCEL_GRACE, the process is replaced. */
 bool sc_task_is_cancelled(const sc_task *task);
+/** Say how far the task is: `n` of `of`, in whatever it counts; `of` 0: nobody knows of how many.
+ * `seedcore status JOB` shows the latest; nothing is kept of it. As often as it likes: it costs a
+ * few stores, and is passed on with a heartbeat (200 ms). */
+void sc_task_progress(sc_task *task, uint64_t n, uint64_t of);
 /** A pointer of the handler's own, NULL at first. */
 void *sc_task_data(const sc_task *task);
 void sc_task_set_data(sc_task *task, void *data);

@@ -2,7 +2,7 @@
 /* The worker's session: see session.h. Called by the runtime for messages and ticks, by the
  * executor for tasks. Keeps no clock, no socket and no thread, so that the simulation runs this
  * very code. */
-#include "worker/session.h"
+#include "worker/session_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,29 +12,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "proto/run.h"
-#include "worker/backlog.h"
-#include "worker/cost.h"
-#include "worker/delivery.h"
-#include "worker/inventory.h"
-#include "worker/references.h"
 
 enum {
     LATE_MS = 100, // a tick later than this moves leases
-};
-
-struct sc_session {
-    sc_session_config config;
-    sc_member member;
-    sc_backlog backlog;
-    sc_delivery delivery;
-    sc_once once;
-    sc_references references;
-    bool is_draining;
-    sc_cost *costs; // a handler each
-    // Scratch.
-    sc_inventory inventory;
-    sc_range ranges[SC_CHUNK_MAX_TASKS];
-    sc_buffer text; // an error as JSON
 };
 
 static int
@@ -76,6 +56,7 @@ sc_session_new(const sc_session_config *config, int64_t now_ms, sc_session **out
     s->config = *config;
     sc_backlog_init(&s->backlog);
     sc_references_init(&s->references);
+    sc_reports_init(&s->reports, &s->member);
     sc_once_init(&s->once, config->actions.release, config->actions.arg);
     sc_delivery_init(&s->delivery,
                      &(sc_delivery_config){&s->backlog, &s->member, s->costs, &s->once});
@@ -115,8 +96,8 @@ error_ending(sc_session *s, sc_outcome outcome, int code, const char *text)
     return (sc_ending){.outcome = outcome, .data = s->text.data, .len = s->text.len};
 }
 
-static void
-send_recalled(sc_session *s, const sc_assignment *a, uint32_t n_ranges, int64_t now_ms)
+void
+sc_session_recalled(sc_session *s, const sc_assignment *a, uint32_t n_ranges, int64_t now_ms)
 {
     sc_message message = {
         .type = SC_MSG_RECALLED,
@@ -148,7 +129,7 @@ answer(sc_session *s, sc_assignment *a, uint32_t offset, const sc_ending *ending
         return;
     sc_once_remove(&s->once, a->token, a->first + offset);
     s->ranges[0] = (sc_range){a->first + offset, 1};
-    send_recalled(s, a, 1, now_ms);
+    sc_session_recalled(s, a, 1, now_ms);
 }
 
 void
@@ -157,6 +138,7 @@ sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t
     sc_assignment *a = task->assignment;
 
     LIST_REMOVE(task, node);
+    sc_reports_drop(&s->reports, task);
     a->n_executing--;
     if (!sc_assignment_is_answered(a, task->offset))
         answer(s, a, task->offset, ending, now_ms);
@@ -177,8 +159,18 @@ sc_session_give_up(sc_session *s, sc_started *task, const sc_ending *ending, int
 
     if (sc_assignment_is_answered(a, task->offset))
         return;
+    sc_reports_drop(&s->reports, task);
     answer(s, a, task->offset, ending, now_ms);
     sc_session_flush(s, now_ms);
+}
+
+void
+sc_session_progress(sc_session *s, sc_started *task, uint64_t n, uint64_t of)
+{
+    const sc_assignment *a = task->assignment;
+
+    if (a->class != SC_CLASS_CALL && !sc_assignment_is_answered(a, task->offset))
+        sc_reports_note(&s->reports, task, n, of);
 }
 
 void
@@ -257,7 +249,7 @@ return_run(sc_session *s, const sc_run *run, int64_t now_ms)
     sc_assignment a = {.job = run->job, .token = run->token};
 
     s->ranges[0] = (sc_range){run->first, run->count};
-    send_recalled(s, &a, 1, now_ms);
+    sc_session_recalled(s, &a, 1, now_ms);
 }
 
 /* Every task of a run that waits ends with the same error. */
@@ -371,75 +363,6 @@ sc_session_take(sc_session *s, sc_slot_kind kind, sc_started *out)
     return true;
 }
 
-/* ---- recall ---- */
-
-static bool
-is_in(uint64_t index, const sc_recall *recall)
-{
-    return index >= recall->first && index - recall->first < recall->count;
-}
-
-static void
-cancel_started(sc_session *s, sc_assignment *a, const sc_recall *recall)
-{
-    sc_started *next;
-
-    a->n_executing++; // holds it: a cancelled task may end at once
-    for (sc_started *t = LIST_FIRST(&a->started); t; t = next) {
-        next = LIST_NEXT(t, node);
-        if (!is_in(sc_started_index(t), recall))
-            continue;
-        if (recall->mode == SC_RECALL_FORGET && !sc_assignment_is_answered(a, t->offset))
-            sc_backlog_answer(&s->backlog, a, t->offset);
-        s->config.actions.cancel(s->config.actions.arg, t, (int64_t)recall->grace_ms);
-    }
-    a->n_executing--;
-}
-
-static void
-recall_assignment(sc_session *s, sc_assignment *a, const sc_recall *recall, int64_t now_ms)
-{
-    sc_range range = {recall->first, recall->count};
-    uint32_t n_ranges = sc_backlog_give_back(&s->backlog, a, &range, s->ranges);
-
-    if (recall->mode != SC_RECALL_FORGET)
-        send_recalled(s, a, n_ranges, now_ms);
-    if (recall->mode != SC_RECALL_WAITING)
-        cancel_started(s, a, recall);
-    sc_backlog_settle(&s->backlog, a);
-}
-
-static void
-on_recall(sc_session *s, const sc_recall *recall, int64_t now_ms)
-{
-    bool is_found = false;
-    sc_assignment *a, *next;
-
-    sc_delivery_flush_all(&s->delivery); // so that what has ended already is in the outbox
-    if (recall->mode == SC_RECALL_FORGET)
-        sc_outbox_forget(&s->delivery.outbox, recall);
-    if (recall->token.run != 0) {
-        if ((a = sc_backlog_find(&s->backlog, recall->token))) {
-            recall_assignment(s, a, recall, now_ms);
-            is_found = true;
-        }
-    } else {
-        for (a = TAILQ_FIRST(&s->backlog.all); a; a = next) {
-            next = TAILQ_NEXT(a, node);
-            if (memcmp(&a->job, &recall->job, sizeof a->job) != 0)
-                continue;
-            recall_assignment(s, a, recall, now_ms);
-            is_found = true;
-        }
-    }
-    if (!is_found && recall->mode != SC_RECALL_FORGET) {
-        sc_assignment none = {.job = recall->job, .token = recall->token};
-
-        send_recalled(s, &none, 0, now_ms);
-    }
-    sc_delivery_send(&s->delivery, now_ms);
-}
-
 /* ---- what is held ---- */
 
 /* After WELCOME: the list, READY, then the results again. What is not listed counts as lost, so a
@@ -457,6 +380,7 @@ list_all(sc_session *s, int64_t now_ms)
         return;
     }
     sc_outbox_restart(&s->delivery.outbox);
+    sc_reports_again(&s->reports);
     sc_delivery_send(&s->delivery, now_ms);
     sc_references_restart(&s->references);
     read_references(s, now_ms);
@@ -481,7 +405,7 @@ sc_session_message(sc_session *s, const sc_message *m, int64_t now_ms)
         sc_outbox_ack(&s->delivery.outbox, m->results_ack.number);
         break;
     case SC_MSG_RECALL:
-        on_recall(s, &m->recall, now_ms);
+        sc_session_recall(s, &m->recall, now_ms);
         break;
     case SC_MSG_PAGE:
     case SC_MSG_REFUSED:
@@ -507,7 +431,7 @@ drop_waiting(sc_session *s, bool is_told, int64_t now_ms)
             continue;
         n_ranges = sc_backlog_give_back(&s->backlog, a, &range, s->ranges);
         if (is_told)
-            send_recalled(s, a, n_ranges, now_ms);
+            sc_session_recalled(s, a, n_ranges, now_ms);
         sc_backlog_settle(&s->backlog, a);
     }
 }
@@ -549,8 +473,9 @@ sc_session_tick(sc_session *s, int64_t now_ms, int64_t late_ms)
         sc_log_warn("nobody acknowledges the last results: leaving with them");
         sc_member_leave(&s->member, "drained", now_ms);
     }
-    if (sc_member_must_say(&s->member, now_ms))
+    if (sc_member_must_say(&s->member, now_ms)) // it says what PROGRESS does not
         send_heartbeat(s, now_ms);
+    sc_reports_send(&s->reports, now_ms);
 }
 
 void
@@ -593,5 +518,6 @@ sc_session_n_running(const sc_session *s)
 bool
 sc_session_check(const sc_session *s)
 {
-    return sc_delivery_check(&s->delivery) && sc_backlog_check(&s->backlog);
+    return sc_delivery_check(&s->delivery) && sc_backlog_check(&s->backlog) &&
+           sc_reports_check(&s->reports);
 }

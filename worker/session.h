@@ -69,6 +69,9 @@ void sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, in
 /** Answers for a started task whose code runs on; sc_session_end is still to come, or the end of
  * the process. */
 void sc_session_give_up(sc_session *s, sc_started *task, const sc_ending *ending, int64_t now_ms);
+/** A started task is `n` of `of` far (0: nobody knows). The coordinator is told with the next
+ * heartbeats, of what has changed. Of calls it is not: nobody could ask. */
+void sc_session_progress(sc_session *s, sc_started *task, uint64_t n, uint64_t of);
 /** What a task of this handler took. */
 void sc_session_measure(sc_session *s, uint32_t handler, int64_t ns);
 /** 90th percentile of that; 0 while nothing is measured. */

@@ -43,6 +43,16 @@ sc_task_is_cancelled(const sc_task *task)
     return atomic_load_explicit(&task->is_cancelled, memory_order_relaxed);
 }
 
+void
+sc_task_progress(sc_task *task, uint64_t n, uint64_t of)
+{
+    // In this order: who reads between the two sees an old n of the new whole, not a new one of the
+    // old.
+    atomic_store_explicit(&task->progress_of, of, memory_order_relaxed);
+    atomic_store(&task->progress, n);
+    sc_executor_report(task->executor, task);
+}
+
 void *
 sc_task_data(const sc_task *task)
 {

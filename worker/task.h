@@ -51,10 +51,15 @@ struct sc_task {
     int64_t give_up_ms;    /* cancelled: when it is given up; 0: never */
     sc_heap_node limit;    /* in the executor's heap: when it is to be looked at for its limits */
     void *data;            /* the handler's */
-    sc_slice args;         /* into the run, or into `joined` */
-    sc_buffer joined;      /* memory for arguments of arrays; kept from task to task */
-    sc_ending ending;      /* in threads: how it ended, */
-    sc_buffer value;       /* and the bytes of that */
+    /* how far it says it is, both 0: it has not; and whether it lies in the executor's stack of
+     * those that the loop is to look at (which may last beyond its end) */
+    atomic_ullong progress, progress_of;
+    atomic_bool is_reported;
+    sc_task *next_reported;
+    sc_slice args;    /* into the run, or into `joined` */
+    sc_buffer joined; /* memory for arguments of arrays; kept from task to task */
+    sc_ending ending; /* in threads: how it ended, */
+    sc_buffer value;  /* and the bytes of that */
 };
 
 /** What every end of a task comes to. In a thread the ending is kept, on the loop it goes to the
@@ -63,6 +68,8 @@ void sc_executor_end(sc_executor *e, sc_task *task, const sc_ending *ending);
 /** Code of a task that waits is running on the loop, until sc_executor_leave or its end. */
 void sc_executor_enter(sc_executor *e, sc_task *task);
 void sc_executor_leave(sc_executor *e, sc_task *task);
+/** In any thread: `progress` is another. */
+void sc_executor_report(sc_executor *e, sc_task *task);
 uv_loop_t *sc_executor_loop(const sc_executor *e);
 /** Where the statements of tasks go; NULL where there is no database. */
 sc_database *sc_executor_database(const sc_executor *e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An example of a plugin: `primes.count` with the arguments [from, to] counts the primes in
  * between, both included. It computes, so it runs in a thread; it looks now and then whether
- * somebody still wants the answer. */
+ * somebody still wants the answer, and says how far it is. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,8 +33,10 @@ count_primes(sc_task *task, void *state)
         sc_task_fail(task, "bad_arguments", false, "[from, to] is needed");
         return;
     }
-    for (uint64_t i = from; i <= to && !sc_task_is_cancelled(task); i++)
+    for (uint64_t i = from; i <= to && !sc_task_is_cancelled(task); i++) {
         n += is_prime(i);
+        sc_task_progress(task, i - from + 1, to - from + 1);
+    }
     snprintf(text, sizeof text, "%" PRIu64, n);
     sc_task_done(task, text, strlen(text));
 }

@@ -238,6 +238,17 @@ died(world *w, uint64_t link, sc_message *m)
 }
 
 static void
+progress(world *w, uint64_t link, sc_message *m)
+{
+    static sc_progress_row row; // lives until it is encoded
+    const sc_run *run = choose_run(w);
+    uint8_t how = sc_speech_byte(&w->speech);
+    (void)link;
+    row = (sc_progress_row){run->token, run->first + how % 4, how, how & 128 ? 100 : 0};
+    m->progress.tasks = (sc_list){&row, 1};
+}
+
+static void
 call(world *w, uint64_t link, sc_message *m)
 {
     uint8_t how = sc_speech_byte(&w->speech);
@@ -274,6 +285,7 @@ static const struct {
     {SC_MSG_RECALLED, recalled}, {SC_MSG_HELD, held},     {SC_MSG_DIED, died},
     {SC_MSG_CALL, call},         {SC_MSG_ASK, ask},       {SC_MSG_READ, read_results},
     {SC_MSG_STOP, NULL},         {SC_MSG_RUN, NULL},      {SC_MSG_PAGE, NULL},
+    {SC_MSG_PROGRESS, progress},
 };
 enum { N_LINES = sizeof lines / sizeof *lines };
 

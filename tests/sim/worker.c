@@ -272,6 +272,18 @@ sc_worker_message(process *p, const sc_message *m)
     step(p);
 }
 
+// Some of what runs says how far it is: n of a whole that is smaller, larger, or not known.
+static void
+say_progress(process *p)
+{
+    world *w = p->world;
+    running *t;
+    LIST_FOREACH(t, &p->running, node)
+        if (t->index % 3 == 0)
+            sc_session_progress(p->session, &t->started, (uint64_t)(w->now_us - t->started_us),
+                                t->index % 2 ? (uint64_t)t->behaviour.takes_us : 0);
+}
+
 static void
 worker_tick(world *w, event *e)
 {
@@ -282,6 +294,7 @@ worker_tick(world *w, event *e)
         sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
         return;
     }
+    say_progress(p);
     sc_session_tick(p->session, sc_sim_ms(w), (w->now_us - p->tick_wanted_us) / US_A_MS);
     step(p);
     if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {

@@ -176,6 +176,27 @@ keep(sc_task *task, void *state)
     kept = task;
 }
 
+/* Says a million times how far it is, and more than the whole at the end. */
+static void
+count_fast(sc_task *task, void *state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 1000001; n++)
+        sc_task_progress(task, n, 1000000);
+    atomic_store(&has_begun, true);
+    while (!atomic_load(&is_let_go))
+        usleep(100);
+    sc_task_done(task, "1", 1);
+}
+
+/* Says it on the loop, then waits. */
+static void
+count_later(sc_task *task, void *state)
+{
+    sc_task_progress(task, sc_task_index(task), 100);
+    later(task, state);
+}
+
 static void
 query(sc_task *task, void *state)
 {
@@ -208,6 +229,8 @@ static const sc_handler handlers[] = {
      .run = echo,
      .state = mine,
      .flags = SC_HANDLER_ONCE},
+    {.name = "t.count", .kind = SC_HANDLER_THREAD, .run = count_fast},
+    {.name = "count.later", .run = count_later, .cancel = cancel_later},
     {.name = "t.query", .kind = SC_HANDLER_THREAD, .run = query},
     {.name = "once.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn, .flags = SC_HANDLER_ONCE},
 };
@@ -494,6 +517,51 @@ Test(executor, callbacks)
     uv_run(&w->loop, UV_RUN_DEFAULT);
     cr_expect_str_eq(seen.text, "cancel=1xl cancelled=1 silent=1 entered=1xl left=1 ended= ", "%s",
                      seen.text);
+    tear_down(w);
+    free(w);
+}
+
+/* ---- progress ---- */
+
+Test(executor, progress_of_a_thread)
+{
+    struct world *w = malloc(sizeof *w);
+
+    begin(w);
+    add_run(w, "t.count", "null", 1);
+    while (!atomic_load(&has_begun))
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+    sc_executor_tick(w->executor);
+    sc_executor_tick(w->executor);
+    sc_session_tick(w->session, now_ms(w), 0);
+    cr_expect_eq(w->row.n, 1000000, "%d", (int)w->row.n);
+    cr_expect_eq(w->row.of, 1000000);
+    cr_expect_eq(w->n_rows, 1, "a million words are one row");
+    atomic_store(&is_let_go, true);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    tear_down(w);
+    free(w);
+}
+
+/* The memory of tasks that have ended is used again, and still lies where the loop looks. */
+Test(executor, progress_of_those_before)
+{
+    static const sc_message cancel = {
+        .type = SC_MSG_RECALL,
+        .recall = {.job = {{77}}, .token = {1, 1}, .count = 100, .mode = SC_RECALL_CANCEL}};
+    struct world *w = malloc(sizeof *w);
+
+    begin(w);
+    add_run(w, "count.later", "1", 10);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    add_run(w, "later", "600000", 1);
+    turn_until_running(w, 1);
+    sc_executor_tick(w->executor);
+    sc_session_tick(w->session, now_ms(w), 0);
+    cr_expect_eq(w->n_rows, 0, "who runs now has said nothing");
+    sc_session_message(w->session, &cancel, now_ms(w));
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    cr_expect_eq(w->n_ended, 11);
     tear_down(w);
     free(w);
 }

@@ -10,8 +10,9 @@
  * handler took N ns q     RECALL run:first+count (run 0: the whole job), then N of the next epoch;
  * Q: cancel; F: forget f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
  *         nN: N ms pass without a tick
- *   r...$ of an array whose arguments name results of another job; p: PAGE for the last READ, with
- *         one value; P: and the end; RN: REFUSED with code N
+ *   r...$ of an array whose arguments name results of another job; g: PAGE for the last READ, with
+ *         one value; G: and the end; RN: REFUSED with code N
+ *   pI:N/OF task of index I is N of OF far
  *   MN    the Nth message from now on cannot be sent
  *   s     sending fails from now on; S: it works again; L: it refuses results of 1000 bytes or more
  *   .     nothing
@@ -123,6 +124,15 @@ on_send(void *arg, const sc_message *m)
         w->read = m->read;
         say(w, "READ=%d ", (int)m->read.from);
         break;
+    case SC_MSG_PROGRESS:
+        say(w, "PROGRESS=");
+        for (uint32_t i = 0; i < m->progress.tasks.n; i++) {
+            const sc_progress_row *r = (const sc_progress_row *)m->progress.tasks.items + i;
+
+            say(w, "%d/%d:%d/%d,", (int)r->token.run, (int)r->index, (int)r->n, (int)r->of);
+        }
+        say(w, " ");
+        break;
     case SC_MSG_HEARTBEAT:
         say(w, "HEARTBEAT=%u/%u%s ", m->heartbeat.running, m->heartbeat.waiting,
             m->heartbeat.is_draining ? "d" : "");
@@ -229,7 +239,7 @@ step_answer(struct world *w, char kind, int n)
                        .job = w->read.job,
                        .base = w->read.from,
                        .next = w->read.from + 1,
-                       .is_end = kind == 'P'};
+                       .is_end = kind == 'G'};
     m.table = sc_slice_borrow(&record, sizeof record);
     m.bytes = sc_slice_borrow("7", 1);
     if (kind == 'R')
@@ -257,6 +267,25 @@ step_take(struct world *w, int n)
     }
 }
 
+static sc_started *
+find_started(struct world *w, uint64_t index)
+{
+    for (int i = 0; i < MAX_STARTED; i++)
+        if (w->is_used[i] && sc_started_index(&w->tasks[i]) == index)
+            return &w->tasks[i];
+    cr_assert_fail("%s: no task %d", w->name, (int)index);
+    abort();
+}
+
+static void
+step_progress(struct world *w, const char *words)
+{
+    unsigned index, n, of;
+
+    cr_assert_eq(sscanf(words, "%u:%u/%u", &index, &n, &of), 3, "%s: %s", w->name, words);
+    sc_session_progress(w->session, find_started(w, index), n, of);
+}
+
 static void
 step_end(struct world *w, char kind, uint64_t index)
 {
@@ -270,12 +299,7 @@ step_end(struct world *w, char kind, uint64_t index)
                                : kind == 'Z' ? SC_CHUNK_MAX_BYTES - 4
                                              : 4};
 
-    for (int i = 0; i < MAX_STARTED; i++)
-        if (w->is_used[i] && sc_started_index(&w->tasks[i]) == index) {
-            end_task(w, &w->tasks[i], &ending);
-            return;
-        }
-    cr_assert_fail("%s: no task %d", w->name, (int)index);
+    end_task(w, find_started(w, index), &ending);
 }
 
 static void
@@ -320,7 +344,7 @@ step(struct world *w, char *word)
         step_session(w, *word, n);
     else if (*word == 'r')
         step_run(w, word + 1);
-    else if (strchr("pPR", *word))
+    else if (strchr("gGR", *word))
         step_answer(w, *word, n);
     else if (*word == 't')
         step_take(w, n);
@@ -328,6 +352,8 @@ step(struct world *w, char *word)
         step_end(w, *word, (uint64_t)n);
     else if (strchr("qQF", *word))
         step_recall(w, *word, word + 1);
+    else if (*word == 'p')
+        step_progress(w, word + 1);
     else if (*word == 'm')
         sc_session_measure(w->session, 0, n);
     else if (*word == 'f')

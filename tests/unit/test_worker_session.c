@@ -199,6 +199,85 @@ Test(session, drain)
     RUN_ROWS(rows);
 }
 
+Test(session, progress)
+{
+    static const struct row rows[] = {
+        {"is told with a heartbeat", "W r1:5+2 t2 p5:1/4 k1 p6:9/0 k50 k49 k1",
+         "HELLO READY 1/5 1/6 PROGRESS=1/5:1/4, HEARTBEAT=2/0 PROGRESS=1/6:9/0, "},
+        {"the latest, and only what changed", "W r1:0+2 t2 p0:1/4 p0:2/4 p1:1/1 k100 p0:2/4 k100",
+         "HELLO READY 1/0 1/1 HEARTBEAT=2/0 PROGRESS=1/0:2/4,1/1:1/1, HEARTBEAT=2/0 "},
+        {"who waits keeps the place", "W r1:0+2 t2 p0:1/4 p1:1/4 p0:2/4 k1",
+         "HELLO READY 1/0 1/1 PROGRESS=1/0:2/4,1/1:1/4, "},
+        {"more than the whole", "W r1:0+1 t1 p0:7/4 k1", "HELLO READY 1/0 PROGRESS=1/0:4/4, "},
+        {"nothing of a whole", "W r1:0+1 t1 p0:0/4 k1", "HELLO READY 1/0 PROGRESS=1/0:0/4, "},
+        {"not of what has ended", "W r1:0+2 t2 p0:1/4 p1:1/4 e0 k1",
+         "HELLO READY 1/0 1/1 RESULTS#1:1=0+ PROGRESS=1/1:1/4, "},
+        {"nor of what is forgotten", "W r1:1+1 t1 p1:1/4 F1:0+9 p1:2/4 k1",
+         "HELLO READY 1/1 cancel=1 "},
+        {"nor of a call", "W r1:0+1c10 t1 p0:1/4 k1", "HELLO READY 1/0 "},
+        {"a slot used again says nothing", "W r1:0+2 t1 p0:1/4 e0 t1 k1",
+         "HELLO READY 1/0 1/1 RESULTS#1:1=0+ "},
+        {"what cannot be sent is told later", "W r1:0+1 t1 p0:1/4 s k1 S k1",
+         "HELLO READY 1/0 PROGRESS=1/0:1/4, "},
+        {"while joining nothing is told", "r1:0+1 W r1:0+1 t1 w p0:1/4 k1 W k1",
+         "HELLO READY 1/0 HELLO HELD=1:0+1s, READY PROGRESS=1/0:1/4, "},
+        {"who welcomes us again is told all", "W r1:0+2 t2 p0:1/4 k1 w p1:3/4 W k100",
+         "HELLO READY 1/0 1/1 PROGRESS=1/0:1/4, HELLO HELD=1:0+2s, READY HEARTBEAT=2/0 "
+         "PROGRESS=1/1:3/4,1/0:1/4, "},
+    };
+
+    RUN_ROWS(rows);
+}
+
+enum { MANY = 150 };
+
+static void
+take_many(struct world *w, sc_started tasks[MANY])
+{
+    for (int i = 0; i < MANY / 50; i++) {
+        char words[16];
+
+        snprintf(words, sizeof words, "%d:%d+50", i + 1, 50 * i);
+        step_run(w, words);
+    }
+    for (int i = 0; i < MANY; i++)
+        cr_assert(sc_session_take(w->session, SC_SLOT_ASYNC, &tasks[i]));
+}
+
+/* More than one message takes go in turn, so that all are told though all go on. */
+Test(session, progress_of_many)
+{
+    static const sc_ending ending = {.data = "1", .len = 1};
+    static sc_started tasks[MANY];
+    struct world w = {.name = "many", .now_ms = 1000, .max_bytes = SIZE_MAX};
+    sc_session_config config = {.hello = &hello,
+                                .heartbeat_ms = HEARTBEAT,
+                                .lease_ms = LEASE,
+                                .result_max_bytes = 1000,
+                                .actions = {on_send, on_cancel, on_release, &w}};
+
+    cr_assert_eq(sc_session_new(&config, w.now_ms, &w.session), 0);
+    step_session(&w, 'W', 0);
+    take_many(&w, tasks);
+    for (int beat = 1; beat <= 3; beat++) {
+        int n_rows = 0;
+
+        for (int i = 0; i < MANY; i++)
+            sc_session_progress(w.session, &tasks[i], (uint64_t)beat, 9);
+        w.got[0] = '\0';
+        sc_session_tick(w.session, w.now_ms += HEARTBEAT, 0);
+        for (const char *at = w.got; (at = strchr(at, ':')); at++)
+            n_rows++;
+        cr_expect_eq(n_rows, SC_PROGRESS_A_MESSAGE, "beat %d: %d", beat, n_rows);
+        cr_expect(sc_session_check(w.session));
+    }
+    cr_expect(strstr(w.got, "3/149:3/9,1/0:3/9,"), "the last ones, then the first again: %s",
+              w.got);
+    for (int i = 0; i < MANY; i++)
+        sc_session_end(w.session, &tasks[i], &ending, w.now_ms);
+    sc_session_free(&w.session);
+}
+
 Test(session, refused_for_good)
 {
     static const struct {
@@ -270,33 +349,33 @@ Test(session, array)
 Test(session, arguments_that_are_results)
 {
     static const struct row rows[] = {
-        {"waits for them", "W r1:0+2$ t1 P t3", "HELLO READY READ=0 none 1/0 1/1 none "},
-        {"page by page", "W r1:0+1$ p t1 P t1", "HELLO READY READ=0 READ=1 none 1/0 "},
-        {"others go by", "W r1:0+1$ r2:5+1 t2 P t1", "HELLO READY READ=0 2/5 none 1/0 "},
-        {"the next run of the job has them", "W r1:0+1$ P t1 r2:1+1$ t1",
+        {"waits for them", "W r1:0+2$ t1 G t3", "HELLO READY READ=0 none 1/0 1/1 none "},
+        {"page by page", "W r1:0+1$ g t1 G t1", "HELLO READY READ=0 READ=1 none 1/0 "},
+        {"others go by", "W r1:0+1$ r2:5+1 t2 G t1", "HELLO READY READ=0 2/5 none 1/0 "},
+        {"the next run of the job has them", "W r1:0+1$ G t1 r2:1+1$ t1",
          "HELLO READY READ=0 1/0 2/1 "},
-        {"one that comes meanwhile waits, too", "W r1:0+1$ r2:1+1$ t1 P t2",
+        {"one that comes meanwhile waits, too", "W r1:0+1$ r2:1+1$ t1 G t2",
          "HELLO READY READ=0 none 1/0 2/1 "},
-        {"another job after that", "W r1:0+1$ r10:0+1$ P t1 P t1",
+        {"another job after that", "W r1:0+1$ r10:0+1$ G t1 G t1",
          "HELLO READY READ=0 READ=0 1/0 10/0 "},
         {"refused", "W r1:0+2$ R-5010 t1", "HELLO READY READ=0 RESULTS#1:1=0-1- none "},
-        {"refused, and asked again for the next", "W r1:0+1$ R-5010 r2:1+1$ P t1",
+        {"refused, and asked again for the next", "W r1:0+1$ R-5010 r2:1+1$ G t1",
          "HELLO READY READ=0 RESULTS#1:1=0- READ=0 2/1 "},
-        {"given back meanwhile", "W r1:0+2$ q1:0+2 P t1",
+        {"given back meanwhile", "W r1:0+2$ q1:0+2 G t1",
          "HELLO READY READ=0 RECALLED:1=0+2, none "},
         {"given back in part, refused", "W r1:0+3$ q1:1+1 R-5010",
          "HELLO READY READ=0 RECALLED:1=1+1, RESULTS#1:1=0-2- "},
-        {"nobody needs the first any more", "W r1:0+1$ r10:0+1$ q1:0+1 k1 P t1",
+        {"nobody needs the first any more", "W r1:0+1$ r10:0+1$ q1:0+1 k1 G t1",
          "HELLO READY READ=0 RECALLED:1=0+1, READ=0 10/0 "},
-        {"the answer of before is nothing", "W r1:0+1$ q1:0+1 r10:0+1$ p t1",
+        {"the answer of before is nothing", "W r1:0+1$ q1:0+1 r10:0+1$ g t1",
          "HELLO READY READ=0 RECALLED:1=0+1, READ=0 READ=1 none "},
-        {"an answer twice", "W r1:0+1$ p R-5010 P t1",
+        {"an answer twice", "W r1:0+1$ g R-5010 G t1",
          "HELLO READY READ=0 READ=1 RESULTS#1:1=0- none "},
-        {"another session asks again", "W r1:0+1$ p w W P t1",
+        {"another session asks again", "W r1:0+1$ g w W G t1",
          "HELLO READY READ=0 READ=1 HELLO HELD=1:0+1, READY READ=1 1/0 "},
-        {"could not be said", "W s r1:0+1$ S k1 P t1", "HELLO READY READ=0 1/0 "},
-        {"drained", "W r1:0+1$ d P", "HELLO READY READ=0 HEARTBEAT=0/1d RECALLED:1=0+1, BYE "},
-        {"thrown away after silence", "W r1:0+1$ l500 W P t1",
+        {"could not be said", "W s r1:0+1$ S k1 G t1", "HELLO READY READ=0 1/0 "},
+        {"drained", "W r1:0+1$ d G", "HELLO READY READ=0 HEARTBEAT=0/1d RECALLED:1=0+1, BYE "},
+        {"thrown away after silence", "W r1:0+1$ l500 W G t1",
          "HELLO READY READ=0 HELLO READY none "},
     };
 

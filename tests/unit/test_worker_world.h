@@ -29,9 +29,17 @@ struct world {
     uint64_t timeout_ms, kill_after_ms; // of the next run
     uint32_t n_want;                    // results to wait for
     uint32_t n_ended;
+    uint32_t n_rows;     // of PROGRESS,
+    sc_progress_row row; // the last one
     uint8_t outcome[MAX_RESULTS];
     char value[MAX_RESULTS][500];
 };
+
+static int64_t
+now_ms(const struct world *w)
+{
+    return (int64_t)uv_now(&w->loop);
+}
 
 static int
 on_send(void *arg, const sc_message *m)
@@ -47,6 +55,8 @@ on_send(void *arg, const sc_message *m)
         at += r.len;
         w->n_ended++;
     }
+    for (uint32_t i = 0; m->type == SC_MSG_PROGRESS && i < m->progress.tasks.n; i++, w->n_rows++)
+        w->row = ((const sc_progress_row *)m->progress.tasks.items)[i];
     return 0;
 }
 
@@ -73,7 +83,7 @@ on_turn(uv_idle_t *turn)
 
     if (!sc_executor_turn(w->executor))
         uv_idle_stop(turn);
-    sc_session_flush(w->session, 0);
+    sc_session_flush(w->session, now_ms(w));
     if (w->n_ended >= w->n_want)
         uv_stop(&w->loop);
 }
@@ -132,8 +142,8 @@ start(struct world *w)
                           .credit_bytes = 1 << 24,
                           .handlers = {w->handlers, sc_registry_count(w->registry)}};
     cr_assert_eq(sc_page_create(N_THREADS, N_ASYNC, 1, &w->page), 0);
-    cr_assert_eq(sc_session_new(&session, 0, &w->session), 0);
-    sc_session_message(w->session, &welcome, 0);
+    cr_assert_eq(sc_session_new(&session, now_ms(w), &w->session), 0);
+    sc_session_message(w->session, &welcome, now_ms(w));
     cr_assert_eq(sc_executor_new(&executor, &w->executor), 0);
     sc_executor_set_session(w->executor, w->session);
     uv_idle_init(&w->loop, &w->turn);
@@ -179,7 +189,7 @@ add_run(struct world *w, const char *handler, const char *args, uint32_t count)
                     .bytes = sc_slice_borrow(args, len)};
 
     m.run.job.bytes[0] = 77;
-    sc_session_message(w->session, &m, 0);
+    sc_session_message(w->session, &m, now_ms(w));
     w->n_want = w->n_ended + count;
     on_wake(w);
 }

@@ -7,7 +7,8 @@
  * mem_util], ...], "pairs": [[i, j, w], ...], "hyperedges": [[edge_no, selection, weight], ...]}
  *
  * Pairs and hyperedges may be missing. Everything is checked by what will compute with it, before
- * anything is written. */
+ * anything is written. Its progress counts rows twice: when they are checked, and when they are
+ * written, all in one transaction. */
 #include "worker/tasks/energy_rows.h"
 
 #include <inttypes.h>
@@ -39,6 +40,8 @@ struct load {
     double scalars[N_SCALARS];
     const char *label;
     size_t n_pairs, n_edges;
+    sc_task *task;
+    uint64_t n_checked; // rows
     sc_energy_system *checked;
     sc_value *agent_values, *pair_values, *edge_values; // parameters, row after row
     sc_error err;
@@ -66,6 +69,15 @@ no_memory(struct load *l)
 {
     sc_error_set(&l->err, SC_ENOMEM, "no memory for system %" PRId64, l->system_id);
     return false;
+}
+
+/* One more row is checked. */
+static void
+tell(struct load *l)
+{
+    uint64_t n_rows = (uint64_t)l->n_agents + l->n_pairs + l->n_edges;
+
+    sc_task_progress(l->task, ++l->n_checked, 2 * n_rows);
 }
 
 /* ---- reading ---- */
@@ -248,6 +260,7 @@ read_pairs(struct load *l)
         values[1] = sc_value_int((int64_t)row[0]);
         values[2] = sc_value_int((int64_t)row[1]);
         values[3] = sc_value_double(row[2]);
+        tell(l);
     }
     if (is_good)
         is_good = sc_energy_system_set_pairs(l->checked, pairs, l->n_pairs, &l->err) == 0;
@@ -270,6 +283,7 @@ read_edges(struct load *l)
         values[1] = sc_value_int((int64_t)row[0]);
         values[2] = sc_value_double(row[1]);
         values[3] = sc_value_double(row[2]);
+        tell(l);
     }
     return true;
 }
@@ -279,7 +293,7 @@ read_all(struct load *l, const json_t *args)
 {
     if (!read_system(l, args) || !check_shapes(l) || !allocate(l))
         return false;
-    for (size_t i = 0; i < (size_t)l->n_agents; i++)
+    for (size_t i = 0; i < (size_t)l->n_agents; i++, tell(l))
         if (!read_agent(l, i))
             return false;
     if (!read_pairs(l) || !read_edges(l))
@@ -360,7 +374,7 @@ void
 sc_energy_load_run(sc_task *task, void *state)
 {
     json_t *args = sc_args_object(task);
-    struct load l = {0};
+    struct load l = {.task = task};
 
     (void)state;
     if (!args)
