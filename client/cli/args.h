@@ -38,6 +38,7 @@ enum {
     SC_OPT_VOLATILE,
     SC_OPT_WAIT,
     SC_OPT_NO_WAIT,
+    SC_OPT_WATCH,
     SC_OPT_OUTPUT,
     SC_OPT_TIMEOUT,
     SC_OPT_STATE,

@@ -42,6 +42,7 @@ say(sc_cli *cli, const char *hint, const char *format, va_list args)
     if (hint)
         sc_out_printf(&line, "see: seedcore %s%s--help\n", hint, *hint ? " " : "");
     write_stderr(&line);
+    cli->n_said++;
     sc_out_fini(&line);
     free(text);
 }

@@ -35,6 +35,7 @@ typedef struct sc_cli {
     sc_term term_error; /* of stderr */
     sc_out out;         /* stdout */
     bool has_times;     /* stderr is a log: what is said begins with the time */
+    unsigned n_said;    /* lines on stderr */
     bool has_progress;  /* the last line of stderr is a progress bar */
     /* " --endpoint E" for commands to copy; "" where E was not an option */
     char option[SC_ENDPOINTS_TEXT_MAX + 16];

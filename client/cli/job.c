@@ -43,6 +43,8 @@ sc_job_keep(const sc_job_status *job)
         kept.after = after;
         kept.n_after = after ? job->n_after : 0;
     }
+    kept.reports = NULL;
+    kept.n_reports = 0;
     return kept;
 }
 
@@ -75,10 +77,9 @@ add_parents(const sc_job_status *job, sc_out *o)
     sc_out_field_text(o, "on", job->on_any ? "any" : "success");
 }
 
-void
-sc_job_json(const sc_job_status *job, sc_out *o)
+static void
+add_fields(const sc_job_status *job, sc_out *o)
 {
-    sc_out_begin(o);
     sc_out_field_text(o, "job", job->id);
     sc_out_field_text(o, "name", job->name);
     sc_out_field_text(o, "handler", job->handler);
@@ -97,6 +98,42 @@ sc_job_json(const sc_job_status *job, sc_out *o)
         sc_out_field_text(o, "key", job->key);
     if (job->n_after > 0)
         add_parents(job, o);
+}
+
+void
+sc_job_json(const sc_job_status *job, sc_out *o)
+{
+    sc_out_begin(o);
+    add_fields(job, o);
+    sc_out_end(o);
+}
+
+static void
+add_report(const sc_task_report *report, sc_out *o)
+{
+    sc_out_begin(o);
+    sc_out_field_number(o, "index", report->index);
+    sc_out_field_number(o, "n", report->n);
+    if (report->of > 0)
+        sc_out_field_number(o, "of", report->of);
+    else
+        sc_out_field_text(o, "of", NULL);
+    sc_out_text(o, "}");
+}
+
+void
+sc_job_progress_json(const sc_job_status *job, sc_out *o)
+{
+    sc_out_begin(o);
+    add_fields(job, o);
+    sc_out_field_number(o, "reporting", job->n_reporting);
+    sc_out_field(o, "progress");
+    sc_out_text(o, "[");
+    for (size_t i = 0; i < job->n_reports; i++) {
+        sc_out_text(o, i ? "," : "");
+        add_report(&job->reports[i], o);
+    }
+    sc_out_text(o, "]");
     sc_out_end(o);
 }
 

@@ -10,7 +10,7 @@
 enum { SC_JOB_COLUMNS = 8 };
 extern const sc_table_column sc_job_columns[SC_JOB_COLUMNS];
 
-/** A copy that lives on; release it. Without memory its texts are "". */
+/** A copy that lives on, without reports; release it. Without memory its texts are "". */
 sc_job_status sc_job_keep(const sc_job_status *job);
 void sc_job_release(sc_job_status *job);
 
@@ -18,6 +18,8 @@ void sc_job_release(sc_job_status *job);
 bool sc_job_succeeded(const sc_job_status *job);
 /** The object on one line. */
 void sc_job_json(const sc_job_status *job, sc_out *o);
+/** The same with what its running tasks say of how far they are. */
+void sc_job_progress_json(const sc_job_status *job, sc_out *o);
 /** A row under sc_job_columns. @param now_ms  unix time */
 void sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table);
 /** "12 tasks done, 1 dead, in 3.2 s". */

@@ -12,6 +12,7 @@ enum {
     BAR_MAX = 30,
     BAR_MIN = 5,
     TAIL_BYTES = 200,
+    UNIT_BYTES = 32,
 };
 
 /* Sample number i (from 0, ever). */
@@ -70,16 +71,18 @@ draw_tail(char tail[TAIL_BYTES], const char *unit, uint64_t done, uint64_t total
           int columns)
 {
     char count[SC_FORMAT_BYTES], all[SC_FORMAT_BYTES], speed[SC_FORMAT_BYTES],
-        left[SC_FORMAT_BYTES];
+        left[SC_FORMAT_BYTES], units[UNIT_BYTES] = "";
     int len = 0, n;
 
     sc_format_count(done, count);
+    if (unit)
+        snprintf(units, sizeof units, " %s%s", unit, (total ? total : done) == 1 ? "" : "s");
     if (total > 0)
         len = snprintf(tail, TAIL_BYTES, " %3d %%", (int)(100.0 * (double)done / (double)total));
     else
-        len = snprintf(tail, TAIL_BYTES, "%s %s%s", count, unit, done == 1 ? "" : "s");
-    n = total ? snprintf(tail + len, (size_t)(TAIL_BYTES - len), "  %s/%s %s%s", count,
-                         sc_format_count(total, all), unit, total == 1 ? "" : "s")
+        len = snprintf(tail, TAIL_BYTES, "%s%s", count, units);
+    n = total ? snprintf(tail + len, (size_t)(TAIL_BYTES - len), "  %s/%s%s", count,
+                         sc_format_count(total, all), units)
               : 0;
     if (len + n > columns)
         n = 0;
@@ -105,12 +108,13 @@ sc_progress_draw(const sc_progress *p, const char *unit, uint64_t total, const s
 
     if (total > 0 && done > total)
         done = total;
-    columns -= (int)strlen(p->label) + 1;
+    if (*p->label)
+        columns -= (int)strlen(p->label) + 1;
     if (total > 0)
         bar = columns - 60 > BAR_MAX ? BAR_MAX : columns - 60 < BAR_MIN ? BAR_MIN : columns - 60;
     draw_tail(tail, unit, done, total, sc_progress_rate(p), columns - bar);
-    sc_out_text(o, p->label);
-    sc_out_text(o, " ");
+    if (*p->label)
+        sc_out_printf(o, "%s ", p->label);
     if (bar > 0)
         draw_bar(o, (double)done / (double)total, bar, term);
     sc_out_text(o, tail);

@@ -26,7 +26,8 @@ void sc_progress_add(sc_progress *p, uint64_t done, int64_t now_ms);
 double sc_progress_rate(const sc_progress *p);
 /** The line: label, bar, share, count, rate and how long it will take; at most term->columns - 1
  * wide, no line break.
- *  @param total  0: not known, no bar @param unit  of the count where it is 1, "task" */
+ *  @param total  0: not known, no bar @param unit  of the count where it is 1, "task"; NULL: none
+ */
 void sc_progress_draw(const sc_progress *p, const char *unit, uint64_t total, const sc_term *term,
                       sc_out *o);
 

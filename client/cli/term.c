@@ -12,7 +12,13 @@
 
 #include "base/settings.h"
 
-enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20, TABLE_MIN = 40, COLUMNS_MAX = 1000 };
+enum {
+    ROWS_DEFAULT = 24,
+    COLUMNS_DEFAULT = 80,
+    COLUMNS_MIN = 20,
+    TABLE_MIN = 40,
+    COLUMNS_MAX = 1000
+};
 
 static int
 clamp_columns(int64_t columns)
@@ -37,6 +43,14 @@ known_columns(int fd)
     return 0;
 }
 
+static int
+rows_of(int fd)
+{
+    struct winsize window;
+
+    return ioctl(fd, TIOCGWINSZ, &window) == 0 && window.ws_row > 0 ? window.ws_row : ROWS_DEFAULT;
+}
+
 void
 sc_term_init(sc_term *term, int fd)
 {
@@ -51,6 +65,7 @@ sc_term_init(sc_term *term, int fd)
     term->table_columns = columns || isatty(fd) ? term->columns : INT_MAX;
     if (term->table_columns < TABLE_MIN)
         term->table_columns = TABLE_MIN;
+    term->rows = rows_of(fd);
 }
 
 const char *

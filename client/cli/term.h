@@ -13,6 +13,7 @@ typedef struct sc_term {
     int columns;       /* for plots, bars and text; 20..1000: COLUMNS, else the window's, else 80 */
     int table_columns; /* for tables: as `columns`, but 40 at least: an id and what is said of it;
                           INT_MAX off a terminal where COLUMNS is not set */
+    int rows;          /* of the window; 24 where nobody knows */
 } sc_term;
 
 typedef enum sc_colour {

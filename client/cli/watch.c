@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for jobs, see watch.h. Called by wait, submit and energy. */
+/* Waiting for jobs, see watch.h. Called by wait, submit, status and energy. */
 #include "client/cli/watch.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ draw(sc_watch *w)
 }
 
 static void
-on_state(void *arg, const sc_job_status *job, const sc_failure *why)
+on_answer(void *arg, const sc_job_status *job, const sc_failure *why)
 {
     sc_watched *w = arg;
 
@@ -43,8 +43,17 @@ on_state(void *arg, const sc_job_status *job, const sc_failure *why)
     if (w->watch->cli->is_ended || why || w->status.has_ended)
         return; // the request that waits for the end tells what is wrong
     keep(w, job);
-    if (w->watch->n_asked == 0)
+    if (w->watch->on_state)
+        w->watch->on_state(w->watch->arg, job);
+    else if (w->watch->n_asked == 0)
         draw(w->watch);
+}
+
+/* By its whole id where that is known: a prefix is looked for among all jobs. */
+static const char *
+best_name(const sc_watched *w)
+{
+    return *w->status.id ? w->status.id : w->job;
 }
 
 /* Asks how far the jobs are, unless the last answers are still missing. */
@@ -56,8 +65,8 @@ on_timer(uv_timer_t *timer)
     if (w->cli->is_ended || w->n_asked > 0)
         return;
     for (size_t i = 0; i < w->n_jobs; i++)
-        if (!w->jobs[i].status.has_ended &&
-            sc_client_job(w->cli->client, w->jobs[i].job, false, on_state, &w->jobs[i]) == 0)
+        if (!w->jobs[i].status.has_ended && sc_client_job(w->cli->client, best_name(&w->jobs[i]),
+                                                          false, on_answer, &w->jobs[i]) == 0)
             w->n_asked++;
 }
 
@@ -115,6 +124,13 @@ sc_watch_start(sc_watch *watch, sc_cli *cli, const char *const *jobs, size_t n_j
     }
     if (cli->term_error.is_terminal)
         uv_timer_start(&watch->timer, on_timer, REDRAW_MS, REDRAW_MS);
+}
+
+void
+sc_watch_follow(sc_watch *watch, void (*on_state)(void *arg, const sc_job_status *job))
+{
+    watch->on_state = on_state;
+    uv_timer_start(&watch->timer, on_timer, 0, REDRAW_MS);
 }
 
 void

@@ -210,12 +210,32 @@ stubborn(sc_task *task, void *state)
     sc_task_done(task, "null", 4);
 }
 
+/* Says how far it is after each of as many steps as it is given, and returns what a step took, in
+ * nanoseconds. */
+static void
+count(sc_task *task, void *state)
+{
+    uint64_t begin_ns = uv_hrtime(), n;
+    char text[24];
+    size_t len;
+    const char *args = sc_task_args(task, &len);
+
+    (void)state;
+    snprintf(text, sizeof text, "%.*s", (int)len, args);
+    n = strtoull(text, NULL, 10);
+    for (uint64_t i = 1; i <= n; i++)
+        sc_task_progress(task, i, n);
+    len = (size_t)snprintf(text, sizeof text, "%.1f", (double)(uv_hrtime() - begin_ns) / (double)n);
+    sc_task_done(task, text, len);
+}
+
 int
 sc_plugin_init(sc_registry *registry)
 {
     static char says[] = "whose callback it is";
     static const sc_handler handlers[] = {
         {.name = "t.block", .run = block},
+        {.name = "t.count", .kind = SC_HANDLER_THREAD, .run = count},
         {.name = "t.large", .run = large},
         {.name = "t.pause", .run = pause_loop},
         {.name = "t.short", .run = wait_shortly},
