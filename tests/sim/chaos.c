@@ -35,9 +35,32 @@ static void
 stall_core(world *w)
 {
     int64_t ms = 1 + (int64_t)sc_sim_random(w, sc_sim_random(w, 3) ? 300 : 5000);
-    w->core_stalled_until_us = w->now_us + ms * US_A_MS;
+    w->host->stalled_until_us = w->now_us + ms * US_A_MS;
     w->n_stalls++;
     sc_trace(w, TRACE_LATE, (uint64_t)ms, 0, 0);
+}
+
+// The one that leads stands still for too long, or cannot reach its journal any more.
+static void
+take_over(world *w)
+{
+    host *h = w->host;
+    if (sc_sim_random(w, 2))
+        h->stalled_until_us = w->now_us + 1 + (int64_t)sc_sim_random(w, 5000 * US_A_MS);
+    sc_host_take_over(w);
+    if (sc_sim_random(w, 2))
+        sc_client_visit(w, h->endpoint);
+}
+
+// SIGTERM, or at the request of a client that is there.
+static void
+drain(world *w, process *p)
+{
+    process *client = w->clients[sc_sim_random(w, w->shape.n_clients)];
+    if (client && !client->is_dead && sc_sim_random(w, 2))
+        sc_client_ask_to_leave(client, p);
+    else if (p->stalled_until_us <= w->now_us)
+        sc_worker_drain(p);
 }
 
 static void
@@ -51,8 +74,8 @@ free_disk(world *w, event *e)
 static void
 fill_disk(world *w)
 {
-    uint64_t bytes = sc_model_store_bytes(w->store);
-    if (w->core_stalled_until_us > w->now_us)
+    uint64_t bytes = sc_model_store_bytes(w->host->store);
+    if (w->host->stalled_until_us > w->now_us)
         return;
     sc_host_store_limit(w, sc_sim_random(w, bytes + bytes / 4 + 100));
     sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 1500 * US_A_MS), free_disk, NULL, 0);
@@ -79,9 +102,8 @@ chaos(world *w, event *e)
         return;
     if (p && p->kind == A_WORKER && sc_sim_chance(w, s->p_crash))
         crash(w, p);
-    else if (p && p->kind == A_WORKER && p->stalled_until_us <= w->now_us &&
-             sc_sim_chance(w, s->p_drain))
-        sc_worker_drain(p);
+    else if (p && p->kind == A_WORKER && sc_sim_chance(w, s->p_drain))
+        drain(w, p);
     else if (p && p->kind == A_SUPERVISOR && sc_sim_chance(w, s->p_orphan))
         sc_supervisor_kill(p);
     else if (p && p->stalled_until_us <= w->now_us && sc_sim_chance(w, s->p_stall))
@@ -96,6 +118,8 @@ chaos(world *w, event *e)
         stall_core(w);
     else if (sc_sim_chance(w, s->p_disk))
         fill_disk(w);
+    else if (sc_sim_chance(w, s->p_takeover) && sc_host_is_alone(w))
+        take_over(w);
     else if (sc_sim_chance(w, s->p_restart))
         sc_host_restart(w);
     sc_sim_after(w, 1 + (int64_t)sc_sim_random(w, 100 * US_A_MS), chaos, NULL, 0);
@@ -140,6 +164,7 @@ sc_chaos_choose(world *w)
     s->delay_us = 100 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 2000 : 60000);
     s->store_us = 1 + (int64_t)sc_sim_random(w, up_to(w, 3) ? 1000 : 30000);
     s->has_bystanders = up_to(w, 5) == 0;
+    s->has_standby = up_to(w, 3) == 0;
     if (up_to(w, 4) == 0)
         return; // a world without trouble
     if ((s->is_restarts_only = up_to(w, 9) == 0)) {
@@ -155,6 +180,7 @@ sc_chaos_choose(world *w)
     s->p_orphan = up_to(w, 1) * up_to(w, 300);
     s->p_disk = up_to(w, 4) == 0 ? up_to(w, 100) : 0;
     s->p_restart = up_to(w, 2) == 0 ? up_to(w, 60) : 0;
+    s->p_takeover = s->has_standby ? 20 + up_to(w, 60) : 0;
     s->p_duplicate = up_to(w, 1) * up_to(w, 100);
     s->p_full = up_to(w, 1) * up_to(w, 60);
     s->p_core_full = up_to(w, 1) * up_to(w, 60);

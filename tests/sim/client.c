@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients around the real session: they upload jobs, read results in every order while and after
- * they run, leave, and at last end the cluster. What they are told is checked row by row against
- * the store. */
+/* Clients around the real session: they upload jobs, cancel some, have workers drain, leave, and at
+ * last end the cluster. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,6 +108,30 @@ cancel_now(world *w, event *e)
     sc_client_set_tick(p);
 }
 
+/* ---- draining ---- */
+
+static void
+on_drained(sc_client_request *r, const sc_message *answer, const sc_failure *why)
+{
+    static const char *const allowed[] = {"closed", "not_found", "wrong_state", "lost", NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    sc_act_done(a);
+    if (!answer)
+        sc_act_check_failure(a, why, allowed);
+    else if (answer->draining.n_processes != 1)
+        sc_sim_fail(a->client->world, "one worker drains, %u are said to",
+                    answer->draining.n_processes);
+}
+
+void
+sc_client_ask_to_leave(process *p, const process *worker)
+{
+    act *a = sc_act_new(p, NULL, SC_MSG_DRAIN, on_drained);
+    a->request.message.drain.name = sc_text_of(worker->name); // lives as long as the world
+    sc_act_start(a);
+    sc_client_set_tick(p);
+}
+
 /* ---- submitting ---- */
 
 static void
@@ -121,6 +144,8 @@ start_reading(act *a)
     for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
         if (sc_sim_random(p->world, 3) == 0)
             sc_client_read_all(p, a->plan, (sc_read_order)order);
+    if (sc_sim_random(p->world, 3) == 0)
+        sc_client_ask(p, a->plan, sc_sim_random(p->world, 2));
 }
 
 static void
@@ -284,148 +309,6 @@ maybe_drop(process *p)
         }
 }
 
-/* ---- reading ---- */
-
-static void
-check_row(act *a, const sc_message *m, uint32_t i, size_t at)
-{
-    world *w = a->client->world;
-    plan *j = a->plan;
-    sc_record r = sc_records_get(m->table, i);
-    uint64_t index = m->page.base + r.offset;
-    const sc_worker_name *names = m->page.workers.items;
-    const sc_model_result *kept = sc_model_store_find(sc_plan_store(w, j), &j->id, index);
-    uint64_t from = a->request.message.read.from;
-    if (index < j->first || index - j->first >= j->n_tasks)
-        sc_sim_fail(w, "a page of job %u has index %" PRIu64, j->number, index);
-    if (a->request.message.read.order == SC_READ_INDEX && index != from + i)
-        sc_sim_fail(w, "a page of job %u jumps to %" PRIu64, j->number, index);
-    if (a->seen[index - j->first]++)
-        sc_sim_fail(w, "result %" PRIu64 " of job %u comes twice", index, j->number);
-    const char *value = (const char *)m->bytes.data + at;
-    sc_told_result(w, j, &(sc_model_result){index, r.outcome, r.attempt, r.len, value, NULL});
-    if (r.worker >= m->page.workers.n)
-        sc_sim_fail(w, "result %" PRIu64 " of job %u names no worker", index, j->number);
-    if (kept && (kept->len != r.len || memcmp(kept->value, m->bytes.data + at, r.len) != 0 ||
-                 kept->outcome != r.outcome || kept->attempt != r.attempt ||
-                 !sc_text_equal(names[r.worker].name, kept->worker)))
-        sc_sim_fail(w, "result %" PRIu64 " of job %u is not what is kept", index, j->number);
-}
-
-static void
-check_end(const act *a, const sc_message *m)
-{
-    world *w = a->client->world;
-    plan *j = a->plan;
-    const sc_read *read = &a->request.message.read;
-    bool is_live = !w->is_auditing;
-    if (m->page.n_dropped > 0 && !w->shape.is_store_small && !w->was_limited)
-        sc_sim_fail(w, "results of job %u were dropped", j->number);
-    a->plan->is_dropped |= m->page.n_dropped > 0;
-    if (m->page.n_dropped > 0 || (read->order == SC_READ_INDEX_ENDED && is_live))
-        return;
-    if (a->n_rows != j->n_tasks)
-        sc_sim_fail(w, "reading job %u in order %u gave %" PRIu64 " of %" PRIu64 " results",
-                    j->number, read->order, a->n_rows, j->n_tasks);
-}
-
-static void
-read_again(world *w, event *e)
-{
-    act *a = e->object;
-    (void)w;
-    if (a->client->is_dead)
-        return;
-    sc_act_start(a);
-    sc_client_set_tick(a->client);
-}
-
-static void
-on_page(sc_client_request *r, const sc_message *m, const sc_failure *why)
-{
-    static const char *const usual[] = {"closed", NULL};
-    static const char *const after_loss[] = {"closed", "lost", "unknown_job", NULL};
-    act *a = SC_CONTAINER(r, act, request);
-    const char *const *allowed = a->plan->n_losses ? after_loss : usual;
-    world *w = a->client->world;
-    size_t at = 0;
-    if (!m && w->shape.is_store_failing && strcmp(why->code, sc_error_name(-EIO)) == 0) {
-        sc_sim_after(w, 50 * US_A_MS, read_again, a, 0);
-        return;
-    }
-    if (!m) {
-        sc_act_check_failure(a, why, allowed);
-        if (strcmp(why->code, "unknown_job") == 0 && r->epoch && r->epoch != w->options.epoch)
-            sc_sim_fail(w, "job %u is unknown, but should be lost", a->plan->number);
-        sc_act_done(a);
-        return;
-    }
-    uint32_t n = sc_records_count(m->table);
-    sc_history_read(w->shown, &a->plan->id); // others read, too: each page by itself
-    for (uint32_t i = 0; i < n; i++) {
-        check_row(a, m, i, at);
-        at += sc_records_get(m->table, i).len;
-    }
-    a->n_rows += n;
-    w->n_rows_read += n;
-    if (m->page.next < r->message.read.from || (n > 0 && m->page.next == r->message.read.from))
-        sc_sim_fail(w, "reading job %u does not get on", a->plan->number);
-    if (n == 0 && m->page.next == r->message.read.from && !m->page.is_end)
-        sc_sim_fail(w, "a page of job %u has nothing in it, order %u from %" PRIu64,
-                    a->plan->number, r->message.read.order, r->message.read.from);
-    if (m->page.is_end) {
-        check_end(a, m);
-        sc_act_done(a);
-        return;
-    }
-    r->message.read.from = m->page.next;
-    sc_act_start(a);
-}
-
-void
-sc_client_read_all(process *p, plan *j, sc_read_order order)
-{
-    act *a = sc_act_new(p, j, SC_MSG_READ, on_page);
-    a->seen = calloc(j->n_tasks, 1);
-    SC_ASSERT(a->seen);
-    a->request.message.read = (sc_read){
-        .job = j->id,
-        .from = order == SC_READ_ENDED ? 0 : j->first,
-        .order = order,
-        .max_bytes =
-            1 + (uint32_t)sc_sim_random(p->world, p->world->shape.is_large ? 1 << 20 : 2000),
-        .wait = true,
-    };
-    sc_act_start(a);
-    sc_client_set_tick(p);
-}
-
-/* ---- asking ---- */
-
-static void
-on_status(sc_client_request *r, const sc_message *m, const sc_failure *why)
-{
-    act *a = SC_CONTAINER(r, act, request);
-    world *w = a->client->world;
-    const sc_job_info *info = m ? m->jobs.jobs.items : NULL;
-    if (!m || m->jobs.jobs.n != 1)
-        sc_sim_fail(w, "job %u is not known: %s", a->plan->number, why ? why->text : "none");
-    if (!sc_job_has_ended(info->state) || info->total != a->plan->n_tasks)
-        sc_sim_fail(w, "job %u of %" PRIu64 " tasks is %s and has %" PRIu64, a->plan->number,
-                    a->plan->n_tasks, sc_job_state_name(info->state), info->total);
-    sc_told_end(w, a->plan, info);
-    sc_act_done(a);
-}
-
-void
-sc_client_ask(process *p, plan *j)
-{
-    act *a = sc_act_new(p, j, SC_MSG_ASK, on_status);
-    a->request.message.ask = (sc_ask){.what = SC_ASK_JOB, .job = j->id, .n_digits = 32};
-    sc_act_start(a);
-    sc_client_set_tick(p);
-}
-
 /* ---- the end ---- */
 
 static void
@@ -450,6 +333,12 @@ static int
 say(void *arg, const sc_message *m)
 {
     return sc_net_say(arg, m);
+}
+
+static void
+next(void *arg)
+{
+    sc_net_next(arg);
 }
 
 static void
@@ -491,7 +380,9 @@ sc_client_start(world *w, uint32_t place, const char *name)
         .send = say,
         .on_event = on_event,
         .arg = p,
+        .next = next,
         .endpoints = "sim",
+        .n_endpoints = w->shape.has_standby ? N_ENDPOINTS : 1,
         .name = p->name,
         .host = "sim",
         .instance = p->instance,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The coordinator's process: what its shell does with the core's actions, on the simulated network
- * and the model store. The store answers later and in any order. */
+/* Coordinators' processes: what their shell does with the core's actions, on the simulated network
+ * and the model store. The store answers later and in any order. Where there is a standby, one may
+ * go on for a while after another leads: what it does then is its own affair, but for what it tells
+ * to others. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,110 +12,118 @@
 
 // After a turn the store is within its bound; what is over it is payload that is being uploaded.
 static void
-run_turn(world *w)
+run_turn(host *h)
 {
+    world *w = h->world;
     sc_cluster c;
-    sc_core_turn(w->core, sc_sim_ms(w));
-    sc_core_counters(w->core, &c);
-    if (c.memory_bytes > w->store_limit &&
-        (sc_plan_is_volatile_open(w) || sc_model_store_result_bytes(w->store) > 0))
+    sc_core_turn(h->core, sc_sim_ms(w));
+    sc_core_counters(h->core, &c);
+    if (c.memory_bytes > h->store_limit && !h->is_deposed &&
+        (sc_plan_is_volatile_open(w) || sc_model_store_result_bytes(h->store) > 0))
         sc_sim_fail(w, "the store holds %" PRIu64 " of %" PRIu64 " bytes", c.memory_bytes,
-                    w->store_limit);
+                    h->store_limit);
 }
 
 static void
 turn(world *w, event *e)
 {
-    (void)e;
-    if (w->core_stalled_until_us > w->now_us)
-        sc_sim_set(w, &w->core_turn, w->core_stalled_until_us + 1);
+    host *h = e->object;
+    if (h->stalled_until_us > w->now_us)
+        sc_sim_set(w, &h->turn, h->stalled_until_us + 1);
     else
-        run_turn(w);
+        run_turn(h);
 }
 
 static void
-set_tick(world *w)
+set_tick(host *h)
 {
-    int64_t next_ms = sc_core_next_ms(w->core);
+    world *w = h->world;
+    int64_t next_ms = sc_core_next_ms(h->core);
     if (next_ms == INT64_MAX) {
-        sc_heap_remove(&w->events, &w->core_tick.node);
+        sc_heap_remove(&w->events, &h->tick.node);
         return;
     }
     int64_t at_us = next_ms * US_A_MS > w->now_us ? next_ms * US_A_MS : w->now_us + 1;
-    if (w->core_tick.node.position == 0 || w->core_tick.node.deadline_ms != at_us)
-        sc_sim_set(w, &w->core_tick, at_us);
+    if (h->tick.node.position == 0 || h->tick.node.deadline_ms != at_us)
+        sc_sim_set(w, &h->tick, at_us);
 }
 
 // Something was said to the core: its turn comes at once or a little later, with more.
 void
-sc_host_after_event(world *w)
+sc_host_after_event(host *h)
 {
+    world *w = h->world;
     if (sc_sim_random(w, 2))
-        run_turn(w);
-    else if (w->core_turn.node.position == 0)
-        sc_sim_set(w, &w->core_turn, w->now_us + 1 + (int64_t)sc_sim_random(w, 200));
-    set_tick(w);
+        run_turn(h);
+    else if (h->turn.node.position == 0)
+        sc_sim_set(w, &h->turn, w->now_us + 1 + (int64_t)sc_sim_random(w, 200));
+    set_tick(h);
     if (!w->shape.is_large || w->n_events - w->n_checked >= 1000) {
         w->n_checked = w->n_events;
-        sc_core_check(w->core);
+        sc_core_check(h->core);
     }
 }
 
 static void
 tick(world *w, event *e)
 {
-    (void)e;
-    if (w->core_stalled_until_us > w->now_us) { // what has arrived by then is handed in first
-        sc_sim_set(w, &w->core_tick, w->core_stalled_until_us + 2);
+    host *h = e->object;
+    if (h->stalled_until_us > w->now_us) { // what has arrived by then is handed in first
+        sc_sim_set(w, &h->tick, h->stalled_until_us + 2);
         return;
     }
-    sc_trace(w, TRACE_TICK, 0, 0, 0);
-    sc_core_tick(w->core, sc_sim_ms(w));
-    sc_host_after_event(w);
+    sc_trace(w, TRACE_TICK, h->endpoint, 0, 0);
+    sc_core_tick(h->core, sc_sim_ms(w));
+    sc_host_after_event(h);
 }
 
 typedef struct pending {
     sc_model_question question;
     int status;
-    uint32_t epoch; // of the coordinator that asked
-    bool is_late;   // waited for what it rests on
+    host *host; // that asked
 } pending;
+
+static void
+answer_later(world *w, event *e, int64_t us)
+{
+    e->owns_object = false;
+    sc_sim_after(w, us, e->run, e->object, e->number)->owns_object = true;
+}
 
 static void
 store_answers(world *w, event *e)
 {
     pending *p = e->object;
-    if (w->core_stalled_until_us > w->now_us) {
-        e->owns_object = false;
-        sc_sim_after(w, w->core_stalled_until_us - w->now_us, store_answers, p, e->number)
-            ->owns_object = true;
+    host *h = p->host;
+    if (h->is_dead)
+        return;
+    if (h->stalled_until_us > w->now_us) {
+        answer_later(w, e, h->stalled_until_us - w->now_us);
         return;
     }
-    if (p->epoch != w->n_restarts)
-        return;
     plan *j = sc_plan_find(w, p->question.type == SC_ASKED_RESULTS ? &p->question.read.job
                                                                    : &p->question.job);
     bool is_durable = p->question.type != SC_ASKED_STORED && j && j->is_durable;
     if (is_durable && p->question.type == SC_ASKED_RESULTS &&
-        p->question.read.after > w->n_written) {
-        e->owns_object = false;
-        sc_sim_after(w, US_A_MS, store_answers, p, e->number)->owns_object = true;
+        p->question.read.after > h->n_written) { // it waits for what it rests on
+        answer_later(w, e, US_A_MS);
         return;
     }
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
     if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
-    sc_model_store_answer(is_durable ? w->kept : w->store, &p->question, p->status, w->core,
+    sc_model_store_answer(is_durable ? h->kept : h->store, &p->question, p->status, h->core,
                           sc_sim_ms(w));
-    sc_host_after_event(w);
+    sc_host_after_event(h);
 }
 
 static void
-ask(world *w, const sc_model_question *question)
+ask(host *h, const sc_model_question *question)
 {
+    world *w = h->world;
     pending *p = malloc(sizeof *p);
     SC_ASSERT(p);
-    *p = (pending){*question, 0, w->n_restarts, false};
+    *p = (pending){*question, 0, h};
     if (w->shape.is_store_failing && sc_sim_chance(w, 50))
         p->status = question->type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
     int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
@@ -124,11 +134,13 @@ ask(world *w, const sc_model_question *question)
 
 // A worker forgets what is acknowledged: what came of it is safe.
 static void
-check_ack(world *w, uint64_t link, uint64_t number)
+check_ack(const host *h, uint64_t link, uint64_t number)
 {
+    const world *w = h->world;
     const process *p = w->conns[link - 1]->peer;
-    if (p->kind == A_WORKER && p->results[number % N_RESULTS].number == number &&
-        p->results[number % N_RESULTS].write > w->n_written)
+    if (p->kind == A_WORKER && p->results[number % N_RESULTS].host == h &&
+        p->results[number % N_RESULTS].number == number &&
+        p->results[number % N_RESULTS].write > h->n_written)
         sc_sim_fail(w, "results %" PRIu64 " of %s are acknowledged before they are safe", number,
                     p->name);
 }
@@ -136,34 +148,47 @@ check_ack(world *w, uint64_t link, uint64_t number)
 static void
 emit(void *arg, const sc_action *action)
 {
-    world *w = arg;
+    host *h = arg;
     sc_model_question question;
     if (action->type == SC_ACTION_SEND) {
         if (action->send.message->type == SC_MSG_RESULTS_ACK)
-            check_ack(w, action->send.link, action->send.message->results_ack.number);
-        sc_net_tell(w, action->send.link, action->send.message);
+            check_ack(h, action->send.link, action->send.message->results_ack.number);
+        sc_net_tell(h, action->send.link, action->send.message);
     } else if (action->type == SC_ACTION_EXIT) {
-        w->has_exited = true;
-    } else if (!sc_journal_write(w, action) &&
-               sc_model_store_act(action->number ? w->kept : w->store, action, &question)) {
-        ask(w, &question);
+        h->world->has_exited = true;
+    } else if (!sc_journal_write(h, action) &&
+               sc_model_store_act(action->number ? h->kept : h->store, action, &question)) {
+        ask(h, &question);
     }
 }
 
+// One who was deposed shows to nobody what ended after that.
 static void
 on_end(void *arg, const sc_uuid *job, const sc_model_result *result)
 {
-    sc_plan_ended(arg, job, result);
+    const host *h = arg;
+    if (!h->is_deposed)
+        sc_plan_ended(h->world, job, result);
 }
 
 // Nothing comes to it before that time.
 static void
-start_core(world *w, int64_t at_ms)
+start_host(world *w, uint32_t endpoint, int64_t at_ms)
 {
-    w->store_limit = w->options.store_max_bytes;
-    w->store = sc_model_store_new(on_end, w);
-    w->kept = sc_model_store_new(on_end, w);
-    SC_ASSERT(sc_core_new(&w->options, emit, w, at_ms, &w->core) == 0);
+    host *h = calloc(1, sizeof *h);
+    SC_ASSERT(h);
+    *h = (host){.world = w,
+                .before = w->host,
+                .endpoint = endpoint,
+                .stalled_until_us = at_ms * US_A_MS,
+                .store_limit = w->options.store_max_bytes,
+                .tick = {.run = tick, .object = h, .is_kept = true},
+                .turn = {.run = turn, .object = h, .is_kept = true}};
+    w->host = h;
+    sc_journal_start(h);
+    h->store = sc_model_store_new(on_end, h);
+    h->kept = sc_model_store_new(on_end, h);
+    SC_ASSERT(sc_core_new(&w->options, emit, h, at_ms, &h->core) == 0);
 }
 
 void
@@ -186,10 +211,8 @@ sc_host_start(world *w)
         .max_jobs = 100,
         .retention_ms = 7 * 86400000,
     };
-    w->core_tick = (event){.run = tick, .is_kept = true};
-    w->core_turn = (event){.run = turn, .is_kept = true};
-    sc_journal_start(w);
-    start_core(w, sc_sim_ms(w));
+    w->journal = sc_model_journal_new();
+    start_host(w, 0, sc_sim_ms(w));
 }
 
 // The wall clock goes on between two starts, or jumps.
@@ -200,72 +223,143 @@ wall_clock_ms(world *w)
     return 1700000000000 + sc_sim_ms(w) + jump_ms;
 }
 
-void
-sc_host_restart(world *w)
+// Its process is gone: what is to come of it does not.
+static void
+stop_host(host *h)
 {
-    sc_trace(w, TRACE_RESTART, w->options.epoch, 0, 0);
-    sc_journal_crash(w);
-    sc_host_free(w);
-    sc_heap_remove(&w->events, &w->core_tick.node);
-    sc_heap_remove(&w->events, &w->core_turn.node);
-    for (uint32_t i = 0; i < w->n_processes; i++)
-        if (!w->processes[i]->is_dead) {
-            sc_net_cut(w->processes[i], !w->shape.is_restarts_only && sc_sim_random(w, 2));
-            memset(w->processes[i]->results, 0, sizeof w->processes[i]->results);
-        }
+    h->is_dead = true;
+    sc_net_host_gone(h);
+    sc_core_free(&h->core);
+    sc_heap_remove(&h->world->events, &h->tick.node);
+    sc_heap_remove(&h->world->events, &h->turn.node);
+    sc_heap_remove(&h->world->events, &h->group.node);
+}
+
+// The next coordinator starts with what the journal has; what is said to it until then waits.
+static void
+start_next(world *w, uint32_t endpoint)
+{
     w->n_restarts++;
     w->options.epoch += 1 + sc_sim_random(w, 1000);
     sc_plan_lose(w);
     w->options.started_unix_ms = wall_clock_ms(w);
-    // what is said to it until it has started waits
     int64_t at_ms = sc_sim_ms(w) + 1 + (int64_t)sc_sim_random(w, 1500);
-    w->core_stalled_until_us = at_ms * US_A_MS;
-    start_core(w, at_ms);
-    sc_journal_restore(w, at_ms);
+    start_host(w, endpoint, at_ms);
+    sc_journal_restore(w->host, at_ms);
+}
+
+void
+sc_host_restart(world *w)
+{
+    host *h = w->host;
+    sc_trace(w, TRACE_RESTART, w->options.epoch, 0, 0);
+    sc_journal_crash(h);
+    stop_host(h);
+    bool may_move = w->shape.has_standby && sc_host_is_alone(w);
+    start_next(w, may_move ? (uint32_t)sc_sim_random(w, N_ENDPOINTS) : h->endpoint);
+}
+
+// It asks its journal now and then whether it leads.
+static void
+finds_out(world *w, event *e)
+{
+    host *h = e->object;
+    if (h->is_dead)
+        return;
+    if (h->stalled_until_us > w->now_us)
+        sc_sim_after(w, h->stalled_until_us - w->now_us + (int64_t)sc_sim_random(w, 1000 * US_A_MS),
+                     finds_out, h, 0);
+    else
+        sc_host_end(h);
+}
+
+void
+sc_host_end(host *h)
+{
+    sc_trace(h->world, TRACE_DEPOSED, h->endpoint, 0, 0);
+    stop_host(h);
+}
+
+void
+sc_host_take_over(world *w)
+{
+    host *h = w->host;
+    sc_trace(w, TRACE_TAKEOVER, w->options.epoch, h->endpoint, 0);
+    w->n_takeovers++;
+    sc_journal_crash(h);
+    h->is_deposed = true;
+    sc_sim_after(w, (int64_t)sc_sim_random(w, 3000 * US_A_MS), finds_out, h, 0);
+    for (uint32_t i = 0; i < w->n_processes; i++)
+        sc_sim_trouble(w->processes[i], 0);
+    start_next(w, 1 - h->endpoint);
+}
+
+host *
+sc_host_at(const world *w, uint32_t endpoint)
+{
+    host *h = w->host;
+    while (h && (h->is_dead || h->endpoint != endpoint))
+        h = h->before;
+    return h;
+}
+
+bool
+sc_host_is_alone(const world *w)
+{
+    const host *h = w->host->before;
+    while (h && h->is_dead)
+        h = h->before;
+    return h == NULL;
 }
 
 void
 sc_host_store_limit(world *w, uint64_t max_bytes)
 {
     uint64_t most = w->options.store_max_bytes;
-    w->store_limit = max_bytes < most ? max_bytes : most;
+    host *h = w->host;
+    h->store_limit = max_bytes < most ? max_bytes : most;
     w->was_limited |= max_bytes < most;
-    sc_trace(w, TRACE_DISK, w->store_limit, sc_model_store_bytes(w->store), 0);
-    sc_core_store_limit(w->core, max_bytes, sc_sim_ms(w));
-    sc_host_after_event(w);
+    sc_trace(w, TRACE_DISK, h->store_limit, sc_model_store_bytes(h->store), 0);
+    sc_core_store_limit(h->core, max_bytes, sc_sim_ms(w));
+    sc_host_after_event(h);
 }
 
 // What must be safe before RESULTS are acknowledged, whether they or others before them said it;
 // with HELLO their numbers begin anew.
 static void
-note_results(world *w, process *p, const sc_message *m, uint64_t n_writes_before)
+note_results(host *h, process *p, const sc_message *m, uint64_t n_writes_before)
 {
-    uint64_t n_writes = sc_model_journal_n_writes(w->journal), number = m->results.number;
+    uint64_t number = m->results.number;
     if (m->type == SC_MSG_HELLO)
         memset(p->results, 0, sizeof p->results);
-    if (m->type != SC_MSG_RESULTS || p->results[number % N_RESULTS].number == number)
+    if (m->type != SC_MSG_RESULTS || (p->results[number % N_RESULTS].host == h &&
+                                      p->results[number % N_RESULTS].number == number))
         return; // said twice: the first time counts
+    p->results[number % N_RESULTS].host = h;
     p->results[number % N_RESULTS].number = number;
-    p->results[number % N_RESULTS].write =
-        n_writes > n_writes_before ? n_writes : sc_journal_last_write(w, m);
+    p->results[number % N_RESULTS].write = h->n_writes > n_writes_before ? h->n_writes
+                                           : h->is_deposed               ? 0
+                                                           : sc_journal_last_write(h->world, m);
 }
 
 void
-sc_host_message(world *w, conn *c, const sc_message *m)
+sc_host_message(conn *c, const sc_message *m)
 {
-    w->who_link = 0;
-    w->dying = m->type == SC_MSG_DIED ? &m->died : NULL;
-    w->leaving = m->type == SC_MSG_BYE ? c->peer : NULL;
-    if (w->dying)
+    host *h = c->host;
+    world *w = h->world;
+    h->who_link = 0;
+    h->dying = m->type == SC_MSG_DIED ? &m->died : NULL;
+    h->leaving = m->type == SC_MSG_BYE ? c->peer : NULL;
+    if (h->dying && !h->is_deposed)
         sc_plan_blame(w, &m->died, 1);
-    uint64_t n_writes = sc_model_journal_n_writes(w->journal);
-    sc_core_message(w->core, c->link, m, sc_sim_ms(w));
-    note_results(w, c->peer, m, n_writes);
-    w->dying = NULL;
-    w->leaving = NULL;
-    if (m->type == SC_MSG_DIED && w->who_link != 0) // it was not heard
+    uint64_t n_writes = h->n_writes;
+    sc_core_message(h->core, c->link, m, sc_sim_ms(w));
+    note_results(h, c->peer, m, n_writes);
+    h->dying = NULL;
+    h->leaving = NULL;
+    if (m->type == SC_MSG_DIED && h->who_link != 0 && !h->is_deposed) // it was not heard
         sc_plan_blame(w, &m->died, -1);
-    sc_host_after_event(w);
+    sc_host_after_event(h);
 }
 
 // What the core knows of jobs and calls.
@@ -280,33 +374,39 @@ is_same(const sc_cluster *a, const sc_cluster *b)
 }
 
 void
-sc_host_nonsense(world *w, conn *c, const sc_message *m, const sc_error *err)
+sc_host_nonsense(conn *c, const sc_message *m, const sc_error *err)
 {
     sc_cluster before, after;
-    sc_core_counters(w->core, &before);
+    host *h = c->host;
+    world *w = h->world;
+    sc_core_counters(h->core, &before);
     if (m)
-        sc_core_message(w->core, c->link, m, sc_sim_ms(w));
+        sc_core_message(h->core, c->link, m, sc_sim_ms(w));
     else
-        sc_core_malformed(w->core, c->link, err, sc_sim_ms(w));
-    sc_core_counters(w->core, &after);
-    if (!is_same(&before, &after) && before.memory_bytes <= w->store_limit)
+        sc_core_malformed(h->core, c->link, err, sc_sim_ms(w));
+    sc_core_counters(h->core, &after);
+    if (!is_same(&before, &after) && before.memory_bytes <= h->store_limit)
         sc_sim_fail(w, "%s of %s changes jobs or calls of others",
                     m ? sc_message_name(m->type) : "nonsense", c->peer->name);
-    sc_host_after_event(w);
+    sc_host_after_event(h);
 }
 
 void
-sc_host_lost(world *w, uint64_t link)
+sc_host_lost(host *h, uint64_t link)
 {
-    sc_trace(w, TRACE_LOST, link, 0, 0);
-    sc_core_send_failed(w->core, link, sc_sim_ms(w));
-    sc_host_after_event(w);
+    sc_trace(h->world, TRACE_LOST, link, 0, 0);
+    sc_core_send_failed(h->core, link, sc_sim_ms(h->world));
+    sc_host_after_event(h);
 }
 
 void
 sc_host_free(world *w)
 {
-    sc_core_free(&w->core);
-    sc_model_store_free(&w->store);
-    sc_model_store_free(&w->kept);
+    for (host *h; (h = w->host);) {
+        w->host = h->before;
+        sc_core_free(&h->core);
+        sc_model_store_free(&h->store);
+        sc_model_store_free(&h->kept);
+        free(h);
+    }
 }

@@ -6,74 +6,97 @@
 #include "tests/sim/world.h"
 
 static void
-schedule(world *w)
+schedule(host *h)
 {
+    world *w = h->world;
     int64_t us = 1 + (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
     if (sc_sim_chance(w, 20))
         us *= 100;
-    if (w->group.node.position == 0)
-        sc_sim_set(w, &w->group, w->now_us + us);
+    if (h->group.node.position == 0)
+        sc_sim_set(w, &h->group, w->now_us + us);
 }
 
 static void
-say_trouble(world *w, const char *why)
+say_trouble(host *h, const char *why)
 {
-    if (w->is_in_trouble == (why != NULL))
+    if (h->is_in_trouble == (why != NULL))
         return;
-    w->is_in_trouble = why != NULL;
-    sc_core_trouble(w->core, why, sc_sim_ms(w));
+    h->is_in_trouble = why != NULL;
+    sc_core_trouble(h->core, why, sc_sim_ms(h->world));
 }
 
 // All uploads that wait are refused, the rest is kept and tried again.
 static void
-group_fails(world *w)
+group_fails(host *h)
 {
-    uint64_t until = sc_model_journal_n_writes(w->journal);
-    say_trouble(w, "the disk is full");
-    for (uint64_t n = w->n_written + 1; n <= until; n++) {
+    world *w = h->world;
+    say_trouble(h, "the disk is full");
+    for (uint64_t n = h->n_written + 1, until = h->n_writes; n <= until; n++) {
         const sc_ticket *t = sc_model_journal_upload(w->journal, n);
         if (!t)
             continue;
         sc_ticket ticket = *t;
         sc_model_journal_refuse(w->journal, n);
-        sc_core_stored(w->core, &ticket, SC_EJOURNAL, "the disk is full", sc_sim_ms(w));
+        sc_core_stored(h->core, &ticket, SC_EJOURNAL, "the disk is full", sc_sim_ms(w));
     }
-    schedule(w);
+    schedule(h);
+}
+
+static void
+group_written(host *h, uint64_t until)
+{
+    world *w = h->world;
+    say_trouble(h, NULL);
+    for (uint64_t n = h->n_written + 1; n <= until; n++) {
+        const sc_ticket *t = sc_model_journal_upload(w->journal, n);
+        if (t)
+            sc_core_stored(h->core, t, 0, NULL, sc_sim_ms(w));
+    }
+    h->n_written = until;
+    sc_core_written(h->core, until, sc_sim_ms(w));
+}
+
+// A group of one who was deposed is refused, and that ends it, unless its session is lost, too:
+// then it tries for a while.
+static void
+group_deposed(host *h)
+{
+    if (sc_sim_random(h->world, 2)) {
+        say_trouble(h, "the connection is lost");
+        sc_host_after_event(h);
+    } else {
+        sc_host_end(h);
+    }
 }
 
 static void
 group_done(world *w, event *e)
 {
-    (void)e;
-    if (w->core_stalled_until_us > w->now_us) {
-        sc_sim_set(w, &w->group, w->core_stalled_until_us + 1);
+    host *h = e->object;
+    if (h->stalled_until_us > w->now_us) {
+        sc_sim_set(w, &h->group, h->stalled_until_us + 1);
         return;
     }
-    uint64_t left = sc_model_journal_n_writes(w->journal) - w->n_written;
-    uint64_t until = w->n_written + (left ? 1 + sc_sim_random(w, left) : 0);
-    sc_trace(w, TRACE_STORE, 9, until, 0);
-    if (w->shape.is_journal_failing && sc_sim_chance(w, 100)) {
-        group_fails(w);
-    } else {
-        say_trouble(w, NULL);
-        for (uint64_t n = w->n_written + 1; n <= until; n++) {
-            const sc_ticket *t = sc_model_journal_upload(w->journal, n);
-            if (t)
-                sc_core_stored(w->core, t, 0, NULL, sc_sim_ms(w));
-        }
-        w->n_written = until;
-        sc_core_written(w->core, until, sc_sim_ms(w));
+    if (h->is_deposed) {
+        group_deposed(h);
+        return;
     }
-    if (sc_model_journal_n_writes(w->journal) > w->n_written)
-        schedule(w);
-    sc_host_after_event(w);
+    uint64_t left = h->n_writes - h->n_written;
+    uint64_t until = h->n_written + (left ? 1 + sc_sim_random(w, left) : 0);
+    sc_trace(w, TRACE_STORE, 9, until, 0);
+    if (w->shape.is_journal_failing && sc_sim_chance(w, 100))
+        group_fails(h);
+    else
+        group_written(h, until);
+    if (h->n_writes > h->n_written)
+        schedule(h);
+    sc_host_after_event(h);
 }
 
 void
-sc_journal_start(world *w)
+sc_journal_start(host *h)
 {
-    w->journal = sc_model_journal_new();
-    w->group = (event){.run = group_done, .is_kept = true};
+    h->group = (event){.run = group_done, .object = h, .is_kept = true};
 }
 
 // What a write is about becomes safe with it.
@@ -97,14 +120,19 @@ note_write(world *w, const sc_action *a, uint64_t write)
 }
 
 bool
-sc_journal_write(world *w, const sc_action *action)
+sc_journal_write(host *h, const sc_action *action)
 {
+    world *w = h->world;
     sc_model_question question;
-    if (!sc_model_journal_act(w->journal, action))
+    if (!sc_model_journal_is_write(action))
         return false;
-    sc_model_store_act(w->kept, action, &question);
-    note_write(w, action, sc_model_journal_n_writes(w->journal));
-    schedule(w);
+    h->n_writes++;
+    sc_model_store_act(h->kept, action, &question);
+    schedule(h);
+    if (h->is_deposed)
+        return true;
+    sc_model_journal_act(w->journal, action);
+    note_write(w, action, h->n_writes);
     return true;
 }
 
@@ -123,13 +151,11 @@ sc_journal_last_write(world *w, const sc_message *m)
 }
 
 void
-sc_journal_crash(world *w)
+sc_journal_crash(host *h)
 {
-    uint64_t left = sc_model_journal_n_writes(w->journal) - w->n_written;
-    sc_model_journal_crash(w->journal, w->n_written + sc_sim_random(w, left + 1));
-    sc_heap_remove(&w->events, &w->group.node);
-    w->n_written = 0;
-    w->is_in_trouble = false;
+    world *w = h->world;
+    sc_model_journal_crash(w->journal,
+                           h->n_written + sc_sim_random(w, h->n_writes - h->n_written + 1));
 }
 
 static void
@@ -142,14 +168,14 @@ tell_attempt(void *arg, const sc_action *a)
 }
 
 void
-sc_journal_restore(world *w, int64_t at_ms)
+sc_journal_restore(host *h, int64_t at_ms)
 {
-    sc_model_journal_each(w->journal, tell_attempt, w);
-    sc_model_journal_restore(w->journal, w->kept, w->core, at_ms);
+    sc_model_journal_each(h->world->journal, tell_attempt, h->world);
+    sc_model_journal_restore(h->world->journal, h->kept, h->core, at_ms);
 }
 
 bool
-sc_journal_is_idle(const world *w)
+sc_journal_is_idle(const host *h)
 {
-    return sc_model_journal_n_writes(w->journal) == w->n_written;
+    return h->n_writes == h->n_written;
 }

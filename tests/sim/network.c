@@ -28,8 +28,9 @@ drop_packets(conn *c, direction to)
     }
 }
 
+// To whoever listens where it looks.
 static conn *
-new_conn(process *p)
+new_conn(process *p, host *h)
 {
     world *w = p->world;
     conn *c = calloc(1, sizeof *c);
@@ -41,6 +42,7 @@ new_conn(process *p)
     w->conns[w->n_conns++] = c;
     c->link = w->n_conns;
     c->peer = p;
+    c->host = h;
     c->is_open = true;
     STAILQ_INIT(&c->packets[TO_CORE]);
     STAILQ_INIT(&c->packets[TO_PEER]);
@@ -65,13 +67,12 @@ decode(world *w, const packet *p, sc_message *out, void **memory, sc_error *err)
 static void
 hand_to_core(conn *c, const packet *p, const sc_message *m, const sc_error *err)
 {
-    world *w = c->peer->world;
     if (c->peer->kind == A_BYSTANDER)
-        sc_host_nonsense(w, c, m, err);
+        sc_host_nonsense(c, m, err);
     else if (m)
-        sc_host_message(w, c, m);
+        sc_host_message(c, m);
     else
-        sc_sim_fail(w, "%s does not decode: %s", sc_message_name(p->type), err->text);
+        sc_sim_fail(c->peer->world, "%s does not decode: %s", sc_message_name(p->type), err->text);
 }
 
 static void
@@ -98,7 +99,8 @@ deliver(world *w, event *e)
 {
     conn *c = e->object;
     direction to = (direction)e->number;
-    int64_t stalled_until_us = to == TO_CORE ? w->core_stalled_until_us : c->peer->stalled_until_us;
+    int64_t stalled_until_us =
+        to == TO_CORE ? c->host->stalled_until_us : c->peer->stalled_until_us;
     packet *p = STAILQ_FIRST(&c->packets[to]);
     if (!p)
         return;
@@ -109,7 +111,7 @@ deliver(world *w, event *e)
     STAILQ_REMOVE_HEAD(&c->packets[to], node);
     sc_message m;
     void *memory;
-    if (to == TO_CORE || (c->is_open && !c->peer->is_dead)) {
+    if (to == TO_CORE ? !c->host->is_dead : c->is_open && !c->peer->is_dead) {
         sc_error err = {0};
         int rc = decode(w, p, &m, &memory, &err);
         sc_trace(w, to == TO_CORE ? TRACE_TO_CORE : TRACE_TO_PEER, c->link, p->type,
@@ -124,6 +126,16 @@ deliver(world *w, event *e)
 }
 
 /* ---- sending ---- */
+
+// False: nobody listens where it looks.
+static bool
+reach(process *p)
+{
+    host *h = p->conn ? NULL : sc_host_at(p->world, p->endpoint);
+    if (h)
+        p->conn = new_conn(p, h);
+    return p->conn != NULL;
+}
 
 static packet *
 new_packet(world *w, const sc_message *m)
@@ -193,10 +205,8 @@ sc_net_replay(process *p)
 {
     world *w = p->world;
     const packet *from = w->overheard[sc_sim_random(w, N_OVERHEARD)];
-    if (!from || p->is_dead)
+    if (!from || p->is_dead || !reach(p))
         return;
-    if (!p->conn)
-        p->conn = new_conn(p);
     packet *copy = copy_packet(from);
     if (copy->header.len > KIND_BYTES && sc_sim_random(w, 2))
         ((uint8_t *)(uintptr_t)
@@ -240,8 +250,8 @@ sc_net_say(process *p, const sc_message *m)
     world *w = p->world;
     if (p->is_dead)
         return -EPIPE;
-    if (!p->conn)
-        p->conn = new_conn(p);
+    if (!reach(p))
+        return -EAGAIN;
     if (p->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_full)) {
         p->full_until_us = fill(w, p->conn, TO_CORE);
         sc_sim_after(w, p->full_until_us - w->now_us, room, p, 0);
@@ -257,10 +267,11 @@ sc_net_say(process *p, const sc_message *m)
 static void
 lost(world *w, event *e)
 {
-    if (w->core_stalled_until_us > w->now_us)
-        sc_sim_after(w, w->core_stalled_until_us - w->now_us, lost, NULL, e->number);
-    else
-        sc_host_lost(w, e->number);
+    const conn *c = e->object;
+    if (c->host->stalled_until_us > w->now_us)
+        sc_sim_after(w, c->host->stalled_until_us - w->now_us, lost, e->object, 0);
+    else if (!c->host->is_dead)
+        sc_host_lost(c->host, c->link);
 }
 
 // What the coordinator says, whether it arrives or not.
@@ -270,28 +281,29 @@ note(conn *c, const sc_message *m)
     static const sc_uuid nil;
     world *w = c->peer->world;
     if (m->type == SC_MSG_WHO)
-        w->who_link = c->link;
+        c->host->who_link = c->link;
     else if (m->type == SC_MSG_RUN && memcmp(&m->run.job, &nil, sizeof nil) == 0)
         sc_calls_handed(w, c->peer, m);
-    else if (m->type == SC_MSG_RUN)
+    else if (m->type == SC_MSG_RUN && !c->host->is_deposed)
         sc_plan_handed(w, c->peer, &m->run);
     else if (m->type == SC_MSG_REPLY)
         sc_calls_told(c->peer, m->reply.request);
 }
 
 void
-sc_net_tell(world *w, uint64_t link, const sc_message *m)
+sc_net_tell(host *h, uint64_t link, const sc_message *m)
 {
+    world *w = h->world;
     conn *c = w->conns[link - 1];
     note(c, m);
     if (c->full_until_us <= w->now_us && sc_sim_chance(w, w->shape.p_core_full))
         c->full_until_us = fill(w, c, TO_PEER);
     if (c->full_until_us > w->now_us) // its peer lives: what was said before still arrives
-        sc_sim_after(w, 10, lost, NULL, link);
+        sc_sim_after(w, 10, lost, c, 0);
     else if (c->is_open && !c->peer->is_dead)
         put(c, TO_PEER, m);
     else if (sc_sim_random(w, 4) > 0) // or it is not known yet, and vanishes
-        sc_sim_after(w, 10, lost, NULL, link);
+        sc_sim_after(w, 10, lost, c, 0);
 }
 
 void
@@ -308,6 +320,24 @@ sc_net_cut(process *p, bool keeps_sent)
     drop_packets(c, TO_PEER);
     if (!keeps_sent)
         drop_packets(c, TO_CORE);
+}
+
+void
+sc_net_next(process *p)
+{
+    sc_net_cut(p, sc_sim_random(p->world, 2));
+    p->endpoint = (p->endpoint + 1) % N_ENDPOINTS;
+}
+
+void
+sc_net_host_gone(host *h)
+{
+    world *w = h->world;
+    for (uint32_t i = 0; i < w->n_processes; i++) {
+        process *p = w->processes[i];
+        if (p->conn && p->conn->host == h)
+            sc_net_cut(p, !w->shape.is_restarts_only && sc_sim_random(w, 2));
+    }
 }
 
 void

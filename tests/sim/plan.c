@@ -66,7 +66,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->number = number;
     j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
     j->is_array = sc_sim_random(w, 2);
-    j->is_durable = sc_sim_random(w, 2);
+    j->is_durable = sc_sim_random(w, 2) || w->shape.has_standby;
     j->n_tasks = pick_size(w, n_plans);
     if (sc_plan_is_once(j) && j->n_tasks > ONCE_MAX)
         j->n_tasks = ONCE_MAX;
@@ -160,7 +160,7 @@ sc_plan_lose(world *w)
 const sc_model_store *
 sc_plan_store(const world *w, const plan *j)
 {
-    return j->is_durable ? w->kept : w->store;
+    return j->is_durable ? w->host->kept : w->host->store;
 }
 
 void
@@ -388,8 +388,9 @@ static bool
 was_lost(const world *w, const plan *j, uint64_t index)
 {
     const handing *h = &j->handings[index - j->first];
-    const sc_died *died = w->dying;
-    if (!sc_plan_is_once(j) || !h->worker || h->worker == w->leaving || sc_handing_was_safe(h))
+    const sc_died *died = w->host->dying;
+    if (!sc_plan_is_once(j) || !h->worker || h->worker == w->host->leaving ||
+        sc_handing_was_safe(h))
         return false;
     if (!died || died->instance != h->worker->instance)
         return true;
@@ -453,7 +454,7 @@ static bool
 is_over_limit(const world *w)
 {
     enum { PIECES_BYTES = 100 }; // of an array's arguments, which the store is not given
-    return sc_model_store_bytes(w->store) + PIECES_BYTES * w->n_plans > w->store_limit;
+    return sc_model_store_bytes(w->host->store) + PIECES_BYTES * w->n_plans > w->host->store_limit;
 }
 
 void
@@ -496,21 +497,22 @@ void
 sc_plan_check_end(world *w)
 {
     sc_cluster counters;
-    sc_core_counters(w->core, &counters);
+    sc_core_counters(w->host->core, &counters);
     sc_told_check_end(w);
     if (counters.queued + counters.delayed + counters.running + counters.jobs_open > 0)
         sc_sim_fail(
             w, "jobs are open: %" PRIu64 " tasks queued, %" PRIu64 " delayed, %" PRIu64 " running",
             counters.queued, counters.delayed, counters.running);
-    uint64_t n_twice = sc_model_store_n_twice(w->store) + sc_model_store_n_twice(w->kept);
+    uint64_t n_twice =
+        sc_model_store_n_twice(w->host->store) + sc_model_store_n_twice(w->host->kept);
     if (n_twice > 0)
         sc_sim_fail(w, "%" PRIu64 " results were counted twice", n_twice);
-    if (sc_model_store_bytes(w->store) != counters.memory_bytes)
+    if (sc_model_store_bytes(w->host->store) != counters.memory_bytes)
         sc_sim_fail(w, "the store holds %" PRIu64 " bytes, the core believes %" PRIu64,
-                    sc_model_store_bytes(w->store), counters.memory_bytes);
-    if (counters.jobs_open == 0 && sc_model_store_n_chunks(w->store) > 0)
+                    sc_model_store_bytes(w->host->store), counters.memory_bytes);
+    if (counters.jobs_open == 0 && sc_model_store_n_chunks(w->host->store) > 0)
         sc_sim_fail(w, "%" PRIu64 " payloads were never dropped",
-                    sc_model_store_n_chunks(w->store));
+                    sc_model_store_n_chunks(w->host->store));
     check_workers(w);
     for (uint32_t i = 0; i < w->n_plans; i++)
         for (uint64_t k = 0; k < w->plans[i].n_tasks; k++)

@@ -21,6 +21,12 @@ say(void *arg, const sc_message *m)
     return sc_net_say(arg, m);
 }
 
+static void
+next(void *arg)
+{
+    sc_net_next(arg);
+}
+
 /* ---- deaths ---- */
 
 static bool
@@ -146,6 +152,27 @@ sc_supervisor_kill(process *p)
 
 /* ---- its loop ---- */
 
+static void
+sigterm(world *w, event *e)
+{
+    process *p = e->object;
+    (void)w;
+    if (!p->is_dead)
+        sc_worker_drain(p);
+}
+
+// SIGTERM to one of them. In its place another one comes: somebody has started it.
+static void
+drain_one(world *w, sc_text name)
+{
+    for (uint32_t i = 0; i < w->shape.n_workers; i++) {
+        process *p = w->workers[i];
+        if (p && !p->is_dead && sc_text_equal(name, p->name))
+            sc_sim_after(w, p->stalled_until_us > w->now_us ? p->stalled_until_us - w->now_us : 0,
+                         sigterm, p, 0);
+    }
+}
+
 void
 sc_supervisor_message(process *p, const sc_message *m)
 {
@@ -157,6 +184,8 @@ sc_supervisor_message(process *p, const sc_message *m)
             if (w->workers[i] && !w->workers[i]->is_dead)
                 sc_session_drain(w->workers[i]->session, sc_sim_ms(w));
     }
+    if (m->type == SC_MSG_DRAIN)
+        drain_one(w, m->drain.name);
     sc_supervisor_tell(p);
 }
 
@@ -213,6 +242,8 @@ sc_supervisor_start(world *w)
                                .heartbeat_ms = 200,
                                .lease_ms = LEASE_MS,
                                .task_max_bytes = SC_TASK_MAX_BYTES,
+                               .n_endpoints = w->shape.has_standby ? N_ENDPOINTS : 1,
+                               .next = next,
                                .send = say,
                                .arg = p};
     STAILQ_INIT(&p->reports);

@@ -14,7 +14,7 @@ print_process(const trace_line *l)
 {
     switch (l->kind) {
     case TRACE_TICK:
-        fprintf(stderr, "coordinator ticks\n");
+        fprintf(stderr, "coordinator at %" PRIu64 " ticks\n", l->a);
         break;
     case TRACE_LATE:
         fprintf(stderr, "coordinator stops for %" PRIu64 " ms\n", l->a);
@@ -39,6 +39,12 @@ print_process(const trace_line *l)
         break;
     case TRACE_RESTART:
         fprintf(stderr, "coordinator %" PRIu64 " dies, another starts\n", l->a);
+        break;
+    case TRACE_TAKEOVER:
+        fprintf(stderr, "coordinator %" PRIu64 " at %" PRIu64 " is deposed\n", l->a, l->b);
+        break;
+    case TRACE_DEPOSED:
+        fprintf(stderr, "coordinator at %" PRIu64 " ends: another leads\n", l->a);
         break;
     case TRACE_DRAIN:
         fprintf(stderr, "worker %" PRIu64 " drains: %" PRIu64 " tasks wait, %" PRIu64 " run\n",

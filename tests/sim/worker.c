@@ -226,6 +226,12 @@ cancel(void *arg, sc_started *task, int64_t grace_ms)
 }
 
 static void
+next(void *arg)
+{
+    sc_net_next(arg);
+}
+
+static void
 release(void *arg, uint32_t slot)
 {
     process *p = arg;
@@ -360,6 +366,8 @@ sc_worker_start(world *w, uint32_t place)
         .heartbeat_ms = 200,
         .lease_ms = LEASE_MS,
         .result_max_bytes = 2000 + sc_sim_random(w, 1 << 20),
+        .n_endpoints = w->shape.has_standby ? N_ENDPOINTS : 1,
+        .next = next,
         .actions = {say, cancel, release, p},
     };
     LIST_INIT(&p->running);

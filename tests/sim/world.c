@@ -92,6 +92,7 @@ sc_sim_process(world *w, process_kind kind, const char *name, uint32_t number)
     p->kind = kind;
     p->world = w;
     p->number = number;
+    p->endpoint = w->shape.has_standby ? (uint32_t)sc_sim_random(w, N_ENDPOINTS) : 0;
     p->instance = 1 + sc_sim_random(w, UINT64_MAX - 1);
     snprintf(p->name, sizeof p->name, "%s", name);
     sc_trace(w, TRACE_START, number, kind, 0);
@@ -149,10 +150,14 @@ is_idle(const world *w)
 {
     sc_cluster counters;
     for (uint32_t i = 0; i < w->shape.n_clients; i++)
-        if (!w->clients[i] || w->clients[i]->n_acts > 0)
+        if (!w->clients[i])
             return false;
-    sc_core_counters(w->core, &counters);
-    return counters.jobs_open == 0 && sc_journal_is_idle(w) && w->now_us >= w->staged_until_us;
+    for (uint32_t i = 0; i < w->n_processes; i++)
+        if (w->processes[i]->kind == A_CLIENT && w->processes[i]->n_acts > 0)
+            return false;
+    sc_core_counters(w->host->core, &counters);
+    return counters.jobs_open == 0 && sc_journal_is_idle(w->host) && sc_host_is_alone(w) &&
+           w->now_us >= w->staged_until_us;
 }
 
 static void
@@ -166,7 +171,7 @@ audit(world *w)
             continue;
         for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
             sc_client_read_all(w->auditor, &w->plans[i], (sc_read_order)order);
-        sc_client_ask(w->auditor, &w->plans[i]);
+        sc_client_ask(w->auditor, &w->plans[i], false);
     }
 }
 
@@ -198,7 +203,7 @@ check_limits(const world *w)
     for (uint32_t i = 0; i < w->n_processes; i++)
         if (w->processes[i]->kind == A_CLIENT)
             n_acts += sc_client_print(w->processes[i]);
-    sc_core_counters(w->core, &c);
+    sc_core_counters(w->host->core, &c);
     sc_sim_fail(w,
                 "it does not end: %" PRIu64 " workers, %" PRIu64 " jobs open, %" PRIu64
                 " tasks queued, %" PRIu64 " delayed, %" PRIu64 " running, %" PRIu64
@@ -251,13 +256,16 @@ finish(world *w)
 static void
 print_summary(const world *w)
 {
-    printf(
-        "seed %" PRIu64 ": %s, %u workers, %u jobs, %" PRIu64 " tasks, %" PRIu64 " starts (%" PRIu64
-        " again), %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64 " stalls, %" PRIu64 "+%" PRIu64
-        " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64 " ms\n",
-        w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
-        sc_history_n_accepted(w->shown), w->n_started, w->n_started_again, w->n_crashes, w->n_cuts,
-        w->n_stalls, w->n_calls_done, w->n_calls_failed, w->n_rows_read, w->n_events, sc_sim_ms(w));
+    printf("seed %" PRIu64 ": %s, %u workers, %u jobs, %" PRIu64 " tasks, %" PRIu64
+           " starts (%" PRIu64 " again), %" PRIu64 " deaths, %" PRIu64 " cuts, %" PRIu64
+           " stalls, ",
+           w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
+           sc_history_n_accepted(w->shown), w->n_started, w->n_started_again, w->n_crashes,
+           w->n_cuts, w->n_stalls);
+    printf("%u restarts (%u taken over), %" PRIu64 "+%" PRIu64 " calls, %" PRIu64 " rows, %" PRIu64
+           " events, %" PRId64 " ms\n",
+           w->n_restarts, w->n_takeovers, w->n_calls_done, w->n_calls_failed, w->n_rows_read,
+           w->n_events, sc_sim_ms(w));
 }
 
 uint64_t

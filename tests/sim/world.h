@@ -10,7 +10,8 @@
  *   journal.c     its journal: groups, failures, what a crash leaves
  *   worker.c      worker processes
  *   supervisor.c  who looks after them
- *   client.c      clients: uploads, readers
+ *   client.c      clients: uploads, what they ask for
+ *   reading.c     clients: results, states
  *   calls.c       their calls
  *   bystander.c   peers that mean no good
  *   plan.c        jobs, what each task does, what its result must be
@@ -35,6 +36,7 @@
 #include "worker/session.h"
 
 enum {
+    N_ENDPOINTS = 2, // of a world with a standby
     N_HANDLERS = 4,
     N_TRACED = 50,
     N_OVERHEARD = 16,
@@ -50,6 +52,7 @@ enum {
 
 typedef struct world world;
 typedef struct process process;
+typedef struct host host;
 
 /* ---- events ---- */
 
@@ -83,6 +86,8 @@ typedef enum trace_kind {
     TRACE_DRAIN,
     TRACE_DISK,
     TRACE_RESTART,
+    TRACE_TAKEOVER,
+    TRACE_DEPOSED,
     TRACE_PHASE,
     N_TRACE_KINDS
 } trace_kind;
@@ -106,8 +111,9 @@ STAILQ_HEAD(packets, packet);
 typedef enum direction { TO_CORE, TO_PEER, N_DIRECTIONS } direction;
 
 typedef struct conn {
-    uint64_t link;
+    uint64_t link; // of all there ever were
     process *peer;
+    host *host;
     bool is_open;
     struct packets packets[N_DIRECTIONS]; // in flight; an event each
     int64_t last_us[N_DIRECTIONS];        // nothing arrives before what was sent before it
@@ -206,7 +212,8 @@ struct process {
     world *world;
     char name[16];
     uint64_t instance;
-    uint32_t number; // of the worker's or client's place
+    uint32_t number;   // of the worker's or client's place
+    uint32_t endpoint; // where it looks for the coordinator
     conn *conn;
     bool is_dead, is_draining;
     int64_t stalled_until_us;
@@ -228,7 +235,8 @@ struct process {
     report report;              // of its death
     struct {
         uint64_t number, write;
-    } results[N_RESULTS]; // of RESULTS that came, the last write that says what is in them
+        const host *host;
+    } results[N_RESULTS]; // of RESULTS that came there, the last write that says what is in them
     // supervisor
     sc_member member;
     STAILQ_HEAD(, report) reports;
@@ -236,6 +244,27 @@ struct process {
     sc_client_session *client;
     LIST_HEAD(, act) acts;
     uint32_t n_acts; // not done
+};
+
+/* ---- coordinators ---- */
+
+struct host {
+    world *world;
+    host *before;      // the one that led before it; lives on, perhaps, until it finds out
+    uint32_t endpoint; // where it listens
+    bool is_dead;
+    bool is_deposed; // another leads
+    sc_core *core;
+    sc_model_store *store, *kept; // of volatile and of durable jobs
+    uint64_t n_writes, n_written; // to the journal; of these it knows to be safe
+    bool is_in_trouble;           // the core has been told so
+    event group;                  // the next one is done
+    event tick, turn;
+    uint64_t store_limit;
+    int64_t stalled_until_us;
+    uint64_t who_link;      // the core has just asked WHO here
+    const process *leaving; // says BYE to the core
+    const sc_died *dying;   // the core is being told so
 };
 
 /* ---- the world ---- */
@@ -249,6 +278,8 @@ typedef struct shape {
     uint32_t p_duplicate, p_full, p_core_full; // per message, in 1/1000
     int64_t delay_us, store_us;                // at most
     bool is_store_small, is_store_failing, is_journal_failing, has_bystanders;
+    bool has_standby; // there are two places for a coordinator
+    uint32_t p_takeover;
     bool is_restarts_only; // nothing else goes wrong: what runs goes on
 } shape;
 
@@ -261,23 +292,13 @@ struct world {
     uint64_t n_events, n_checked;
     sc_heap events;
     bool is_calm, is_auditing, is_stopping, has_exited;
-    // host
-    sc_core *core;
-    sc_core_options options;
-    sc_model_store *store, *kept; // of volatile and of durable jobs
+    // hosts
+    host *host;              // the one that leads
+    sc_core_options options; // of its core
     sc_model_journal *journal;
-    uint64_t n_written; // writes that the core knows to be safe
-    bool is_in_trouble; // the core has been told so
-    event group;        // the next one is done
-    uint64_t store_limit;
-    uint32_t n_restarts;
-    bool was_limited; // below what is configured
-    event core_tick, core_turn;
-    int64_t core_stalled_until_us;
+    uint32_t n_restarts, n_takeovers, n_visitors;
+    bool was_limited;        // its store, below what is configured
     int64_t staged_until_us; // so long uploads of clients that left may be kept
-    uint64_t who_link;       // the core has just asked WHO here
-    const process *leaving;  // says BYE to the core
-    const sc_died *dying;    // the core is being told so
     // network
     conn **conns;                   // by link - 1
     packet *overheard[N_OVERHEARD]; // some of what was said to the coordinator
@@ -328,8 +349,12 @@ void sc_chaos_start(world *w);
 /* network.c */
 /** A process says something to the coordinator. @return 0 or -EAGAIN */
 int sc_net_say(process *p, const sc_message *m);
-/** The coordinator says something. */
-void sc_net_tell(world *w, uint64_t link, const sc_message *m);
+/** A coordinator says something. */
+void sc_net_tell(host *h, uint64_t link, const sc_message *m);
+/** A process looks for the coordinator at the next endpoint. */
+void sc_net_next(process *p);
+/** A coordinator is gone, and with it its connections. */
+void sc_net_host_gone(host *h);
 /** The connection of a process breaks; what is in flight is lost (`keeps_sent`: but not what the
  *  process had sent). */
 void sc_net_cut(process *p, bool keeps_sent);
@@ -341,29 +366,38 @@ void sc_net_free(world *w);
 
 /* host.c */
 void sc_host_start(world *w);
-void sc_host_message(world *w, conn *c, const sc_message *m);
+void sc_host_message(conn *c, const sc_message *m);
 /** From a bystander: a message, or (NULL) what is none. Nothing may come of it. */
-void sc_host_nonsense(world *w, conn *c, const sc_message *m, const sc_error *err);
+void sc_host_nonsense(conn *c, const sc_message *m, const sc_error *err);
 /** The disk has room for so much; UINT64_MAX: for all that is configured. */
 void sc_host_store_limit(world *w, uint64_t max_bytes);
 /** The coordinator dies with all that it knew; another starts, a little later. */
 void sc_host_restart(world *w);
-void sc_host_lost(world *w, uint64_t link);
+/** Another leads, and the one that led until now does not know. */
+void sc_host_take_over(world *w);
+/** It has found out that it was deposed, and ends. */
+void sc_host_end(host *h);
+/** The one that listens there; NULL: nobody does. */
+host *sc_host_at(const world *w, uint32_t endpoint);
+/** None but the one that leads. */
+bool sc_host_is_alone(const world *w);
+void sc_host_lost(host *h, uint64_t link);
+/** Something was said to the core: its turn comes. */
+void sc_host_after_event(host *h);
 void sc_host_free(world *w);
 
 /* journal.c */
-void sc_journal_start(world *w);
+void sc_journal_start(host *h);
 /** A write, or not. @return true where it was one: nothing else is to be done */
-bool sc_journal_write(world *w, const sc_action *action);
-/** The process has died: what was not safe may be there or not. */
-void sc_journal_crash(world *w);
+bool sc_journal_write(host *h, const sc_action *action);
+/** Its process has died, or another leads: what was not safe may be there or not, and what it
+ *  writes from now on is not. */
+void sc_journal_crash(host *h);
 /** What is there is given to the new core, which starts at that time. */
-void sc_journal_restore(world *w, int64_t at_ms);
-bool sc_journal_is_idle(const world *w);
+void sc_journal_restore(host *h, int64_t at_ms);
+bool sc_journal_is_idle(const host *h);
 /** The last write about the tasks of a message; 0: there is none. */
 uint64_t sc_journal_last_write(world *w, const sc_message *results);
-/** Something was said to the core: its turn comes. */
-void sc_host_after_event(world *w);
 
 /* worker.c */
 /** Its loop stands still from now on. @param t  in this task, NULL: in none */
@@ -409,9 +443,8 @@ process *sc_client_start(world *w, uint32_t place, const char *name);
 void sc_client_message(process *p, const sc_message *m);
 /** At once, or in a while. */
 void sc_client_submit_later(process *p, plan *j);
-void sc_client_read_all(process *p, plan *j, sc_read_order order);
-/** How a job that has ended is. */
-void sc_client_ask(process *p, plan *j);
+/** It asks that a worker leaves. */
+void sc_client_ask_to_leave(process *p, const process *worker);
 void sc_client_stop_cluster(process *p);
 /** It goes, with or without a word. */
 void sc_client_leave(process *p, bool says_bye);
@@ -429,6 +462,13 @@ void sc_told_attempt(world *w, const plan *j, uint64_t place, uint32_t attempt);
 void sc_told_core_result(world *w, const sc_uuid *job, const sc_model_result *result);
 /** Nothing is lost, nothing was said twice. */
 void sc_told_check_end(world *w);
+
+/* reading.c */
+void sc_client_read_all(process *p, plan *j, sc_read_order order);
+/** How is this job? @param wait  the answer comes when it has ended */
+void sc_client_ask(process *p, plan *j, bool wait);
+/** A client that knows of no coordinator asks the one there for all that was ever accepted. */
+void sc_client_visit(world *w, uint32_t endpoint);
 
 /* bystander.c */
 void sc_bystanders_start(world *w);

@@ -57,8 +57,8 @@ sc_model_journal_free(sc_model_journal **at)
 
 /* ---- writing ---- */
 
-static bool
-is_write(const sc_action *a)
+bool
+sc_model_journal_is_write(const sc_action *a)
 {
     return a->number > 0 && a->type != SC_ACTION_GET_CHUNK && a->type != SC_ACTION_GET_RESULTS;
 }
@@ -66,7 +66,7 @@ is_write(const sc_action *a)
 bool
 sc_model_journal_act(sc_model_journal *j, const sc_action *a)
 {
-    if (!is_write(a))
+    if (!sc_model_journal_is_write(a))
         return false;
     if (j->n_writes == j->max_writes) {
         j->max_writes = j->max_writes ? j->max_writes * 2 : 64;

@@ -17,6 +17,8 @@ typedef struct sc_model_journal sc_model_journal;
 sc_model_journal *sc_model_journal_new(void);
 void sc_model_journal_free(sc_model_journal **journal);
 
+/** Is it a write about a durable job? */
+bool sc_model_journal_is_write(const sc_action *action);
 /** Is it a write about a durable job? Then it is kept (copied). */
 bool sc_model_journal_act(sc_model_journal *j, const sc_action *action);
 /** Writes that the present core has emitted. */
