@@ -29,6 +29,7 @@ struct sc_runtime {
     int64_t tick_ms;
     int64_t tick_due_ms;
     int64_t drain_until_ms; // 0 = it does not drain
+    int64_t leave_by_ms;    // where it is replaced: however long it stood still meanwhile
     bool is_replaced;       // a task was given up: it ends once its results are safe, whatever runs
     bool is_closing, is_stuck;
     int status;
@@ -96,8 +97,14 @@ tick_session(sc_runtime *r)
 {
     int64_t late_ms = now_ms(r) - r->tick_due_ms;
 
+    late_ms = late_ms > 0 ? late_ms : 0;
     r->tick_due_ms = now_ms(r) + r->tick_ms;
-    sc_session_tick(r->session, now_ms(r), late_ms > 0 ? late_ms : 0);
+    if (r->is_replaced) { // while it stands still it delivers nothing
+        r->drain_until_ms += late_ms;
+        if (r->drain_until_ms > r->leave_by_ms)
+            r->drain_until_ms = r->leave_by_ms;
+    }
+    sc_session_tick(r->session, now_ms(r), late_ms);
 }
 
 static void
@@ -136,6 +143,7 @@ replace(sc_runtime *r)
         return;
     r->is_replaced = true;
     r->drain_until_ms = now_ms(r) + sc_settings_int(r->config.settings, SC_SET_PEER_LEASE);
+    r->leave_by_ms = now_ms(r) + sc_settings_int(r->config.settings, SC_SET_DRAIN_TIMEOUT);
     sc_session_drain(r->session, now_ms(r));
     sc_session_flush(r->session, now_ms(r));
 }
