@@ -261,6 +261,8 @@ submit(process *p, plan *j)
         .backoff_max_ms = 4 * j->backoff_ms,
         .is_durable = j->is_durable,
         .expires_ms = j->expires_ms,
+        .timeout_ms = j->timeout_ms,
+        .kill_after_ms = j->kill_after_ms,
     };
     if (j->is_array) {
         cut_args(a);

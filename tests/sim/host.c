@@ -112,6 +112,7 @@ store_answers(world *w, event *e)
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
     if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
+    sc_model_store_show(h->kept, h->n_written); // of what may be lost with it nobody hears
     sc_model_store_answer(is_durable ? h->kept : h->store, &p->question, p->status, h->core,
                           sc_sim_ms(w));
     sc_host_after_event(h);

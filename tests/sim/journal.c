@@ -126,7 +126,7 @@ sc_journal_write(host *h, const sc_action *action)
     sc_model_question question;
     if (!sc_model_journal_is_write(action))
         return false;
-    h->n_writes++;
+    sc_model_store_write(h->kept, ++h->n_writes);
     sc_model_store_act(h->kept, action, &question);
     schedule(h);
     if (h->is_deposed)

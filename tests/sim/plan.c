@@ -58,6 +58,16 @@ new_id(world *w, uint32_t number)
     return sc_uuid_v7(1700000000000 + number, bits);
 }
 
+// Most of its tasks keep them.
+static void
+set_limits(world *w, plan *j)
+{
+    uint32_t ms = 1 + (uint32_t)sc_sim_random(w, sc_sim_random(w, 2) ? 100 : 3000);
+    j->timeout_ms = sc_sim_random(w, 4) ? ms : 0;
+    if (!j->timeout_ms || sc_sim_random(w, 2))
+        j->kill_after_ms = ms + 1 + (uint32_t)sc_sim_random(w, 500);
+}
+
 static void
 make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
 {
@@ -75,6 +85,8 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->priority = (uint32_t)sc_sim_random(w, SC_PRIORITIES);
     j->backoff_ms = sc_sim_random(w, 3) ? (uint32_t)sc_sim_random(w, 300) : 0;
     j->expires_ms = sc_sim_random(w, 8) ? 0 : 1 + (uint32_t)sc_sim_random(w, 2000);
+    if (!w->shape.is_large && !w->shape.is_restarts_only && sc_sim_random(w, 5) == 0)
+        set_limits(w, j);
     j->pad_bytes = sc_sim_random(w, 4) ? (uint32_t)sc_sim_random(w, 64) : 0;
     j->slowness = slowness[sc_sim_random(w, w->shape.is_large ? 2 : 6)];
     j->has_blocking = !w->shape.is_large && !w->shape.is_restarts_only && sc_sim_random(w, 6) == 0;
@@ -418,6 +430,22 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
     return has_code(r, "poison") && n <= SC_POISON_COUNT && n + n_maybe >= SC_POISON_COUNT;
 }
 
+// An attempt over its time limit: of a task that may not be repeated it is the last.
+static bool
+was_over_limit(const plan *j, const sc_model_result *r)
+{
+    return (j->timeout_ms && has_code(r, sc_error_name(SC_ETIMEOUT))) ||
+           (j->kill_after_ms && has_code(r, sc_error_name(SC_EKILLED)));
+}
+
+// As its plan says, or later, where attempts may be over their limits.
+static bool
+is_attempt(const plan *j, uint32_t attempt, uint32_t want)
+{
+    return attempt == want ||
+           ((j->timeout_ms || j->kill_after_ms) && attempt > want && attempt <= j->retries + 1);
+}
+
 static const char *
 wrong_with(const world *w, const plan *j, const sc_model_result *r)
 {
@@ -432,18 +460,23 @@ wrong_with(const world *w, const plan *j, const sc_model_result *r)
         return NULL; // and was not tried again
     if (r->outcome == SC_DEAD && is_excused(w, j, r))
         return NULL;
+    if (r->outcome == SC_DEAD && was_over_limit(j, r))
+        return sc_plan_is_once(j) || is_cancelled || r->attempt == j->retries + 1
+                   ? NULL
+                   : "it has attempts left";
     if (is_poison(j, r->index))
         return "poison does not end like this";
     if (is_hopeless(c))
-        return r->outcome == SC_DEAD && has_code(r, "final") && r->attempt == 1 ? NULL
-                                                                                : "is hopeless";
+        return r->outcome == SC_DEAD && has_code(r, "final") && is_attempt(j, r->attempt, 1)
+                   ? NULL
+                   : "is hopeless";
     if (n_fails > j->retries)
         return r->outcome == SC_DEAD && has_code(r, "flaky") && r->attempt == j->retries + 1
                    ? NULL
                    : "fails too often";
     if (r->outcome != SC_DONE)
         return "it should be done";
-    if (r->attempt != n_fails + 1)
+    if (!is_attempt(j, r->attempt, n_fails + 1))
         return "another attempt should have done it";
     uint32_t n = sc_plan_payload(w, j, r->index, payload, sizeof payload);
     n = sc_plan_value(sc_plan_hash(payload, n), value, sizeof value);

@@ -11,39 +11,56 @@
 
 enum {
     TICK_MS = 50,
+    DRAIN_TIMEOUT_MS = 30000,
 };
 
 static void step(process *p);
 
 /* ---- tasks ---- */
 
+// What is said of a task, in a buffer of its own.
+typedef struct last_words {
+    char text[128];
+    sc_ending ending;
+} last_words;
+
+static const sc_ending *
+fail(last_words *l, sc_outcome outcome, const char *code, bool is_retryable)
+{
+    int n = snprintf(l->text, sizeof l->text, "{\"code\":\"%s\",\"message\":\"m\"}", code);
+    l->ending = (sc_ending){
+        .outcome = outcome, .is_retryable = is_retryable, .data = l->text, .len = (size_t)n};
+    return &l->ending;
+}
+
+static const sc_ending *
+ending_of(const running *t, last_words *l)
+{
+    bool is_once = t->started.assignment->is_once;
+    if (t->is_cancelled)
+        return fail(l, SC_CANCELLED, "cancelled", false);
+    if (t->is_overdue)
+        return fail(l, SC_DEAD, sc_error_name(SC_ETIMEOUT), !is_once);
+    if (t->behaviour.does == DOES_FAIL)
+        return fail(l, SC_DEAD, "final", false);
+    if (t->behaviour.does == DOES_RETRY)
+        return fail(l, SC_DEAD, "flaky", true);
+    l->ending = (sc_ending){.outcome = SC_DONE, .data = l->text};
+    l->ending.len = sc_plan_value(t->call_hash, l->text, sizeof l->text);
+    return &l->ending;
+}
+
 static void
 end_task(running *t, int64_t now_ms)
 {
-    static const char flaky[] = "{\"code\":\"flaky\",\"message\":\"not this time\"}";
-    static const char none[] = "{\"code\":\"cancelled\",\"message\":\"cancelled\"}";
-    static const char final[] = "{\"code\":\"final\",\"message\":\"never\"}";
     process *p = t->worker;
-    char value[128];
-    sc_ending e = {.outcome = SC_DEAD, .data = flaky, .len = sizeof flaky - 1};
-    e.is_retryable = t->behaviour.does == DOES_RETRY;
-    if (t->behaviour.does == DOES_FAIL) {
-        e.data = final;
-        e.len = sizeof final - 1;
-    } else if (t->behaviour.does == DOES_END) {
-        e.outcome = SC_DONE;
-        e.data = value;
-        e.len = sc_plan_value(t->call_hash, value, sizeof value);
-    }
-    if (t->is_cancelled) {
-        e = (sc_ending){.outcome = SC_CANCELLED, .data = none, .len = sizeof none - 1};
-    }
+    last_words l;
     t->has_ended = true;
     LIST_REMOVE(t, node);
     STAILQ_INSERT_TAIL(&p->finished, t, ended);
     p->busy[t->kind]--;
     sc_session_measure(p->session, t->handler, (p->world->now_us - t->started_us) * 1000 + 1);
-    sc_session_end(p->session, &t->started, &e, now_ms);
+    sc_session_end(p->session, &t->started, ending_of(t, &l), now_ms);
 }
 
 running *
@@ -131,6 +148,67 @@ check_args(running *t)
     sc_buffer_fini(&scratch);
 }
 
+/* ---- limits ---- */
+
+// An event of a task that is still to come, or (true) is put off: its process stands still.
+static bool
+is_put_off(world *w, event *e)
+{
+    const process *p = ((running *)e->object)->worker;
+    if (p->stalled_until_us <= w->now_us)
+        return false;
+    sc_sim_after(w, p->stalled_until_us + 3 - w->now_us, e->run, e->object, 0);
+    return true;
+}
+
+// Some handlers look whether their time is over, most do not.
+static void
+over_timeout(world *w, event *e)
+{
+    running *t = e->object;
+    process *p = t->worker;
+    if (p->is_dead || t->has_ended || t->is_cancelled || is_put_off(w, e))
+        return;
+    t->is_overdue = true;
+    if (sc_sim_random(w, 2))
+        return;
+    end_task(t, sc_sim_ms(w));
+    step(p);
+}
+
+// It runs on: it is answered for, and its process ends after that.
+static void
+give_up(world *w, event *e)
+{
+    running *t = e->object;
+    process *p = t->worker;
+    last_words l;
+    if (p->is_dead || t->has_ended || t->is_given_up || is_put_off(w, e))
+        return;
+    t->is_given_up = true;
+    sc_session_give_up(p->session, &t->started,
+                       t->is_cancelled ? ending_of(t, &l)
+                                       : fail(&l, SC_DEAD, sc_error_name(SC_EKILLED),
+                                              !t->started.assignment->is_once),
+                       sc_sim_ms(w));
+    if (p->replaced_by_us == 0) {
+        p->replaced_by_us = w->now_us + LEASE_MS * US_A_MS;
+        p->leaves_by_us = w->now_us + DRAIN_TIMEOUT_MS * US_A_MS;
+    }
+    sc_worker_drain(p);
+}
+
+static void
+set_limits(running *t)
+{
+    world *w = t->worker->world;
+    const sc_assignment *a = t->started.assignment;
+    if (a->timeout_ms > 0)
+        sc_sim_after(w, (a->timeout_ms + 1) * US_A_MS, over_timeout, t, 0);
+    if (a->kill_after_ms > 0)
+        sc_sim_after(w, (a->kill_after_ms + 1) * US_A_MS, give_up, t, 0);
+}
+
 static void
 start_task(process *p, sc_slot_kind kind, running *t)
 {
@@ -161,6 +239,7 @@ start_task(process *p, sc_slot_kind kind, running *t)
             (behaviour){.takes_us = (int64_t)(t->call_hash % (t->call_hash % 16 ? 5000 : 400000)),
                         .does = DOES_END};
     sc_sim_after(w, t->behaviour.takes_us, task_due, t, 0);
+    set_limits(t);
 }
 
 static void
@@ -191,24 +270,6 @@ static int
 say(void *arg, const sc_message *m)
 {
     return sc_net_say(arg, m);
-}
-
-// It still runs: it ends in the session, and its process after that.
-static void
-give_up(world *w, event *e)
-{
-    running *t = e->object;
-    process *p = t->worker;
-    if (p->is_dead || t->has_ended)
-        return;
-    if (p->stalled_until_us > w->now_us) {
-        sc_sim_after(w, p->stalled_until_us + 3 - w->now_us, give_up, t, 0);
-        return;
-    }
-    end_task(t, sc_sim_ms(w));
-    if (p->replaced_by_us == 0)
-        p->replaced_by_us = w->now_us + LEASE_MS * US_A_MS;
-    sc_worker_drain(p);
 }
 
 static void
@@ -300,15 +361,18 @@ worker_tick(world *w, event *e)
         sc_sim_set(w, &p->tick, p->stalled_until_us + 1);
         return;
     }
+    int64_t late_us = w->now_us - p->tick_wanted_us;
     say_progress(p);
-    sc_session_tick(p->session, sc_sim_ms(w), (w->now_us - p->tick_wanted_us) / US_A_MS);
+    sc_session_tick(p->session, sc_sim_ms(w), late_us / US_A_MS);
+    if (p->replaced_by_us > 0) // while it stands still it cannot deliver
+        p->replaced_by_us += late_us;
     step(p);
     if (sc_session_member(p->session)->state == SC_MEMBER_ENDED) {
         leave(p);
         return;
     }
-    if (p->replaced_by_us > 0 &&
-        (sc_session_has_delivered(p->session) || w->now_us >= p->replaced_by_us)) {
+    if (p->replaced_by_us > 0 && (sc_session_has_delivered(p->session) ||
+                                  w->now_us >= p->replaced_by_us || w->now_us >= p->leaves_by_us)) {
         sc_worker_kill(p, SC_DEATH_STOPPED);
         return;
     }

@@ -149,12 +149,13 @@ typedef struct plan {
     uint64_t poison[POISON_MAX]; // indexes; UINT64_MAX: none
     bool has_blocking;           // some of its tasks make the loop stand still, again and again
     bool is_accepted;
-    bool is_unreadable;  // a chunk of it could not be read
-    bool is_dropped;     // results of it were dropped
-    bool is_given_up;    // the store was full
-    uint32_t expires_ms; // 0: never
-    bool is_cancelled;   // CANCEL was said: places from..until-1 may end so,
-    bool is_unwanted;    // and was answered: of these none is handed out any more
+    bool is_unreadable;                 // a chunk of it could not be read
+    bool is_dropped;                    // results of it were dropped
+    bool is_given_up;                   // the store was full
+    uint32_t expires_ms;                // 0: never
+    uint32_t timeout_ms, kill_after_ms; // of an attempt; 0: none
+    bool is_cancelled;                  // CANCEL was said: places from..until-1 may end so,
+    bool is_unwanted;                   // and was answered: of these none is handed out any more
     uint64_t cancelled_from, cancelled_until;
     handing *handings; // by task: the last one
     uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
@@ -190,7 +191,8 @@ struct running {
     uint32_t n_blocks; // so many are over
     uint64_t call_hash;
     int64_t started_us;
-    bool has_ended, is_cancelled;
+    bool has_ended, is_cancelled, is_overdue;
+    bool is_given_up;            // it was answered for, and runs on
     bool is_alone;               // a suspect: nothing else runs in that worker
     LIST_ENTRY(running) node;    // process.running
     STAILQ_ENTRY(running) ended; // process.finished, which only keeps the memory
@@ -228,6 +230,7 @@ struct process {
     sc_hello_handler handlers[N_HANDLERS];
     process *supervisor;
     int64_t replaced_by_us; // a task was given up: it ends, by then; 0: none was
+    int64_t leaves_by_us;   // then, and if it stood still meanwhile, by then
     uint32_t busy[SC_N_SLOT_KINDS];
     LIST_HEAD(, running) running;
     STAILQ_HEAD(, running) finished;

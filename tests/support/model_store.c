@@ -13,6 +13,7 @@
 
 typedef struct entry {
     sc_model_result result; // its texts lie behind the entry
+    uint64_t write;
     UT_hash_handle hh;
 } entry;
 
@@ -37,6 +38,7 @@ struct sc_model_store {
     void *arg;
     kept_job *jobs;
     uint64_t n_twice;
+    uint64_t write, n_shown; // of writes
 };
 
 static void *
@@ -53,6 +55,7 @@ sc_model_store_new(void (*on_end)(void *arg, const sc_uuid *job, const sc_model_
     sc_model_store *s = must(calloc(1, sizeof *s));
     s->on_end = on_end;
     s->arg = arg;
+    s->n_shown = UINT64_MAX;
     return s;
 }
 
@@ -145,6 +148,7 @@ put_result(sc_model_store *s, kept_job *j, const sc_model_result *r, sc_text wor
     e = must(calloc(1, sizeof *e + r->len + worker.len + 1));
     char *texts = (char *)(e + 1);
     e->result = *r;
+    e->write = s->write;
     if (r->len)
         memcpy(texts, r->value, r->len);
     e->result.value = texts;
@@ -277,19 +281,21 @@ add_to_page(page *p, const entry *e, const sc_store_read *read, uint64_t base)
 
 // Fills a page; @return `from` of the next
 static uint64_t
-fill_page(const kept_job *j, const sc_store_read *read, page *p, uint64_t base)
+fill_page(const sc_model_store *s, const kept_job *j, const sc_store_read *read, page *p,
+          uint64_t base)
 {
     uint64_t at = read->from;
     if (read->order == SC_READ_ENDED) {
         uint64_t until = read->until < j->n_ended ? read->until : j->n_ended;
-        while (at < until && add_to_page(p, j->by_end[at], read, base))
+        while (at < until && j->by_end[at]->write <= s->n_shown &&
+               add_to_page(p, j->by_end[at], read, base))
             at++;
         return at;
     }
     for (; at < read->until; at++) {
         entry *e = NULL;
         HASH_FIND(hh, j->by_index, &at, sizeof at, e);
-        if (e && !add_to_page(p, e, read, base))
+        if (e && e->write <= s->n_shown && !add_to_page(p, e, read, base))
             break;
     }
     return at;
@@ -315,7 +321,7 @@ answer_results(sc_model_store *s, const sc_store_read *read, int status, sc_core
     m.page.next = read->from;
     if (j && j->n_ended > 0) {
         m.page.base = read->order == SC_READ_ENDED ? lowest_index(j) : read->from;
-        m.page.next = fill_page(j, read, p, m.page.base);
+        m.page.next = fill_page(s, j, read, p, m.page.base);
     } else if (read->order != SC_READ_ENDED) {
         m.page.next = read->until;
     }
@@ -349,6 +355,18 @@ sc_model_store_answer(sc_model_store *s, const sc_model_question *q, int status,
         answer_results(s, &q->read, status, core, now_ms);
         break;
     }
+}
+
+void
+sc_model_store_write(sc_model_store *s, uint64_t number)
+{
+    s->write = number;
+}
+
+void
+sc_model_store_show(sc_model_store *s, uint64_t n_writes)
+{
+    s->n_shown = n_writes;
 }
 
 /* ---- looking ---- */

@@ -41,6 +41,11 @@ bool sc_model_store_act(sc_model_store *s, const sc_action *action, sc_model_que
 void sc_model_store_answer(sc_model_store *s, const sc_model_question *question, int status,
                            sc_core *core, int64_t now_ms);
 
+/** What is put from now on is part of that write of a journal. */
+void sc_model_store_write(sc_model_store *s, uint64_t number);
+/** Answers show the results of the first so many writes; until this is called, all. */
+void sc_model_store_show(sc_model_store *s, uint64_t n_writes);
+
 /** @return the result of a task, NULL where it has not ended or was dropped */
 const sc_model_result *sc_model_store_find(const sc_model_store *s, const sc_uuid *job,
                                            uint64_t index);
