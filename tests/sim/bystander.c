@@ -37,13 +37,14 @@ overhear(world *w, sc_held_run *out)
 {
     plan *j = &w->plans[sc_sim_random(w, w->n_plans)];
     uint64_t i = sc_sim_random(w, j->n_tasks);
-    *out = (sc_held_run){.job = j->id,
-                         .token = {w->options.epoch - sc_sim_random(w, 2), j->handings[i].run},
-                         .first = j->first + i,
-                         .count = 1,
-                         .is_started = true,
-                         .attempt = 1};
-    return j->handings[i].run != 0;
+    *out =
+        (sc_held_run){.job = j->id,
+                      .token = {w->options.epoch - sc_sim_random(w, 2), j->handings[i].token.run},
+                      .first = j->first + i,
+                      .count = 1,
+                      .is_started = true,
+                      .attempt = 1};
+    return j->handings[i].token.run != 0;
 }
 
 static void

@@ -116,7 +116,7 @@ sc_calls_handed(world *w, process *p, const sc_message *run)
     if (!a)
         sc_sim_fail(w, "a call is handed out that nobody made");
     a->runs[a->n_runs++ % MAX_CALL_RUNS] = run->run.token.run;
-    a->handing = (handing){p, w->now_us, run->run.token.run, false};
+    a->handing = (handing){p, w->now_us, run->run.token, false};
 }
 
 void

@@ -216,12 +216,13 @@ sc_host_start(world *w)
     start_host(w, 0, sc_sim_ms(w));
 }
 
-// The wall clock goes on between two starts, or jumps.
+// The wall clock goes on between two starts, or jumps, to and fro.
 static int64_t
 wall_clock_ms(world *w)
 {
-    int64_t jump_ms = sc_sim_random(w, 4) ? 0 : (int64_t)sc_sim_random(w, 20000) - 10000;
-    return 1700000000000 + sc_sim_ms(w) + jump_ms;
+    static const int64_t most_ms[] = {0, 0, 10000, 3 * 86400000};
+    int64_t most = most_ms[sc_sim_random(w, 4)];
+    return 1700000000000 + sc_sim_ms(w) + (int64_t)sc_sim_random(w, 2 * (uint64_t)most + 1) - most;
 }
 
 // Its process is gone: what is to come of it does not.

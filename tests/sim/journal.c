@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's journal: writes become safe a group at a time and later than they were made;
- * some groups fail, which refuses their uploads and keeps the rest; a crash leaves all that was
- * said to be safe and some of what was written after it. */
+ * some groups fail, which refuses their uploads and keeps the rest; of some the answer is lost; a
+ * crash leaves all that was said to be safe and some of what was written after it. */
 #include "proto/run.h"
 #include "tests/sim/world.h"
 
@@ -39,6 +39,15 @@ group_fails(host *h)
         sc_model_journal_refuse(w->journal, n);
         sc_core_stored(h->core, &ticket, SC_EJOURNAL, "the disk is full", sc_sim_ms(w));
     }
+    schedule(h);
+}
+
+// The answer to its commit is lost. It is there or not, and what of it uploads something is not
+// refused: it is written again, whole.
+static void
+group_unknown(host *h)
+{
+    say_trouble(h, "the connection is lost");
     schedule(h);
 }
 
@@ -86,6 +95,8 @@ group_done(world *w, event *e)
     sc_trace(w, TRACE_STORE, 9, until, 0);
     if (w->shape.is_journal_failing && sc_sim_chance(w, 100))
         group_fails(h);
+    else if (w->shape.is_journal_failing && sc_sim_chance(w, 100))
+        group_unknown(h);
     else
         group_written(h, until);
     if (h->n_writes > h->n_written)

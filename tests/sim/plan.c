@@ -130,6 +130,7 @@ lose(world *w, plan *j)
     memset(j->handings, 0, j->n_tasks * sizeof *j->handings);
     j->is_accepted = j->is_unreadable = j->is_dropped = j->is_given_up = j->is_cancelled =
         j->is_unwanted = false;
+    j->submitted_at = j->ended_at = 0;
     if (!was_accepted || !client || client->is_dead)
         return;
     j->old_id = j->id;
@@ -313,7 +314,7 @@ sc_plan_handed(world *w, process *p, const sc_run *run)
     if (j->is_unwanted && place < j->cancelled_until && place + run->count > j->cancelled_from)
         sc_sim_fail(w, "tasks of job %u are handed out, and were cancelled", j->number);
     for (uint64_t i = place; i < place + run->count; i++) {
-        j->handings[i] = (handing){p, w->now_us, run->token.run, j->blames[i] > 0};
+        j->handings[i] = (handing){p, w->now_us, run->token, j->blames[i] > 0};
         sc_told_attempt(w, j, i, run->attempt);
     }
 }
@@ -374,7 +375,7 @@ sc_plan_started(running *t)
     }
     if (t->ref.token.epoch != t->worker->world->options.epoch && !j->is_durable)
         return; // it does not know yet that this is gone
-    t->is_alone = h->is_alone && h->run == t->ref.token.run;
+    t->is_alone = h->is_alone && memcmp(&h->token, &t->ref.token, sizeof h->token) == 0;
     check_alone(t);
     uint16_t *last = &j->starts[t->index - j->first];
     if (sc_plan_is_once(j) && t->attempt <= *last)

@@ -37,9 +37,26 @@ sc_told_result(world *w, const plan *j, const sc_model_result *r)
     check(w, w->shown, sc_history_result(w->shown, &j->id, &s));
 }
 
-void
-sc_told_end(world *w, const plan *j, const sc_job_info *info)
+// The clock may jump meanwhile; what was kept of it does not change.
+static void
+check_times(const world *w, plan *j, const sc_job_info *info)
 {
+    if ((j->submitted_at && j->submitted_at != info->submitted_at) ||
+        (j->ended_at && j->ended_at != info->ended_at))
+        sc_sim_fail(w,
+                    "job %u was submitted at %" PRId64 " and ended at %" PRId64 ", and now %" PRId64
+                    " and %" PRId64,
+                    j->number, j->submitted_at, j->ended_at, info->submitted_at, info->ended_at);
+    j->submitted_at = info->submitted_at;
+    j->ended_at = info->ended_at;
+}
+
+void
+sc_told_state(world *w, plan *j, const sc_job_info *info)
+{
+    check_times(w, j, info);
+    if (!sc_job_has_ended(info->state))
+        return;
     sc_seen_end end = {(sc_job_state)info->state, info->done, info->dead, info->cancelled};
     check(w, w->shown, sc_history_end(w->shown, &j->id, &end));
 }

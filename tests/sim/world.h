@@ -133,7 +133,7 @@ typedef enum handler_kind {
 typedef struct handing {
     process *worker; // NULL: never
     int64_t at_us;
-    uint64_t run;  // its number
+    sc_token token;
     bool is_alone; // it had been blamed by then
 } handing;
 
@@ -157,10 +157,11 @@ typedef struct plan {
     bool is_cancelled;                  // CANCEL was said: places from..until-1 may end so,
     bool is_unwanted;                   // and was answered: of these none is handed out any more
     uint64_t cancelled_from, cancelled_until;
-    handing *handings; // by task: the last one
-    uint8_t *blames;   // by task: deaths it is blamed for, as the supervisor's reports say
-    uint8_t *maybes;   // by task: deaths that it may be blamed for
-    uint16_t *starts;  // by task: last attempt that was started (of those that may not be repeated)
+    int64_t submitted_at, ended_at; // as clients were told; 0: not yet
+    handing *handings;              // by task: the last one
+    uint8_t *blames;  // by task: deaths it is blamed for, as the supervisor's reports say
+    uint8_t *maybes;  // by task: deaths that it may be blamed for
+    uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
     uint64_t
         *writes; // by task: the last write of the present coordinator that is about it; 0: none
 } plan;
@@ -456,10 +457,10 @@ uint32_t sc_client_print(const process *p);
 void sc_client_free_process(process *p);
 
 /* told.c */
-/** A client was told that a job was accepted; a result; the end of a job. */
+/** A client was told that a job was accepted; a result; how a job is. */
 void sc_told_accepted(world *w, plan *j);
 void sc_told_result(world *w, const plan *j, const sc_model_result *result);
-void sc_told_end(world *w, const plan *j, const sc_job_info *info);
+void sc_told_state(world *w, plan *j, const sc_job_info *info);
 /** The core has begun, or kept that it will begin, an attempt; it has ended a task. */
 void sc_told_attempt(world *w, const plan *j, uint64_t place, uint32_t attempt);
 void sc_told_core_result(world *w, const sc_uuid *job, const sc_model_result *result);
