@@ -84,15 +84,15 @@ sc_core_free(sc_core **core_at)
 void
 sc_core_send_link(sc_core *core, uint64_t link, const sc_message *message)
 {
-    core->emit(core->arg, &(sc_action){.type = SC_ACTION_SEND, .send = {link, message}});
+    if (link) // else its session has no connection: it will say HELLO, and both sides what they have
+        core->emit(core->arg, &(sc_action){.type = SC_ACTION_SEND, .send = {link, message}});
 }
 
 void
 sc_core_send(sc_core *core, peer *p, const sc_message *message)
 {
     sc_liveness_said(&p->liveness, core->now_ms);
-    if (p->link) // else it will say HELLO, and both sides what they have
-        sc_core_send_link(core, p->link, message);
+    sc_core_send_link(core, p->link, message);
 }
 
 void
