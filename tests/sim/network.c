@@ -335,6 +335,8 @@ sc_net_host_gone(host *h)
     world *w = h->world;
     for (uint32_t i = 0; i < w->n_processes; i++) {
         process *p = w->processes[i];
+        if (w->shape.has_standby) // a lease until it misses it, then it looks for the other
+            sc_sim_trouble(p, 2 * LEASE_MS * US_A_MS);
         if (p->conn && p->conn->host == h)
             sc_net_cut(p, !w->shape.is_restarts_only && sc_sim_random(w, 2));
     }
