@@ -78,14 +78,6 @@ free_chunk(cached *at)
     free(at);
 }
 
-// A reference; an empty slice needs none. @return false without memory
-static bool
-keep(sc_slice *to, sc_slice from)
-{
-    *to = from.len ? sc_slice_keep(from) : (sc_slice){0};
-    return to->len == from.len;
-}
-
 void
 sc_journal_cache_keep(sc_journal_cache *c, const uint64_t key[2], sc_slice table, sc_slice bytes,
                       uint64_t max_bytes)
@@ -98,7 +90,10 @@ sc_journal_cache_keep(sc_journal_cache *c, const uint64_t key[2], sc_slice table
     cached *at = SC_FAULT("journal.cache") ? NULL : calloc(1, sizeof *at);
     if (at) {
         at->chunk = key[1];
-        if (keep(&at->table, table) && keep(&at->bytes, bytes))
+        at->table = table;
+        at->bytes = bytes;
+        int no_table = sc_slice_retain(&at->table), no_bytes = sc_slice_retain(&at->bytes);
+        if (no_table == 0 && no_bytes == 0)
             HASH_ADD(hh, job->chunks, chunk, sizeof at->chunk, at);
         if (at->hh.tbl)
             c->bytes += size_of(at);

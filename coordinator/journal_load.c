@@ -13,14 +13,6 @@ typedef struct loading {
     size_t max;
 } loading;
 
-static bool
-keep(sc_slice *slice)
-{
-    size_t len = slice->len;
-    *slice = len ? sc_slice_keep(*slice) : (sc_slice){0};
-    return slice->len == len; // what cannot be kept comes back empty
-}
-
 static int
 add_job(void *arg, const sc_saved_job *job)
 {
@@ -42,8 +34,10 @@ add_job(void *arg, const sc_saved_job *job)
     *to = *job;
     a->tasks[a->n_jobs] = NULL;
     a->n_jobs++;
-    int n_lost = !keep(&to->open) + !keep(&to->table) + !keep(&to->bytes) + !keep(&to->chunks);
-    return n_lost == 0 ? 0 : SC_ENOMEM;
+    // all four, so that none is left to be what the database owns
+    int open = sc_slice_retain(&to->open), table = sc_slice_retain(&to->table);
+    int bytes = sc_slice_retain(&to->bytes), chunks = sc_slice_retain(&to->chunks);
+    return open == 0 && table == 0 && bytes == 0 && chunks == 0 ? 0 : SC_ENOMEM;
 }
 
 int

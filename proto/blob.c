@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/fault.h"
 
 static void
@@ -81,6 +80,14 @@ sc_slice_keep(sc_slice s)
     }
     sc_blob *blob = sc_blob_copy(s.data, s.len);
     return blob ? sc_slice_of(blob) : (sc_slice){0};
+}
+
+int
+sc_slice_retain(sc_slice *s)
+{
+    size_t len = s->len;
+    *s = len ? sc_slice_keep(*s) : (sc_slice){0};
+    return s->len == len ? 0 : SC_ENOMEM; // what cannot be kept comes back empty
 }
 
 void

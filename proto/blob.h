@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 typedef struct sc_blob sc_blob;
 struct sc_blob {
     atomic_uint refs; /* threads may drop references (ZeroMQ's does after sending) */
@@ -43,7 +45,10 @@ sc_slice sc_slice_part(sc_slice s, size_t offset, size_t len);
 /** A slice that may be kept: takes a reference where there is an owner, else copies. Empty
  * (`data` NULL, `len` 0) without memory. */
 sc_slice sc_slice_keep(sc_slice s);
-/** Gives back what sc_slice_keep took and empties the slice. */
+/** Makes a slice that was handed to us one that is kept, in place; an empty one stays empty and
+ * needs no memory. @return 0, SC_ENOMEM (it is empty then) */
+SC_MUST_USE int sc_slice_retain(sc_slice *s);
+/** Gives back what sc_slice_keep or sc_slice_retain took and empties the slice. */
 void sc_slice_drop(sc_slice *s);
 
 #endif

@@ -112,6 +112,21 @@ Test(slice, kept_without_an_owner)
     cr_expect(!kept.data && !kept.owner && kept.len == 0, "no memory");
 }
 
+Test(slice, retained)
+{
+    char text[] = "abc";
+    sc_slice s = sc_slice_borrow(text, 3), empty = sc_slice_borrow(text, 0);
+    cr_expect_eq(sc_slice_retain(&s), 0);
+    cr_expect(s.data != (uint8_t *)text && memcmp(s.data, "abc", 3) == 0, "a copy");
+    sc_slice_drop(&s);
+    sc_fault_set("blob.new", 1);
+    cr_expect_eq(sc_slice_retain(&empty), 0, "nothing needs no memory");
+    cr_expect(!empty.data && !empty.owner);
+    s = sc_slice_borrow(text, 3);
+    cr_expect_eq(sc_slice_retain(&s), SC_ENOMEM);
+    cr_expect(!s.data && !s.owner && s.len == 0, "it is not what it was");
+}
+
 enum { N_THREADS = 4, N_TIMES = 20000 };
 
 static void
