@@ -422,6 +422,36 @@ sc_fake_work(sc_fake *f, uint64_t link, uint64_t cost_ns)
     return n;
 }
 
+sc_run
+sc_fake_take_run(sc_fake *f, uint64_t link)
+{
+    sc_message m = {0};
+    SC_ASSERT(sc_fake_take(f, link, SC_MSG_RUN, &m));
+    return m.run;
+}
+
+uint64_t
+sc_fake_n_recalled(sc_fake *f, uint64_t link, sc_recall_mode mode)
+{
+    sc_message m;
+    uint64_t n = 0;
+    while (sc_fake_take(f, link, SC_MSG_RECALL, &m)) {
+        SC_ASSERT(m.recall.mode != SC_RECALL_CANCEL ||
+                  m.recall.grace_ms == (uint64_t)f->options.cancel_grace_ms);
+        n += m.recall.mode == (uint32_t)mode ? m.recall.count : 0;
+    }
+    return n;
+}
+
+void
+sc_fake_come_back(sc_fake *f, uint64_t link, const sc_fake_worker *w, const sc_held_run *held,
+                  uint32_t n)
+{
+    sc_fake_hello_worker(f, link, w);
+    sc_fake_say(f, link, &(sc_message){.type = SC_MSG_HELD, .held.runs = {held, n}});
+    sc_fake_say(f, link, &(sc_message){.type = SC_MSG_READY});
+}
+
 void
 sc_fake_recalled(sc_fake *f, uint64_t link, const sc_token *token, const sc_uuid *job,
                  uint64_t first, uint64_t count)

@@ -108,6 +108,14 @@ void sc_fake_results(sc_fake *f, uint64_t link, const sc_run *run, uint32_t offs
                      sc_outcome outcome, uint8_t flags, uint64_t cost_ns);
 /** Takes every RUN of a worker and ends its tasks with "done". @return how many tasks */
 uint64_t sc_fake_work(sc_fake *f, uint64_t link, uint64_t cost_ns);
+/** The next RUN to a worker; there must be one. */
+sc_run sc_fake_take_run(sc_fake *f, uint64_t link);
+/** How many tasks a worker was told to give back, cancel or forget since this was asked last. Those
+ * of other modes are forgotten. */
+uint64_t sc_fake_n_recalled(sc_fake *f, uint64_t link, sc_recall_mode mode);
+/** HELLO, what it holds and READY. */
+void sc_fake_come_back(sc_fake *f, uint64_t link, const sc_fake_worker *w, const sc_held_run *held,
+                       uint32_t n);
 /** RECALLED of indexes first..first+count-1. */
 void sc_fake_recalled(sc_fake *f, uint64_t link, const sc_token *token, const sc_uuid *job,
                       uint64_t first, uint64_t count);

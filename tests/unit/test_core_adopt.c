@@ -11,6 +11,7 @@
 enum { CLIENT = 1, FIRST = 2, SECOND = 3, N = 4, MS = 1000000 };
 
 static sc_fake f;
+static const sc_fake_worker able = {.slots_async = N, .handlers = "a b!"};
 
 static void
 start(void)
@@ -32,13 +33,10 @@ TestSuite(adopt, .init = start, .fini = stop);
 static sc_run
 lose(const char *handler)
 {
-    sc_fake_worker w = {.slots_async = N, .handlers = "a b!"};
     sc_open spec = {.handler = sc_text_of(handler)};
-    sc_message m;
-    sc_fake_worker_ready(&f, FIRST, &w);
+    sc_fake_worker_ready(&f, FIRST, &able);
     sc_fake_array(&f, CLIENT, 1, 10, N, &spec);
-    cr_assert(sc_fake_take(&f, FIRST, SC_MSG_RUN, &m));
-    sc_run run = m.run;
+    sc_run run = sc_fake_take_run(&f, FIRST);
     cr_assert_eq(run.count, N);
     sc_fake_pass(&f, 900, FIRST);
     cr_assert_eq(sc_fake_ask(&f, CLIENT, 1).running, 0);
@@ -49,9 +47,8 @@ lose(const char *handler)
 static sc_run
 give_to_second(void)
 {
-    sc_fake_worker w = {.slots_async = N, .handlers = "a b!"};
     sc_message m = {0};
-    sc_fake_worker_ready(&f, SECOND, &w);
+    sc_fake_worker_ready(&f, SECOND, &able);
     sc_fake_take(&f, SECOND, SC_MSG_RUN, &m);
     return m.run;
 }
@@ -59,21 +56,13 @@ give_to_second(void)
 static void
 come_back(const sc_held_run *held, uint32_t n)
 {
-    sc_fake_worker w = {.slots_async = N, .handlers = "a b!"};
-    sc_fake_hello_worker(&f, FIRST, &w);
-    sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{held, n}}});
-    sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_READY});
+    sc_fake_come_back(&f, FIRST, &able, held, n);
 }
 
-// How many tasks a worker was told to forget.
 static uint64_t
 forgotten(uint64_t link)
 {
-    sc_message m;
-    uint64_t n = 0;
-    while (sc_fake_take(&f, link, SC_MSG_RECALL, &m))
-        n += m.recall.mode == SC_RECALL_FORGET ? m.recall.count : 0;
-    return n;
+    return sc_fake_n_recalled(&f, link, SC_RECALL_FORGET);
 }
 
 Test(adopt, where_its_tasks_are)
@@ -164,13 +153,10 @@ Test(adopt, again)
 // A try that was given up is over once the task has failed elsewhere.
 Test(adopt, next_attempt)
 {
-    sc_fake_worker w = {.slots_async = N, .handlers = "a b!"};
     sc_open spec = {.handler = sc_text_of("a"), .retries = 3};
-    sc_message m;
-    sc_fake_worker_ready(&f, FIRST, &w);
+    sc_fake_worker_ready(&f, FIRST, &able);
     sc_fake_array(&f, CLIENT, 1, 10, N, &spec);
-    cr_assert(sc_fake_take(&f, FIRST, SC_MSG_RUN, &m));
-    sc_run run = m.run;
+    sc_run run = sc_fake_take_run(&f, FIRST);
     sc_fake_pass(&f, 900, FIRST);
     sc_run other = give_to_second();
     sc_fake_results(&f, SECOND, &other, 0, 2, SC_DEAD, SC_RECORD_RETRY, MS);
@@ -204,8 +190,7 @@ Test(adopt, unknown)
         {"no such job", {sc_fake_job(7), run.token, 10, 2, true, 1}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        sc_fake_worker w = {.slots_async = N, .handlers = "a b!"};
-        sc_fake_hello_worker(&f, FIRST, &w);
+        sc_fake_hello_worker(&f, FIRST, &able);
         sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{&rows[i].held, 1}}});
         cr_expect_eq(forgotten(FIRST), 2, "%s", rows[i].name);
         cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).running, 0, "%s", rows[i].name);
@@ -221,19 +206,15 @@ Test(adopt, call)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         stop();
         start();
-        sc_message m;
         sc_fake_worker_ready(&f, FIRST, NULL);
         sc_fake_call(&f, CLIENT, 7, "a", 0);
-        cr_assert(sc_fake_take(&f, FIRST, SC_MSG_RUN, &m));
-        sc_run run = m.run;
+        sc_run run = sc_fake_take_run(&f, FIRST);
         sc_fake_pass(&f, 900, FIRST);
         if (rows[i].is_elsewhere)
             sc_fake_worker_ready(&f, SECOND, NULL);
         cr_expect_eq(sc_fake_count(&f, SECOND, SC_MSG_RUN), rows[i].is_elsewhere);
         sc_held_run held = {run.job, run.token, 0, 1, true, 1};
-        sc_fake_hello_worker(&f, FIRST, NULL);
-        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
-        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_READY});
+        sc_fake_come_back(&f, FIRST, NULL, &held, 1);
         cr_expect_eq(forgotten(FIRST), 0, "%s", rows[i].name);
         cr_expect_eq(forgotten(SECOND), rows[i].is_elsewhere, "%s", rows[i].name);
         sc_fake_results(&f, FIRST, &run, 0, 1, SC_DONE, 0, MS);
@@ -244,17 +225,13 @@ Test(adopt, call)
 // One that was adopted and is listed again, after a second HELLO, stays too.
 Test(adopt, call_again)
 {
-    sc_message m;
     sc_fake_worker_ready(&f, FIRST, NULL);
     sc_fake_call(&f, CLIENT, 7, "a", 0);
-    cr_assert(sc_fake_take(&f, FIRST, SC_MSG_RUN, &m));
-    sc_run run = m.run;
+    sc_run run = sc_fake_take_run(&f, FIRST);
     sc_fake_pass(&f, 900, FIRST);
     sc_held_run held = {run.job, run.token, 0, 1, true, 1};
     for (int i = 0; i < 2; i++) {
-        sc_fake_hello_worker(&f, FIRST, NULL);
-        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
-        sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_READY});
+        sc_fake_come_back(&f, FIRST, NULL, &held, 1);
         cr_expect_eq(forgotten(FIRST), 0, "HELLO %d", i);
     }
     sc_fake_results(&f, FIRST, &run, 0, 1, SC_DONE, 0, MS);

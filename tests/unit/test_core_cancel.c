@@ -44,26 +44,11 @@ cancel(uint32_t job, uint64_t first, uint64_t count, sc_job_info *info)
     return 1;
 }
 
-static sc_run
-take_run(uint64_t link)
-{
-    sc_message m = {0};
-    cr_assert(sc_fake_take(&f, link, SC_MSG_RUN, &m));
-    return m.run;
-}
-
 // How many tasks of a worker were asked to end.
 static uint64_t
 asked(uint64_t link)
 {
-    sc_message m;
-    uint64_t n = 0;
-    while (sc_fake_take(&f, link, SC_MSG_RECALL, &m))
-        if (m.recall.mode == SC_RECALL_CANCEL) {
-            cr_expect_eq(m.recall.grace_ms, (uint64_t)f.options.cancel_grace_ms);
-            n += m.recall.count;
-        }
-    return n;
+    return sc_fake_n_recalled(&f, link, SC_RECALL_CANCEL);
 }
 
 Test(core_cancel, refused)
@@ -149,7 +134,7 @@ Test(core_cancel, what_runs_is_asked)
         start();
         sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.credit_tasks = 2});
         sc_fake_array(&f, CLIENT, 1, 0, 4, &spec);
-        sc_run run = take_run(WORKER);
+        sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(run.count, 2);
         cr_assert_eq(cancel(1, 0, 0, &info), 1);
         cr_expect(info.state == SC_JOB_RUNNING && info.running == 2 && info.cancelled == 2, "%s",
@@ -177,7 +162,7 @@ Test(core_cancel, what_was_asked_does_not_begin_again)
         start();
         sc_fake_worker_ready(&f, WORKER, NULL);
         sc_fake_array(&f, CLIENT, 1, 0, 2, NULL);
-        sc_run run = take_run(WORKER);
+        sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(cancel(1, 0, 1, NULL), 1);
         cr_expect_eq(asked(WORKER), 1);
         if (rows[i].how == LOST) {
@@ -187,9 +172,7 @@ Test(core_cancel, what_was_asked_does_not_begin_again)
             sc_fake_recalled(&f, WORKER, &run.token, &run.job, 0, 1);
         } else { // the question was lost with its connection
             sc_held_run held = {run.job, run.token, 0, 2, true, 1};
-            sc_fake_hello_worker(&f, WORKER, NULL);
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+            sc_fake_come_back(&f, WORKER, NULL, &held, 1);
             cr_expect_eq(asked(WORKER), 1, "it is asked again");
             sc_fake_results(&f, WORKER, &run, 0, 1, SC_CANCELLED, 0, MS);
         }
@@ -208,7 +191,7 @@ Test(core_cancel, delayed_and_blamed)
     sc_fake_supervisor(&f, 9);
     sc_fake_worker_ready(&f, WORKER, NULL);
     sc_fake_array(&f, CLIENT, 1, 0, 3, &spec);
-    sc_run run = take_run(WORKER);
+    sc_run run = sc_fake_take_run(&f, WORKER);
     sc_fake_results(&f, WORKER, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, MS);
     sc_fake_died(&f, 9, 100 + WORKER, &run, 1, 1, true, SC_DEATH_FAULT);
     info = sc_fake_ask(&f, CLIENT, 1);
@@ -230,7 +213,7 @@ Test(core_cancel, is_answered_once_it_is_safe)
     sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.credit_tasks = 2});
     sc_fake_array(&f, CLIENT, 1, 0, 4, &durable);
     sc_fake_written(&f, f.n_writes);
-    take_run(WORKER);
+    sc_fake_take_run(&f, WORKER);
     f.holds_writes = true;
     cr_expect_eq(cancel(1, 0, 0, NULL), 0, "not yet");
     sc_fake_written(&f, f.n_writes);
@@ -250,24 +233,20 @@ Test(core_cancel, survives_a_restart)
                 {"not to be repeated, comes back", "a!", true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_fake_worker w = {.handlers = rows[i].handler, .credit_tasks = 2};
-        sc_message m;
         uint64_t n_forgotten = 0;
         stop();
         start();
         sc_fake_worker_ready(&f, WORKER, &w);
         sc_fake_array(&f, CLIENT, 1, 0, 4, &durable);
         sc_fake_written(&f, f.n_writes);
-        sc_run run = take_run(WORKER);
+        sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(cancel(1, 0, 0, NULL), 1);
         sc_fake_restart(&f, f.n_writes);
         sc_fake_client(&f, CLIENT);
         if (rows[i].comes_back) {
             sc_held_run held = {run.job, run.token, 0, 2, true, 1};
-            sc_fake_hello_worker(&f, WORKER, &w);
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
-            while (sc_fake_take(&f, WORKER, SC_MSG_RECALL, &m))
-                n_forgotten += m.recall.mode == SC_RECALL_FORGET ? m.recall.count : 0;
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+            sc_fake_come_back(&f, WORKER, &w, &held, 1);
+            n_forgotten = sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET);
         } else {
             sc_fake_worker_ready(&f, OTHER, &w);
         }
@@ -301,27 +280,22 @@ Test(core_cancel, expiry)
         sc_open spec = {
             .handler = sc_text_of("a"), .is_durable = rows[i].is_durable, .expires_ms = 3000};
         sc_fake_worker w = {.credit_tasks = 3, .slots_async = 3};
-        sc_message m;
-        uint64_t n_asked = 0;
         stop();
         start();
         sc_fake_worker_ready(&f, WORKER, &w);
         sc_fake_array(&f, CLIENT, 1, 0, rows[i].n_tasks, &spec);
-        sc_run run = take_run(WORKER);
+        sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(run.count, 3);
         if (rows[i].restarts) {
             sc_held_run held = {run.job, run.token, 0, run.count, true, 1};
             sc_fake_restart(&f, f.n_writes);
             sc_fake_client(&f, CLIENT);
-            sc_fake_hello_worker(&f, WORKER, &w);
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
-            sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+            sc_fake_come_back(&f, WORKER, &w, &held, 1);
         }
         sc_fake_pass(&f, 2500, 5);
         cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 0, "%s: in time", rows[i].name);
         sc_fake_pass(&f, 600, 5);
-        while (sc_fake_take(&f, WORKER, SC_MSG_RECALL, &m))
-            n_asked += m.recall.mode == SC_RECALL_WAITING ? m.recall.count : 0;
+        uint64_t n_asked = sc_fake_n_recalled(&f, WORKER, SC_RECALL_WAITING);
         cr_expect_eq(n_asked, rows[i].want_asked, "%s: what it has not begun", rows[i].name);
         sc_fake_recalled(&f, WORKER, &run.token, &run.job, 2, 1);
         sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
@@ -343,7 +317,7 @@ Test(core_cancel, what_has_begun_does_not_expire)
                     .backoff_max_ms = 1};
     sc_fake_worker_ready(&f, WORKER, NULL);
     sc_fake_array(&f, CLIENT, 1, 0, 2, &spec);
-    sc_run run = take_run(WORKER);
+    sc_run run = sc_fake_take_run(&f, WORKER);
     sc_fake_pass(&f, 1200, 5);
     sc_fake_results(&f, WORKER, &run, 0, 1, SC_DEAD, SC_RECORD_RETRY, MS);
     sc_core_send_failed(f.core, WORKER, f.now_ms);

@@ -17,14 +17,12 @@ static sc_run given; // what WORKER has, of job 1: indexes 10 to 14
 static void
 start(void)
 {
-    sc_message m;
     memset(&f, 0, sizeof f);
     sc_fake_start(&f);
     sc_fake_client(&f, CLIENT);
     sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.slots_async = 200});
     sc_fake_array(&f, CLIENT, 1, 10, 5, &(sc_open){.retries = 1});
-    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
-    given = m.run;
+    given = sc_fake_take_run(&f, WORKER);
     cr_assert_eq(given.count, 5);
 }
 
@@ -173,12 +171,10 @@ Test(progress, of_a_worker_that_comes_back)
 // What is told is bounded, and what is looked at stays in its place.
 Test(progress, of_many_tasks)
 {
-    sc_message m;
     uint64_t n = 0;
     sc_fake_array(&f, CLIENT, 2, 0, 100, NULL);
     while (n < 100) {
-        cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
-        sc_run run = m.run;
+        sc_run run = sc_fake_take_run(&f, WORKER);
         for (uint64_t i = run.first + run.count; i-- > run.first; n++)
             say(WORKER, run.token, i, i, 100);
     }
