@@ -52,12 +52,40 @@ remove_folder(const char *folder)
     rmdir(folder);
 }
 
+struct folder {
+    const char *name, *texts[4];
+    const char *wrong; // in the reason; NULL: all is well
+};
+
+static void
+read_folders(const struct folder *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sc_energy_files files;
+        const char *paths[1];
+        char folder[64];
+        sc_out reason;
+        int rc;
+
+        make_folder(folder, rows[i].texts);
+        paths[0] = folder;
+        sc_out_init(&reason);
+        rc = sc_energy_files_read(&files, paths, 1, &reason);
+        sc_out_add(&reason, "", 1);
+        cr_expect_eq(rc < 0, rows[i].wrong != NULL, "%s: %s", rows[i].name,
+                     (const char *)reason.buffer.data);
+        if (rows[i].wrong)
+            cr_expect_not_null(strstr((const char *)reason.buffer.data, rows[i].wrong), "%s: %s",
+                               rows[i].name, (const char *)reason.buffer.data);
+        sc_out_fini(&reason);
+        sc_energy_files_fini(&files);
+        remove_folder(folder);
+    }
+}
+
 Test(cli_energy, files)
 {
-    static const struct {
-        const char *name, *texts[4];
-        const char *wrong; // in the reason; NULL: all is well
-    } rows[] = {
+    static const struct folder rows[] = {
         {"whole",
          {SYSTEM_HEAD SYSTEM_1, AGENT_HEAD "1,0,a,0.5 0.25,0,0,0,1,0\n1,1,b,0 1,0,0,0,1,0\n",
           PAIR_HEAD "1,0,1,0.5\n", EDGE_HEAD "1,0,0.5,0.75\n"},
@@ -73,6 +101,14 @@ Test(cli_energy, files)
         {"twice",
          {SYSTEM_HEAD "1,x,0,2,1,1,1,0,0\n1,x,0,2,1,1,1,0,0\n", AGENT_HEAD},
          "energy_system.csv:3: system 1 is there twice"},
+    };
+
+    read_folders(rows, COUNT(rows));
+}
+
+Test(cli_energy, files_that_do_not_fit)
+{
+    static const struct folder rows[] = {
         {"agent of nowhere",
          {SYSTEM_HEAD "1,x,0,2,1,1,1,0,0\n", AGENT_HEAD "2,0,a,1 0,0,0,0,1,0\n"},
          "energy_agent.csv:2: system 2 is not in"},
@@ -103,6 +139,14 @@ Test(cli_energy, files)
         {"a hyperedge twice",
          {SYSTEM_HEAD SYSTEM_1, AGENTS_1, PAIR_HEAD, EDGE_HEAD "1,3,1,1\n1,0,1,1\n1,3,1,1\n"},
          "energy_hyperedge.csv:4: hyperedge 3 of system 1 is there twice"},
+    };
+
+    read_folders(rows, COUNT(rows));
+}
+
+Test(cli_energy, fields)
+{
+    static const struct folder rows[] = {
         {"a label that is no UTF-8",
          {SYSTEM_HEAD "1,a\xff,1,1,1,1,1,0,0\n", AGENT_HEAD},
          "energy_system.csv:2: label: "},
@@ -117,27 +161,7 @@ Test(cli_energy, files)
          "energy_agent.csv:2: h: \"1 x\" is not a list of numbers"},
     };
 
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        sc_energy_files files;
-        const char *paths[1];
-        char folder[64];
-        sc_out reason;
-        int rc;
-
-        make_folder(folder, rows[i].texts);
-        paths[0] = folder;
-        sc_out_init(&reason);
-        rc = sc_energy_files_read(&files, paths, 1, &reason);
-        sc_out_add(&reason, "", 1);
-        cr_expect_eq(rc < 0, rows[i].wrong != NULL, "%s: %s", rows[i].name,
-                     (const char *)reason.buffer.data);
-        if (rows[i].wrong)
-            cr_expect_not_null(strstr((const char *)reason.buffer.data, rows[i].wrong), "%s: %s",
-                               rows[i].name, (const char *)reason.buffer.data);
-        sc_out_fini(&reason);
-        sc_energy_files_fini(&files);
-        remove_folder(folder);
-    }
+    read_folders(rows, COUNT(rows));
 }
 
 Test(cli_energy, task)

@@ -22,16 +22,32 @@ task(uint64_t run, uint64_t index, bool is_executing)
     return ref;
 }
 
+struct step {
+    int run; // 0: no further step
+    uint32_t slot;
+    uint64_t index;
+    enum { END, START, EXECUTE } act;
+};
+enum { MAX_STEPS = 5 };
+
+static void
+take_steps(sc_shared_page *page, const struct step steps[MAX_STEPS])
+{
+    for (int k = 0; k < MAX_STEPS && steps[k].run; k++) {
+        sc_task_ref ref = task((uint64_t)steps[k].run, steps[k].index, steps[k].act == EXECUTE);
+
+        if (steps[k].act == END)
+            sc_page_end(page, steps[k].slot);
+        else
+            sc_page_begin(page, steps[k].slot, &ref);
+    }
+}
+
 Test(page, slots)
 {
     static const struct {
         const char *name;
-        struct {
-            int run; // 0: no further step
-            uint32_t slot;
-            uint64_t index;
-            enum { END, START, EXECUTE } act;
-        } steps[5];
+        struct step steps[MAX_STEPS];
         const char *want; // "run/index" with x: executing, l: on the loop
     } rows[] = {
         {"nothing", {{0}}, ""},
@@ -66,15 +82,7 @@ Test(page, slots)
 
         cr_assert_eq(sc_page_create(N_THREADS, N_ASYNC, 99, &page), 0);
         cr_assert_eq(sc_page_once(&page, 0), ONCE);
-        for (int k = 0; k < 5 && rows[i].steps[k].run; k++) {
-            sc_task_ref ref = task((uint64_t)rows[i].steps[k].run, rows[i].steps[k].index,
-                                   rows[i].steps[k].act == EXECUTE);
-
-            if (rows[i].steps[k].act == END)
-                sc_page_end(&page, rows[i].steps[k].slot);
-            else
-                sc_page_begin(&page, rows[i].steps[k].slot, &ref);
-        }
+        take_steps(&page, rows[i].steps);
         n = sc_page_read(&page, refs, N_SLOTS);
         for (uint32_t k = 0; k < n; k++) {
             cr_expect_eq(refs[k].job.bytes[0], refs[k].token.run, "%s", rows[i].name);

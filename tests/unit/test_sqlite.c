@@ -139,15 +139,49 @@ Test(sqlite, rows_of_returning_and_affected_counts)
     bed_end(&b);
 }
 
+struct failing {
+    const char *name;
+    sc_statement s;
+    int want; // 0: it does not
+    const char *sqlstate, *text;
+};
+
+// Each against tables with a constraint of each kind, and a row.
+static void
+expect_failing(const struct failing *rows, size_t n)
+{
+    bed b;
+    bed_init(&b);
+    bed_start(&b);
+    must(&b, "CREATE TABLE p (id INTEGER PRIMARY KEY)");
+    must(&b, "INSERT INTO p VALUES (1)");
+    must(&b,
+         "CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES p, a NOT NULL, b CHECK (b > 0))");
+    must(&b, "INSERT INTO t VALUES (1, 1, 1, 1)");
+    must(&b, "CREATE TABLE n (i)");
+    must(&b, "INSERT INTO n VALUES (1), (2), (3)");
+    for (size_t i = 0; i < n; i++) {
+        answer a = query(&b, &rows[i].s);
+        cr_assert_eq(a.error.code, rows[i].want, "%s: %d %s", rows[i].name, a.error.code,
+                     a.error.text);
+        cr_assert_str_eq(a.error.sqlstate, rows[i].sqlstate, "%s: %s", rows[i].name,
+                         a.error.sqlstate);
+        cr_assert_not_null(strstr(a.error.text, rows[i].text), "%s: %s", rows[i].name,
+                           a.error.text);
+        cr_assert_eq(a.result != NULL, rows[i].want == 0, "%s", rows[i].name);
+        answer_free(&a);
+    }
+    cr_assert_eq(number(&b, "SELECT count(*) FROM t"), 1);
+    bed_end(&b);
+}
+
+#define EXPECT_FAILING(rows) expect_failing(rows, sizeof rows / sizeof rows[0])
+
+static const sc_value one = {.type = SC_VALUE_INT, .integer = 1};
+
 Test(sqlite, errors_have_codes_and_reasons)
 {
-    static const sc_value one = {.type = SC_VALUE_INT, .integer = 1};
-    static const struct {
-        const char *name;
-        sc_statement s;
-        int want;
-        const char *sqlstate, *text;
-    } rows[] = {
+    static const struct failing rows[] = {
         {"syntax", {.sql = "SELEC 1"}, SC_EDATABASE, "", "syntax error"},
         {"no table", {.sql = "SELECT * FROM nowhere"}, SC_EDATABASE, "", "no such table: nowhere"},
         {"unique", {.sql = "INSERT INTO t VALUES (1, 1, 1, 1)"}, SC_EDATABASE, "23505", "t.id"},
@@ -158,6 +192,13 @@ Test(sqlite, errors_have_codes_and_reasons)
          "FOREIGN"},
         {"not null", {.sql = "INSERT INTO t VALUES (2, 1, NULL, 1)"}, SC_EDATABASE, "23502", "t.a"},
         {"check", {.sql = "INSERT INTO t VALUES (2, 1, 1, -1)"}, SC_EDATABASE, "23514", "CHECK"},
+    };
+    EXPECT_FAILING(rows);
+}
+
+Test(sqlite, what_is_no_statement)
+{
+    static const struct failing rows[] = {
         {"nothing", {.sql = " -- only a comment"}, SC_EBADARG, "", "not exactly one"},
         {"two", {.sql = "SELECT 1; SELECT 2"}, SC_EBADARG, "", "not exactly one"},
         {"one and a comment", {.sql = "SELECT 1; -- two "}, 0, "", ""},
@@ -176,6 +217,13 @@ Test(sqlite, errors_have_codes_and_reasons)
          SC_EBADARG,
          "",
          "it writes"},
+    };
+    EXPECT_FAILING(rows);
+}
+
+Test(sqlite, results_are_bounded)
+{
+    static const struct failing rows[] = {
         {"rows", {.sql = "SELECT * FROM n", .max_rows = 2}, SC_ETOOLARGE, "", "2 rows"},
         {"just enough", {.sql = "SELECT * FROM n", .max_rows = 3}, 0, "", ""},
         {"bytes",
@@ -185,29 +233,7 @@ Test(sqlite, errors_have_codes_and_reasons)
          "2000 bytes"},
         {"beyond SQLite", {.sql = "SELECT zeroblob(3000000000)"}, SC_ETOOLARGE, "", "too big"},
     };
-    bed b;
-    bed_init(&b);
-    bed_start(&b);
-    must(&b, "CREATE TABLE p (id INTEGER PRIMARY KEY)");
-    must(&b, "INSERT INTO p VALUES (1)");
-    must(&b,
-         "CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES p, a NOT NULL, b CHECK (b > 0))");
-    must(&b, "INSERT INTO t VALUES (1, 1, 1, 1)");
-    must(&b, "CREATE TABLE n (i)");
-    must(&b, "INSERT INTO n VALUES (1), (2), (3)");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        answer a = query(&b, &rows[i].s);
-        cr_assert_eq(a.error.code, rows[i].want, "%s: %d %s", rows[i].name, a.error.code,
-                     a.error.text);
-        cr_assert_str_eq(a.error.sqlstate, rows[i].sqlstate, "%s: %s", rows[i].name,
-                         a.error.sqlstate);
-        cr_assert_not_null(strstr(a.error.text, rows[i].text), "%s: %s", rows[i].name,
-                           a.error.text);
-        cr_assert_eq(a.result != NULL, rows[i].want == 0, "%s", rows[i].name);
-        answer_free(&a);
-    }
-    cr_assert_eq(number(&b, "SELECT count(*) FROM t"), 1);
-    bed_end(&b);
+    EXPECT_FAILING(rows);
 }
 
 Test(sqlite, a_constraint_at_commit_rolls_back)
