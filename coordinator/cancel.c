@@ -44,9 +44,10 @@ end_again(sc_core *core, const scope *s)
 static void
 cancel_exceptions(sc_core *core, chunk *c, uint32_t first, uint32_t end)
 {
-    for (exception *e = c->exceptions, *next; e; e = next) {
-        next = e->next;
-        if (e->offset < first || e->offset >= end || !(e->is_delayed || e->is_suspect))
+    exception *next;
+    for (exception *e = sc_exceptions_next(c, first); e && e->offset < end; e = next) {
+        next = sc_exceptions_next(c, e->offset + 1);
+        if (!e->is_delayed && !e->is_suspect)
             continue;
         if (e->is_delayed)
             sc_tasks_undelay(core, e);

@@ -83,14 +83,23 @@ tally_chunk(const job *j, const chunk *c, tally *t)
     tally_runs(c, t, &seen);
     for (uint32_t i = 0; i < c->count && !j->is_waiting; i++)
         SC_ASSERT(!sc_tasks_is_unwanted(c, i) || bit_get(&seen, i)); // it runs, or has ended
+    const range *last = NULL; // those of the chunk lie together
     for (const range *r = j->again; r; r = r->next) {
-        for (uint32_t i = 0; r->chunk == c && i < r->count; i++) {
+        if (r->chunk != c)
+            continue;
+        SC_ASSERT(!last || last->next == r);
+        last = r;
+        for (uint32_t i = 0; i < r->count; i++) {
             SC_ASSERT(!bit_get(&seen, r->first + i));
             bit_set(&seen, r->first + i);
             t->queued++;
         }
     }
-    for (const exception *e = c->exceptions; e; e = e->next) {
+    SC_ASSERT(last == c->last_again);
+    uint32_t n_exceptions = 0;
+    for (const exception *e = sc_exceptions_next(c, 0); e;
+         e = sc_exceptions_next(c, e->offset + 1)) {
+        n_exceptions++;
         SC_ASSERT(e->chunk == c && e->offset < c->count && e->blame < SC_POISON_COUNT);
         if (!e->is_delayed && !e->is_suspect)
             continue;
@@ -99,6 +108,7 @@ tally_chunk(const job *j, const chunk *c, tally *t)
         t->delayed += e->is_delayed;
         t->queued += e->is_suspect;
     }
+    SC_ASSERT(n_exceptions == c->n_exceptions);
     // each task below `next` is somewhere
     for (uint32_t i = 0; i < c->count; i++)
         SC_ASSERT(bit_get(&seen, i) == (c->first + i < j->next));

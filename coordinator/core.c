@@ -31,6 +31,7 @@ sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_
     sc_slab_init(&core->chunk_slab, sizeof(chunk), 0);
     sc_slab_init(&core->range_slab, sizeof(range), 0);
     sc_slab_init(&core->exception_slab, sizeof(exception), 0);
+    sc_slab_init(&core->exception_page_slab, sizeof(exception_page), 0);
     sc_slab_init(&core->call_slab, sizeof(call), 0);
     sc_slab_init(&core->watch_slab, sizeof(watch), SC_MAX_WATCHES);
     sc_slab_init(&core->report_slab, sizeof(report), SC_MAX_REPORTS);
@@ -72,6 +73,7 @@ sc_core_free(sc_core **core_at)
     sc_slab_fini(&core->chunk_slab);
     sc_slab_fini(&core->range_slab);
     sc_slab_fini(&core->exception_slab);
+    sc_slab_fini(&core->exception_page_slab);
     sc_slab_fini(&core->call_slab);
     sc_slab_fini(&core->watch_slab);
     sc_slab_fini(&core->report_slab);

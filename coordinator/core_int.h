@@ -180,7 +180,7 @@ struct range {
     uint32_t first, count; // offsets in the chunk
     uint32_t attempt;
     bool is_unsure;     // restored: it may have been begun before, and may not be begun again
-    range *prev, *next; // job.again
+    range *prev, *next; // job.again; those of one chunk lie together
 };
 
 /* A task with a history: blamed for deaths, or waiting for its next attempt. */
@@ -194,9 +194,14 @@ struct exception {
     bool is_delayed;  // timer is set
     bool is_suspect;  // in core->suspects
     timer timer;
-    exception *next;                        // chunk.exceptions
     exception *suspect_prev, *suspect_next; // core->suspects
 };
+
+/* The exceptions of 64 neighbours. */
+typedef struct exception_page {
+    uint32_t n;
+    exception *at[64]; // by offset; NULL: it has no history
+} exception_page;
 
 /* A chunk that has been touched and still matters: handed out in part, not ended, or behind the
  * ended prefix. */
@@ -211,8 +216,10 @@ struct chunk {
     bits *unwanted; // cancelled while they ran; NULL: none
     bool is_fetching;
     sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
-    exception *exceptions;
-    UT_hash_handle hh; // job.chunks
+    uint32_t n_exceptions;
+    exception_page *exceptions[BIT_WORDS]; // those of 64 offsets each; NULL: none there
+    range *last_again;                     // the last of its ranges in job.again; NULL: none
+    UT_hash_handle hh;                     // job.chunks
 };
 
 /* What one worker was given: the table of open runs is core->runs. */
@@ -444,7 +451,8 @@ struct sc_core {
     worker *to_ack;
     job *news;
 
-    sc_slab run_slab, chunk_slab, range_slab, exception_slab, call_slab, watch_slab, report_slab;
+    sc_slab run_slab, chunk_slab, range_slab, exception_slab, exception_page_slab, call_slab,
+        watch_slab, report_slab;
 
     sc_cluster totals; // counters only
     struct {

@@ -142,6 +142,7 @@ void sc_exceptions_suspect(sc_core *core, exception *e);
 void sc_exceptions_unsuspect(sc_core *core, exception *e);
 exception *sc_exceptions_get(sc_core *core, chunk *c, uint32_t offset);
 exception *sc_exceptions_find(const chunk *c, uint32_t offset);
+exception *sc_exceptions_next(const chunk *c, uint32_t from);
 void sc_exceptions_drop(sc_core *core, exception *e);
 
 /* runs.c */

@@ -119,7 +119,7 @@ static void
 end_task(sc_core *core, chunk *c, uint32_t offset)
 {
     bit_set(&c->ended, offset);
-    exception *e = c->exceptions ? sc_exceptions_find(c, offset) : NULL;
+    exception *e = c->n_exceptions ? sc_exceptions_find(c, offset) : NULL;
     if (e)
         sc_exceptions_drop(core, e);
 }

@@ -519,8 +519,8 @@ end_unwanted(sc_core *core, job *j)
         range ended = {c, first, n, r->attempt, false, NULL, NULL};
         sc_tasks_cut(core, r, first, n);
         sc_tasks_end_range(core, &ended, SC_ECANCELLED);
-        if (!next && first + n < end)
-            next = j->again->prev; // DL: what lay behind is the tail now
+        if (first + n < end && (!next || next->chunk != c))
+            next = c->last_again; // what lay behind
     }
 }
 

@@ -99,8 +99,8 @@ sc_tasks_drop_payload(chunk *c)
 static void
 free_chunk(sc_core *core, chunk *c)
 {
-    while (c->exceptions)
-        sc_exceptions_drop(core, c->exceptions);
+    for (exception *e; (e = sc_exceptions_next(c, 0));)
+        sc_exceptions_drop(core, e);
     sc_tasks_drop_payload(c);
     free(c->unwanted);
     HASH_DEL(c->job->chunks, c);
@@ -191,22 +191,35 @@ sc_tasks_unwant(chunk *c, uint32_t offset)
 
 /* ---- handed out again ---- */
 
-// Neighbours that come one after the other wait, and travel, as one stretch.
+// Neighbours that come one after the other wait, and travel, as one stretch. All of a chunk waits
+// together: its payload is fetched once for all of it, however scattered they are.
 static void
 append(sc_core *core, const range *from)
 {
     chunk *c = from->chunk;
-    range *last = c->job->again ? c->job->again->prev : NULL; // DL: the head's prev is the tail
-    if (last && last->chunk == c && last->attempt == from->attempt &&
-        last->is_unsure == from->is_unsure && last->first + last->count == from->first) {
+    range *last = c->last_again;
+    if (last && last->attempt == from->attempt && last->is_unsure == from->is_unsure &&
+        last->first + last->count == from->first) {
         last->count += from->count;
         return;
     }
     range *r = sc_slab_new(&core->range_slab);
     SC_ASSERT(r); // losing a task would be worse than ending
     *r = *from;
-    DL_APPEND(c->job->again, r);
+    if (last)
+        DL_APPEND_ELEM(c->job->again, last, r);
+    else
+        DL_APPEND(c->job->again, r);
+    c->last_again = r;
     sc_schedule_lane(core, c->job);
+}
+
+// The range of the same chunk before this one, or NULL.
+static range *
+range_before(const range *r)
+{
+    const range *head = r->chunk->job->again; // DL: its prev is the tail
+    return r != head && r->prev->chunk == r->chunk ? r->prev : NULL;
 }
 
 void
@@ -230,7 +243,7 @@ pass_over(sc_core *core, chunk *c, uint32_t from, uint32_t until, bool is_unsure
     bits open;
     for (int i = 0; i < BIT_WORDS; i++)
         open.words[i] = ~c->ended.words[i];
-    for (const exception *e = c->exceptions; e; e = e->next)
+    for (const exception *e = sc_exceptions_next(c, 0); e; e = sc_exceptions_next(c, e->offset + 1))
         bit_clear(&open, e->offset);
     for (uint32_t at = from, first, n; sc_bits_next(&open, at, until, &first, &n); at = first + n) {
         append(core, &(range){c, first, n, 1, is_unsure, NULL, NULL});
@@ -261,12 +274,15 @@ void
 sc_tasks_drop_range(sc_core *core, range *r)
 {
     job *j = r->chunk->job;
+    if (r->chunk->last_again == r)
+        r->chunk->last_again = range_before(r);
     DL_DELETE(j->again, r);
     sc_slab_free(&core->range_slab, r);
     sc_schedule_lane(core, j);
 }
 
-// Takes a stretch out of a range, of which one piece stays and one may go to the end of the list.
+// Takes a stretch out of a range, of which one piece stays and one may become the last of
+// its chunk.
 void
 sc_tasks_cut(sc_core *core, range *r, uint32_t first, uint32_t count)
 {
@@ -283,8 +299,8 @@ sc_tasks_cut(sc_core *core, range *r, uint32_t first, uint32_t count)
 bool
 sc_tasks_take_queued(sc_core *core, chunk *c, uint32_t offset, uint32_t wanted, range *taken)
 {
-    for (range *r = c->job->again; r; r = r->next) {
-        if (r->chunk != c || offset < r->first || offset >= r->first + r->count)
+    for (range *r = c->last_again; r; r = range_before(r)) {
+        if (offset < r->first || offset >= r->first + r->count)
             continue;
         if (wanted && r->attempt != wanted)
             return false;
@@ -337,7 +353,7 @@ sc_tasks_requeue_run(sc_core *core, run *r, const bits *which, bool was_lost)
     for (uint32_t at = 0, first, n; sc_bits_next(which, at, r->count, &first, &n); at = first + n) {
         c->job->running -= n;
         c->job->queued += n;
-        if (!may_be_over && !is_too_late && !c->exceptions && !c->unwanted) {
+        if (!may_be_over && !is_too_late && !c->n_exceptions && !c->unwanted) {
             requeue_plain(core, r, first, n, false);
             continue;
         }
@@ -500,7 +516,7 @@ end_runs(sc_core *core, chunk *c, int code)
 static void
 end_exceptions(sc_core *core, chunk *c, int code)
 {
-    for (exception *e; (e = c->exceptions);) {
+    for (exception *e; (e = sc_exceptions_next(c, 0));) {
         if (e->is_delayed)
             sc_tasks_undelay(core, e);
         sc_tasks_end_range(core, &(range){c, e->offset, 1, e->attempt, false, NULL, NULL}, code);
