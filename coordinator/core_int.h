@@ -328,7 +328,7 @@ struct job {
     uint64_t adopt_until;  // restored: workers may come back with places below
     uint64_t saved_prefix; // behind.prefix when it was written last
     range *again;          // to be handed out before `next` (range.prev/next)
-    uint32_t n_fetching;   // chunks asked for; while > 0 the job is in no lane
+    bool is_next_fetching; // the chunk of `next` has been asked for
     chunk *chunks;         // touched ones, by number
     report *reports;       // of running tasks, in the order of their first
     uint64_t n_reports;

@@ -8,11 +8,15 @@
 
 /* ---- lanes ---- */
 
+// Not what waits for its payload. That of tasks that come back may have to be read, chunk by chunk,
+// and what was never handed out does not wait for it.
 static bool
 has_work(const job *j)
 {
-    return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && j->n_fetching == 0 &&
-           !j->is_waiting && !j->handed_write && j->n_unmet == 0 && (j->again || j->next < j->stop);
+    bool has_again = j->again && !j->again->chunk->is_fetching;
+    bool has_next = j->next < j->stop && !j->is_next_fetching;
+    return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && !j->is_waiting &&
+           !j->handed_write && j->n_unmet == 0 && (has_again || has_next);
 }
 
 // After what it has to hand out has changed: keep a job in its lane, or out of it.
@@ -69,7 +73,6 @@ have_payload(sc_core *core, chunk *c)
         return true;
     if (!c->is_fetching) {
         c->is_fetching = true;
-        j->n_fetching++;
         core->emit(core->arg, &(sc_action){.type = SC_ACTION_GET_CHUNK,
                                            .number = j->number,
                                            .chunk = {j->id, c->number}});
@@ -88,7 +91,7 @@ sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_
     if (!c || !c->is_fetching)
         return;
     c->is_fetching = false;
-    j->n_fetching--;
+    j->is_next_fetching = false; // if it is another's, that is found out
     // Nobody needs it any more: its tasks have ended meanwhile, and it may be gone from the store.
     bool is_needed = c->n_ended < c->count;
     if (status == 0 && is_needed) {
@@ -113,7 +116,7 @@ static piece
 next_piece(sc_core *core, job *j)
 {
     range *a = j->again;
-    if (a)
+    if (a && !a->chunk->is_fetching)
         return (piece){a->chunk, a, a->first, a->count, a->attempt};
     chunk *c = sc_tasks_touch(core, j, sc_tasks_chunk_of(j, j->next));
     uint32_t first = c ? (uint32_t)(j->next - c->first) : 0;
@@ -223,8 +226,11 @@ hand_out(sc_core *core, handler *h, uint32_t class)
     worker *w = sc_room_find(core, &d, &room);
     if (!w)
         return false;
-    if (!have_payload(core, p.chunk))
-        return true; // it is in no lane until then
+    if (!have_payload(core, p.chunk)) {
+        j->is_next_fetching |= !p.again;
+        sc_schedule_lane(core, j);
+        return true;
+    }
     cut(&p, w, room);
     if (!sc_saved_may_hand_out(core, j, p.chunk->first + p.first + p.count))
         return true; // nor until that is written

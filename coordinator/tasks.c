@@ -104,7 +104,8 @@ free_chunk(sc_core *core, chunk *c)
     sc_tasks_drop_payload(c);
     free(c->unwanted);
     HASH_DEL(c->job->chunks, c);
-    c->job->n_fetching -= c->is_fetching;
+    if (c->is_fetching) // nobody is told when it comes
+        c->job->is_next_fetching = false;
     sc_schedule_lane(core, c->job);
     sc_slab_free(&core->chunk_slab, c);
 }

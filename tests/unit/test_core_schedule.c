@@ -537,3 +537,54 @@ Test(schedule, many_chunks)
     cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 20, "each is fetched once");
     cr_expect_eq(f.n_actions[SC_ACTION_DROP_CHUNK], 20);
 }
+
+static void
+upload_two_chunks(void)
+{
+    sc_fake_open(&f, 1, 1, NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        sc_chunk c = {.number = i, .first = i * 4, .count = 4};
+        sc_fake_chunk(&f, 1, 1, &c, 10);
+    }
+    sc_fake_commit(&f, 1, 1, 2, 8);
+}
+
+// However mixed tasks come back: those of one chunk are handed out together.
+Test(schedule, what_comes_back_is_fetched_once_a_chunk)
+{
+    static const uint64_t back[] = {0, 4, 1, 5, 2};
+    sc_fake_worker w = {.slots_async = 8, .credit_tasks = 8};
+    sc_message m[2];
+    sc_fake_worker_ready(&f, 2, &w);
+    upload_two_chunks();
+    for (int i = 0; i < 2; i++)
+        cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m[i]));
+    f.holds_answers = true;
+    for (size_t i = 0; i < sizeof back / sizeof *back; i++)
+        sc_fake_recalled(&f, 2, &m[back[i] / 4].run.token, &m[0].run.job, back[i], 1);
+    while (f.n_questions > 0)
+        sc_fake_answer(&f, 0);
+    cr_expect_eq(given(2), 5);
+    cr_expect_eq(f.n_actions[SC_ACTION_GET_CHUNK], 2 + 2);
+}
+
+// What was never handed out does not wait for the payload of what came back.
+Test(schedule, new_tasks_do_not_wait_for_old_payload)
+{
+    sc_fake_worker w = {.slots_async = 4, .credit_tasks = 4};
+    sc_message m;
+    sc_fake_worker_ready(&f, 2, &w);
+    upload_two_chunks();
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    f.holds_answers = true;
+    sc_fake_recalled(&f, 2, &m.run.token, &m.run.job, 0, 4);
+    cr_assert_eq(f.n_questions, 2);
+    sc_fake_answer(&f, 1);
+    cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
+    cr_expect(m.run.first == 4 && m.run.count == 4);
+    sc_fake_answer(&f, 0);
+    f.holds_answers = false;
+    sc_fake_results(&f, 2, &m.run, 0, 4, SC_DONE, 0, MS);
+    cr_expect_eq(sc_fake_work(&f, 2, MS), 4);
+    cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_JOB_SUCCEEDED);
+}
