@@ -291,6 +291,23 @@ sc_client_cancel(sc_client *client, const char *job, uint64_t first, uint64_t n,
     return sc_client_ask_start(ask);
 }
 
+int
+sc_client_retry(sc_client *client, const char *job, bool is_dead_only, sc_job_cb cb, void *arg)
+{
+    sc_retry retry = {.is_dead_only = is_dead_only};
+    sc_client_ask *ask;
+
+    if (!sc_uuid_parse(job, strlen(job), &retry.job))
+        return -EINVAL;
+    ask = sc_client_ask_new(client, arg, 0);
+    if (!ask)
+        return -ENOMEM;
+    ask->cb.job = cb;
+    ask->base.message = (sc_message){.type = SC_MSG_RETRY, .retry = retry};
+    ask->base.on_end = on_job;
+    return sc_client_ask_start(ask);
+}
+
 static void
 on_cluster(sc_client_request *base, const sc_message *answer, const sc_failure *why)
 {

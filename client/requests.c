@@ -62,6 +62,8 @@ job_of(const sc_client_request *r)
         return &m->read.job;
     if (m->type == SC_MSG_CANCEL)
         return &m->cancel.job;
+    if (m->type == SC_MSG_RETRY)
+        return &m->retry.job;
     return m->type == SC_MSG_ASK && m->ask.what == SC_ASK_JOB ? &m->ask.job : NULL;
 }
 
@@ -348,6 +350,7 @@ wanted(const sc_message *question)
     case SC_MSG_DRAIN:
         return SC_MSG_DRAINING;
     case SC_MSG_CANCEL:
+    case SC_MSG_RETRY:
         return SC_MSG_JOBS;
     default:
         return SC_MSG_ACK;

@@ -228,6 +228,12 @@ int sc_client_job(sc_client *client, const char *job, bool wait, sc_job_cb cb, v
 int sc_client_cancel(sc_client *client, const char *job, uint64_t first, uint64_t n, sc_job_cb cb,
                      void *arg);
 
+/** Tasks of a job that has ended and that are dead, or (not is_dead_only) cancelled, are tried
+ * again from their first attempt on; what is done stays done. The job as it is then comes back,
+ * running. Refused with `wrong_state`: it has not ended, nothing of it is dead or cancelled, or it
+ * is volatile. @param job  a whole id */
+int sc_client_retry(sc_client *client, const char *job, bool is_dead_only, sc_job_cb cb, void *arg);
+
 /** All jobs, newest first: cb for each with why NULL, then once with job NULL (the one callback
  * that comes last).
  *  @param state  only these ("running"), NULL: all @param limit  0: all */

@@ -230,11 +230,12 @@ expire(sc_core *core, job *j)
     sc_tasks_progress(core, j);
 }
 
-// When what has not begun is dead.
+// When what has not begun is dead. Of a job that was retried that time is over: whoever retries it
+// wants it to run.
 void
 sc_cancel_set_expiry(sc_core *core, job *j)
 {
-    if (j->expires_ms)
+    if (j->expires_ms && j->undone.dead_before == 0)
         sc_core_timer_set(core, &j->expires_timer, TIMER_EXPIRES,
                           core->now_ms + j->submitted_at + (int64_t)j->expires_ms -
                               sc_core_unix_ms(core));

@@ -76,6 +76,7 @@ typedef enum sc_action_type {
     SC_ACTION_PUT_ATTEMPT,  /* keep how a task was tried, and when it is to be tried again */
     SC_ACTION_PUT_STATE,    /* keep the part of a job's record that changes */
     SC_ACTION_GET_RESULTS,  /* answered by SC_EVENT_RESULTS */
+    SC_ACTION_GET_TASKS,    /* of a durable job that has ended; answered by SC_EVENT_TASKS */
     SC_ACTION_DROP_RESULTS, /* of a job that has ended: make room */
     SC_ACTION_DROP_JOB,     /* forget all of it */
     SC_ACTION_CALL_PASSED, /* a message of a call went by and no batch runs: the loop may look again
@@ -133,7 +134,12 @@ typedef struct sc_action {
             sc_saved_state state;
         } state;
         sc_store_read read;
-        sc_uuid job; /* DROP_RESULTS, DROP_JOB */
+        struct {
+            sc_uuid job;
+            sc_undone undone; /* as if these had not ended */
+            uint64_t after;   /* the write that must be safe before */
+        } tasks;              /* GET_TASKS */
+        sc_uuid job;          /* DROP_RESULTS, DROP_JOB */
     };
 } sc_action;
 
@@ -185,6 +191,10 @@ void sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status
  * page is borrowed. */
 void sc_core_results(sc_core *core, const sc_store_read *read, int status, const sc_message *page,
                      int64_t now_ms);
+/** The tasks of an ended job as they are without those that SC_ACTION_GET_TASKS has named, and its
+ * record, whose prefix and counts belong to `tasks`. Borrowed, and NULL where status < 0. */
+void sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_job *saved,
+                   const sc_saved_tasks *tasks, int64_t now_ms);
 /** Asked to end without regard to workers: SC_ACTION_EXIT comes now, or once those who asked for
  * the end with STOP have said BYE (at most a lease later). */
 void sc_core_leave(sc_core *core, int64_t now_ms);

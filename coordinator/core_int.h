@@ -5,11 +5,13 @@
  *   peers.c     sessions and their ends
  *   workers.c   worker processes: ready, draining, dead
  *   held.c      what a worker says after HELLO that it still has
- *   saved.c     what the journal keeps, and what it gives back
+ *   saved.c     what the journal keeps
+ *   restore.c   what it gives back
  *   jobs.c      job states, bounds, forgetting
  *   uploads.c   how jobs come in
  *   keys.c      one job for one key
  *   parents.c   jobs that wait for others
+ *   retry.c     ended jobs that are tried again
  *   tasks.c     chunks, tasks that leave the straight path
  *   exceptions.c  tasks with a history
  *   runs.c      the table of open runs
@@ -282,10 +284,13 @@ struct job {
     handler *handler;
     sc_job_state state;
     uint32_t priority;
-    uint64_t number;     // in the journal; 0: volatile
-    uint64_t last_write; // number of the last write about it
-    uint64_t position;   // ended tasks kept so far
-    uint64_t seq;        // order of submission
+    uint64_t number;                    // in the journal; 0: volatile
+    uint64_t last_write;                // number of the last write about it
+    uint64_t position;                  // ended tasks kept so far, undone ones too
+    sc_undone undone;                   // ended tasks that are tried again
+    sc_undone asked;                    // of a retry that waits for the journal; 0: there is none
+    uint64_t retried_by, retry_request; // client and request of the last one
+    uint64_t seq;                       // order of submission
     bool is_array;
     uint64_t first_index; // index = first_index + place
     uint64_t n_tasks;
@@ -368,15 +373,16 @@ struct call {
     UT_hash_handle by_lost;      // core->calls_lost, while lost_run is set
 };
 
-/* A question that is answered later: READ, ASK JOB and ASK HANDLERS with wait, CANCEL
- * of a durable job. */
+/* A question that is answered later: READ, ASK JOB and ASK HANDLERS with wait, CANCEL and RETRY of
+ * a durable job. */
 struct watch {
     peer *peer;
     job *job; // NULL: for the first ready worker (core->watches)
     uint64_t request;
     bool is_read;
     sc_read read;
-    uint64_t after; // CANCEL: to be answered once this write is safe; 0: no CANCEL
+    bool is_retry;  // RETRY: the journal has been asked
+    uint64_t after; // CANCEL, RETRY: to be answered once this write is safe; 0: neither
     uint32_t of;    // OPEN or COMMIT of a job that is this one, to be acknowledged once it is safe
     watch *peer_prev, *peer_next;
     watch *job_prev, *job_next; // job.watches or core->watches

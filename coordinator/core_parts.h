@@ -62,12 +62,16 @@ void sc_saved_listed(sc_core *core);
 void sc_saved_handed_drop(sc_core *core, job *j);
 bool sc_job_is_safe(const sc_core *core, const job *j);
 
+/* restore.c */
+int sc_restore_again(sc_core *core, job *j, const sc_saved_job *saved, const sc_saved_tasks *t);
+
 /* jobs.c */
 void sc_jobs_staged_timer(sc_core *core, job *j);
 void sc_jobs_client_left(sc_core *core, uint64_t instance);
 void sc_jobs_await_client(sc_core *core, uint64_t instance);
 job *sc_jobs_find(sc_core *core, const sc_uuid *id);
 void sc_jobs_move(sc_core *core, job *j, sc_job_state to);
+void sc_jobs_drop_tasks(sc_core *core, job *j);
 void sc_jobs_maybe_end(sc_core *core, job *j);
 void sc_jobs_stored(sc_core *core, job *j, uint64_t bytes);
 void sc_jobs_enter_order(sc_core *core, job *j);
@@ -106,9 +110,10 @@ int sc_parents_set(job *j, const sc_open *o);
 void sc_parents_link(sc_core *core, job *j);
 void sc_parents_unlink(sc_core *core, job *j);
 void sc_parents_free(sc_core *core, job *j);
+bool sc_parents_forbid(sc_core *core, job *j, char *text, size_t size);
 const char *sc_parents_why(const job *j, char *text, size_t size);
 void sc_parents_settle(sc_core *core, job *j);
-void sc_parents_ended(sc_core *core, job *j);
+void sc_parents_moved(sc_core *core, job *j);
 uint32_t sc_parents_list(sc_core *core, const job *j, sc_parent *out);
 
 /* tasks.c */
@@ -185,6 +190,9 @@ void sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m);
 void sc_cancel_set_expiry(sc_core *core, job *j);
 void sc_cancel_expires_timer(sc_core *core, job *j);
 void sc_cancel_ask_again(sc_core *core, const worker *w);
+
+/* retry.c */
+void sc_retry_take(sc_core *core, peer *p, const sc_retry *m);
 
 /* poison.c */
 bool sc_poison_is_open(sc_core *core, const sc_task_ref *ref);

@@ -3,6 +3,7 @@
  *
  *   staged --commit--> open --first run--> running --all tasks ended--> succeeded | failed |
  * cancelled |                  +------------------------------------------------^
+ *     |                              ^--------- retried (retry.c), failed or cancelled ---------+
  *     +--dropped, refused, client silent--> (removed)
  *
  * sc_jobs_move makes every move. staged: in core->staged, not shown to anybody. open, running: in
@@ -89,8 +90,9 @@ sc_jobs_unpin(sc_core *core, job *j)
         let_go(core, j);
 }
 
-static void
-enter_ended(sc_core *core, job *j)
+// Of an ended job nothing is left but counts and results.
+void
+sc_jobs_drop_tasks(sc_core *core, job *j)
 {
     sc_tasks_forget(core, j);
     sc_core_timer_stop(core, &j->expires_timer);
@@ -99,12 +101,30 @@ enter_ended(sc_core *core, job *j)
     free(j->chunk_infos);
     j->chunk_infos = NULL;
     sc_jobs_unqueued(core, j, j->queued_bytes);
+}
+
+static void
+enter_ended(sc_core *core, job *j)
+{
+    sc_jobs_drop_tasks(core, j);
     j->ended_at = sc_core_unix_ms(core);
     core->n_open--;
     sc_parents_unlink(core, j);
     sc_jobs_unpin(core, j);
     sc_saved_put_state(core, j);
     sc_core_news(core, j);
+}
+
+// It is tried again, behind those that wait already.
+static void
+enter_again(sc_core *core, job *j)
+{
+    sc_jobs_pin(core, j);
+    set_retention_timer(core);
+    j->ended_at = 0;
+    j->seq = core->next_seq++;
+    core->n_open++;
+    sc_schedule_lane(core, j);
 }
 
 void
@@ -115,14 +135,19 @@ sc_jobs_move(sc_core *core, job *j, sc_job_state to)
         [SC_JOB_OPEN] = 1 << SC_JOB_RUNNING | 1 << SC_JOB_SUCCEEDED | 1 << SC_JOB_FAILED |
                         1 << SC_JOB_CANCELLED,
         [SC_JOB_RUNNING] = 1 << SC_JOB_SUCCEEDED | 1 << SC_JOB_FAILED | 1 << SC_JOB_CANCELLED,
+        [SC_JOB_FAILED] = 1 << SC_JOB_RUNNING,
+        [SC_JOB_CANCELLED] = 1 << SC_JOB_RUNNING,
     };
     SC_ASSERT(legal[j->state] >> to & 1);
     char id[SC_UUID_TEXT];
     sc_log_debug("job %s %s -> %s", sc_uuid_format(&j->id, id), sc_job_state_name(j->state),
                  sc_job_state_name(to));
+    bool had_ended = sc_job_has_ended(j->state);
     j->state = to;
     if (to == SC_JOB_OPEN)
         enter_open(core, j);
+    else if (had_ended)
+        enter_again(core, j);
     else if (sc_job_has_ended(to))
         enter_ended(core, j);
 }

@@ -11,12 +11,12 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal_int.h"
-#include "coordinator/journal_tasks.h"
 
 void
 sc_journal_request_free(request *r)
 {
     sc_action_drop(&r->kept);
+    sc_tasks_reader_free(&r->reader);
     free(r);
 }
 
@@ -51,9 +51,7 @@ answer_from_cache(sc_journal *j, const sc_action *action)
     if (!sc_journal_cache_take(&j->cache, (uint64_t[]){kept.number, kept.chunk}, &kept.table,
                                &kept.bytes))
         return false;
-    answer *a = calloc(1, sizeof *a);
-    SC_ASSERT(a);
-    a->type = ANSWER_CHUNK;
+    answer *a = sc_journal_answer_new(ANSWER_CHUNK);
     a->is_kept = true;
     a->job = action->chunk.job;
     a->chunks[a->n_chunks++] = kept;
@@ -117,10 +115,21 @@ sc_journal_act(sc_journal *j, const sc_action *action)
         return;
     j->n_asked += is_chunk;
     keep_or_forget(j, action);
-    gather(j, action, !is_chunk && action->type != SC_ACTION_GET_RESULTS);
+    bool is_question =
+        is_chunk || action->type == SC_ACTION_GET_RESULTS || action->type == SC_ACTION_GET_TASKS;
+    gather(j, action, !is_question);
 }
 
 /* ---- answers ---- */
+
+answer *
+sc_journal_answer_new(int type)
+{
+    answer *a = calloc(1, sizeof *a);
+    SC_ASSERT(a); // the core waits for every answer
+    a->type = type;
+    return a;
+}
 
 void
 sc_journal_answer_free(answer *a)
@@ -130,15 +139,13 @@ sc_journal_answer_free(answer *a)
         sc_slice_drop(&a->chunks[i].bytes);
     }
     for (size_t i = 0; i < a->n_jobs; i++) {
-        sc_slice_drop(&a->jobs[i].open);
-        sc_slice_drop(&a->jobs[i].table);
-        sc_slice_drop(&a->jobs[i].bytes);
-        sc_slice_drop(&a->jobs[i].chunks);
+        sc_saved_job_drop(&a->jobs[i]);
         sc_saved_tasks_free(&a->tasks[i]);
     }
     free(a->jobs);
     free(a->tasks);
     sc_journal_page_free(&a->page);
+    sc_tasks_reader_free(&a->reader);
     free(a);
 }
 
@@ -162,6 +169,15 @@ give_results(sc_journal *j, const answer *a)
     static const sc_message none = {.type = SC_MSG_PAGE};
     j->events.on_results(j->events.arg, &a->read, a->status,
                          a->status == 0 ? &a->page->message : &none);
+}
+
+static void
+give_tasks(sc_journal *j, const answer *a)
+{
+    bool is_there = a->status == 0;
+    j->events.on_tasks(j->events.arg, &a->job, a->status,
+                       is_there ? sc_tasks_reader_job(a->reader) : NULL,
+                       is_there ? sc_tasks_reader_tasks(a->reader) : NULL);
 }
 
 static void
@@ -194,6 +210,9 @@ give(sc_journal *j, const answer *a)
         break;
     case ANSWER_RESULTS:
         give_results(j, a);
+        break;
+    case ANSWER_TASKS:
+        give_tasks(j, a);
         break;
     }
 }

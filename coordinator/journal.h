@@ -47,6 +47,8 @@ typedef struct sc_journal_events {
     void (*on_chunk)(void *arg, const sc_uuid *job, uint32_t number, int status, sc_slice table,
                      sc_slice bytes);
     void (*on_results)(void *arg, const sc_store_read *read, int status, const sc_message *page);
+    void (*on_tasks)(void *arg, const sc_uuid *job, int status, const sc_saved_job *saved,
+                     const sc_saved_tasks *tasks);
     /* Writing has failed for now: new uploads would be refused. NULL: it works again. */
     void (*on_trouble)(void *arg, const char *why);
     void (*on_ready)(void *arg); /* something is there: call sc_journal_deliver */

@@ -90,9 +90,10 @@ typedef struct sc_journal_backend {
      *  cannot be told, or it is of a newer version meanwhile. It may be called again after
      *  SC_ELOST and the like, of it and of what is read after it: then with an epoch of its own */
     int (*lead)(void *b, uint64_t *epoch, uint64_t *next_number, sc_error *err);
-    /** All jobs, by number. `each` is given a borrowed job; what it returns but 0 ends it. @return
-     * 0 or a code */
-    int (*jobs)(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg, sc_error *err);
+    /** All jobs, by number, or (not 0) the one of this number. `each` is given a borrowed job; what
+     * it returns but 0 ends it. @return 0 or a code */
+    int (*jobs)(void *b, uint64_t number, int (*each)(void *arg, const sc_saved_job *job),
+                void *arg, sc_error *err);
 
     /* One group: begin, writes, commit. After an error nothing of it is there, and rollback has to
      * be called (after one of begin too). Codes: -ENOSPC (full), SC_ELOST (the database is away),

@@ -16,12 +16,14 @@
 #include "coordinator/journal_cache.h"
 #include "coordinator/journal_numbers.h"
 #include "coordinator/journal_page.h"
+#include "coordinator/journal_tasks.h"
 
 typedef struct request request;
 struct request {
     sc_kept_action kept;
-    uint64_t write; /* number of a write, from 1; 0: a question */
-    size_t bytes;   /* of its payload */
+    uint64_t write;          /* number of a write, from 1; 0: a question */
+    size_t bytes;            /* of its payload */
+    sc_tasks_reader *reader; /* GET_TASKS, once begun */
     request *prev, *next;
 };
 
@@ -44,10 +46,11 @@ struct answer {
         ANSWER_WRITTEN,
         ANSWER_TROUBLE,
         ANSWER_CHUNK,
-        ANSWER_RESULTS
+        ANSWER_RESULTS,
+        ANSWER_TASKS
     } type;
     sc_error err;                /* WAITING, FAILED, TROUBLE; STORED with a status */
-    int status;                  /* STORED, CHUNK, RESULTS; TROUBLE: 0 = it works again */
+    int status;                  /* STORED, CHUNK, RESULTS, TASKS; TROUBLE: 0 = it works again */
     sc_ticket ticket;            /* STORED */
     uint64_t n;                  /* WRITTEN */
     uint64_t epoch, next_number; /* LEADING */
@@ -55,11 +58,12 @@ struct answer {
     sc_saved_tasks **tasks;
     size_t n_jobs;
     bool is_kept;                  /* CHUNK: from the cache */
-    sc_uuid job;                   /* CHUNK */
+    sc_uuid job;                   /* CHUNK, TASKS */
     kept_chunk chunks[READ_AHEAD]; /* CHUNK: the one asked for, and those behind it */
     uint32_t n_chunks;
     sc_journal_page *page; /* RESULTS */
     sc_store_read read;
+    sc_tasks_reader *reader; /* TASKS */
     answer *prev, *next;
 };
 
@@ -95,8 +99,11 @@ struct sc_journal {
 void sc_journal_thread(void *arg);
 /* journal_load.c: into an ANSWER_LEADING. @return 0 or a code; what was read is the answer's */
 int sc_journal_load(const sc_journal_backend *b, void *backend, answer *a, sc_error *err);
+/* journal_questions.c: @return NULL: it goes on, ask again; else the answer, perhaps with a code */
+answer *sc_journal_answer(const sc_journal_backend *b, void *backend, request *r, sc_error *err);
 /* journal.c */
 void sc_journal_request_free(request *r);
+answer *sc_journal_answer_new(int type);
 void sc_journal_answer_free(answer *a);
 
 #endif

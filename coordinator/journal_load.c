@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "coordinator/journal_int.h"
-#include "coordinator/journal_tasks.h"
 
 /* What a restart reads. */
 typedef struct loading {
@@ -30,21 +29,15 @@ add_job(void *arg, const sc_saved_job *job)
         a->tasks = tasks;
         l->max = max;
     }
-    sc_saved_job *to = &a->jobs[a->n_jobs];
-    *to = *job;
     a->tasks[a->n_jobs] = NULL;
-    a->n_jobs++;
-    // all four, so that none is left to be what the database owns
-    int open = sc_slice_retain(&to->open), table = sc_slice_retain(&to->table);
-    int bytes = sc_slice_retain(&to->bytes), chunks = sc_slice_retain(&to->chunks);
-    return open == 0 && table == 0 && bytes == 0 && chunks == 0 ? 0 : SC_ENOMEM;
+    return sc_saved_job_keep(&a->jobs[a->n_jobs++], job) ? 0 : SC_ENOMEM;
 }
 
 int
 sc_journal_load(const sc_journal_backend *b, void *backend, answer *a, sc_error *err)
 {
     loading l = {a, 0};
-    int rc = b->jobs(backend, add_job, &l, err);
+    int rc = b->jobs(backend, 0, add_job, &l, err);
     for (size_t i = 0; rc == 0 && i < a->n_jobs; i++) {
         uint32_t job_state = a->jobs[i].state.state;
         if (job_state == SC_JOB_OPEN || job_state == SC_JOB_RUNNING)

@@ -87,7 +87,7 @@
                 SC_STATE_COLUMNS ", number, client, digest, open, args_table, args, chunks",       \
                 "octet_length(open) + octet_length(args) + octet_length(args_table) + "            \
                 "coalesce(octet_length(chunks), 0)",                                               \
-                "jobs", "number", "number >= $1::bigint"))                                         \
+                "jobs", "number", "number >= $1::bigint AND number < $2::bigint"))                 \
     X(HEADS, "SELECT key, n_tasks, octet_length(lens)::bigint + octet_length(payload) "            \
              "FROM chunks WHERE key >= $1::bigint AND key < $2::bigint ORDER BY key LIMIT 4096")   \
     X(CHUNK, "SELECT lens, payload FROM chunks WHERE key = $1::bigint")                            \
@@ -159,7 +159,8 @@ int sc_postgres_journal_migrate(sc_postgres_journal *j, const char *const *steps
                                 sc_error *err);
 extern const char *const sc_postgres_journal_steps[];
 
-int sc_postgres_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
+int sc_postgres_journal_jobs(void *b, uint64_t number,
+                             int (*each)(void *arg, const sc_saved_job *job), void *arg,
                              sc_error *err);
 int sc_postgres_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **table,
                               sc_blob **bytes, sc_error *err);

@@ -74,10 +74,7 @@ next(walk *w)
     if (w->from >= w->until)
         return 0;
     const int64_t range[] = {w->from, w->until, w->from_key, w->reach};
-    int n = w->which == SC_JOURNAL_JOBS         ? 1
-            : w->which == SC_JOURNAL_ENDED_WIDE ? 4
-            : w->is_by_place                    ? 3
-                                                : 2;
+    int n = w->which == SC_JOURNAL_ENDED_WIDE ? 4 : w->is_by_place ? 3 : 2;
     int rc = sc_postgres_journal_read(w->journal, w->what, w->which, range, n, &w->rows, w->err);
     if (rc == 0 && PQntuples(w->rows) > 0)
         return 1;
@@ -151,15 +148,16 @@ job_of(const PGresult *rows, int i)
 }
 
 int
-sc_postgres_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
-                         sc_error *err)
+sc_postgres_journal_jobs(void *b, uint64_t number, int (*each)(void *arg, const sc_saved_job *job),
+                         void *arg, sc_error *err)
 {
     sc_postgres_journal *j = b;
     walk w = {.journal = j,
               .what = "reading jobs",
               .which = SC_JOURNAL_JOBS,
               .key = JOBS_NUMBER,
-              .until = INT64_MAX,
+              .from = (int64_t)number,
+              .until = number ? (int64_t)number + 1 : INT64_MAX,
               .err = err};
     sc_buffer heads;
     sc_buffer_init(&heads, 0);

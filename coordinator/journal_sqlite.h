@@ -57,7 +57,7 @@
       "?1 AND place < ?2 LIMIT 256)")                                                              \
     X(FORGET_DROPPED, "DELETE FROM dropped WHERE number = ?1")                                     \
     X(JOBS, "SELECT " SC_STATE_COLUMNS ", number, client, digest, open, args_table, args, chunks " \
-            "FROM jobs ORDER BY number")                                                           \
+            "FROM jobs WHERE number >= ?1 AND number < ?2 ORDER BY number")                        \
     X(HEADS, "SELECT n_tasks, length(lens), length(payload) FROM chunks WHERE key >= ?1 AND "      \
              "key < ?2 ORDER BY key")                                                              \
     X(CHUNK, "SELECT lens, payload FROM chunks WHERE key = ?1")                                    \
@@ -114,7 +114,8 @@ int sc_sqlite_journal_open(const char *location, const atomic_bool *should_stop,
                            sc_error *err);
 void sc_sqlite_journal_close(void *b);
 
-int sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
+int sc_sqlite_journal_jobs(void *b, uint64_t number,
+                           int (*each)(void *arg, const sc_saved_job *job), void *arg,
                            sc_error *err);
 int sc_sqlite_journal_chunk(void *b, uint64_t number, uint32_t chunk, sc_blob **table,
                             sc_blob **bytes, sc_error *err);

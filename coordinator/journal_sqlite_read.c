@@ -104,11 +104,12 @@ job_of(sqlite3_stmt *s)
 }
 
 int
-sc_sqlite_journal_jobs(void *b, int (*each)(void *arg, const sc_saved_job *job), void *arg,
-                       sc_error *err)
+sc_sqlite_journal_jobs(void *b, uint64_t number, int (*each)(void *arg, const sc_saved_job *job),
+                       void *arg, sc_error *err)
 {
     sc_sqlite_journal *j = b;
-    sqlite3_stmt *s = sc_sqlite_journal_take(j, SC_JOURNAL_JOBS);
+    sqlite3_stmt *s =
+        between(j, SC_JOURNAL_JOBS, (int64_t)number, number ? (int64_t)number + 1 : INT64_MAX);
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading jobs");
     int rc, result = 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/limits.h"
 
 /* ---- a job's record ---- */
@@ -80,11 +81,15 @@ sc_ended_extent_of(const sc_action *a)
 
 /* Filled by rows of `ended`, then rows of `attempts`. */
 typedef struct tasks {
-    uint64_t prefix; // of the job: what lies below is left out
+    uint64_t prefix; // what lies below is left out
     sc_undone undone;
     sc_saved_tasks *to;
     uint64_t ended_max, attempts_max;
-    int status; // of what was added
+    uint64_t from;       // rows that begin below have been added
+    uint64_t last_place; // of the last row
+    uint64_t n_rows, max_rows;
+    bool is_cut; // after max_rows: those from `from` on are to come
+    int status;  // of what was added
 } tasks;
 
 // Room for one more of an array that doubles.
@@ -102,19 +107,47 @@ has_room(void **array, uint64_t n, uint64_t *max, size_t size)
     return true;
 }
 
+// All of it, or none of it, has ended well?
+static bool
+is_uniform(const sc_saved_stretch *s)
+{
+    return s->dead == s->count || s->cancelled == s->count || s->dead + s->cancelled == 0;
+}
+
+// Of one outcome and one after the other: one stretch is enough.
+static bool
+goes_on(const sc_saved_stretch *last, const sc_saved_stretch *next)
+{
+    return last->place + last->count == next->place && is_uniform(last) && is_uniform(next) &&
+           !last->dead == !next->dead && !last->cancelled == !next->cancelled;
+}
+
+static void
+count(sc_saved_tasks *to, const sc_saved_stretch *s)
+{
+    to->dead += s->dead;
+    to->cancelled += s->cancelled;
+    to->done += s->count - s->dead - s->cancelled;
+}
+
 static int
 add_stretch(tasks *t, const sc_saved_stretch *from)
 {
     sc_saved_tasks *to = t->to;
+    sc_saved_stretch *last = to->n_ended ? &to->ended[to->n_ended - 1] : NULL;
+    count(to, from);
+    if (last && goes_on(last, from)) {
+        last->count += from->count;
+        last->dead += from->dead;
+        last->cancelled += from->cancelled;
+        return 0;
+    }
     void *ended = to->ended;
     bool has = has_room(&ended, to->n_ended, &t->ended_max, sizeof *to->ended);
     to->ended = ended;
     if (!has)
         return SC_ENOMEM;
     to->ended[to->n_ended++] = *from;
-    to->dead += from->dead;
-    to->cancelled += from->cancelled;
-    to->done += from->count - from->dead - from->cancelled;
     return 0;
 }
 
@@ -184,6 +217,16 @@ static bool
 on_row(void *arg, const sc_ended_row *row)
 {
     tasks *t = arg;
+    if (row->place < t->from && t->from > t->prefix)
+        return true; // again: it was added before the cut
+    // several rows may have one place: it is not cut there
+    t->is_cut = t->n_rows >= t->max_rows && row->place > t->last_place;
+    if (t->is_cut) {
+        t->from = row->place;
+        return false;
+    }
+    t->n_rows++;
+    t->last_place = row->place;
     t->status = add_row(t, row);
     return t->status == 0;
 }
@@ -225,16 +268,18 @@ on_attempt(void *arg, const sc_attempt_row *row)
     return 0;
 }
 
+// Rows up to max_rows.
 static int
-read_ended(const sc_journal_backend *b, void *backend, const sc_saved_job *job, tasks *t,
-           sc_error *err)
+read_ended(const sc_journal_backend *b, void *backend, uint64_t number, tasks *t, sc_error *err)
 {
-    const sc_ended_query query = {job->number, t->prefix, UINT32_MAX, SC_ENDED_BARE};
+    const sc_ended_query query = {number, t->from, UINT32_MAX, SC_ENDED_BARE};
+    t->n_rows = 0;
+    t->is_cut = false;
     int rc = b->ended_between(backend, &query, on_row, t, err);
     if (rc == 0 && t->status < 0)
         rc = sc_error_set(err, t->status, "job number %llu: %s (reading what has ended)",
-                          (unsigned long long)job->number, sc_error_text(t->status));
-    if (rc == 0 && t->to->n_ended > 0)
+                          (unsigned long long)number, sc_error_text(t->status));
+    if (rc == 0 && !t->is_cut && t->to->n_ended > 0)
         qsort(t->to->ended, t->to->n_ended, sizeof *t->to->ended, by_place);
     return rc;
 }
@@ -243,11 +288,14 @@ int
 sc_journal_tasks(const sc_journal_backend *b, void *backend, const sc_saved_job *job,
                  sc_saved_tasks **out, sc_error *err)
 {
-    tasks t = {.prefix = job->state.prefix, .undone = job->state.undone};
+    tasks t = {.prefix = job->state.prefix,
+               .from = job->state.prefix,
+               .undone = job->state.undone,
+               .max_rows = UINT64_MAX};
     *out = NULL;
     if (!(t.to = calloc(1, sizeof *t.to)))
         return sc_error_set(err, SC_ENOMEM, "out of memory");
-    int rc = read_ended(b, backend, job, &t, err);
+    int rc = read_ended(b, backend, job->number, &t, err);
     if (rc == 0)
         rc = b->attempts(backend, job->number, t.prefix, on_attempt, &t, err);
     if (rc == 0)
@@ -257,6 +305,156 @@ sc_journal_tasks(const sc_journal_backend *b, void *backend, const sc_saved_job 
     else
         sc_saved_tasks_free(&t.to);
     return rc;
+}
+
+/* ---- the tasks of a job that is retried ---- */
+
+struct sc_tasks_reader {
+    uint64_t number;
+    tasks tasks;
+    sc_saved_job job; // its own
+};
+
+sc_tasks_reader *
+sc_tasks_reader_new(uint64_t number, const sc_undone *undone, uint64_t max_rows)
+{
+    sc_tasks_reader *r = SC_FAULT("journal.tasks") ? NULL : calloc(1, sizeof *r);
+    if (!r || !(r->tasks.to = calloc(1, sizeof *r->tasks.to))) {
+        free(r);
+        return NULL;
+    }
+    r->number = number;
+    r->tasks.undone = *undone;
+    r->tasks.max_rows = max_rows;
+    return r;
+}
+
+void
+sc_tasks_reader_free(sc_tasks_reader **at)
+{
+    sc_tasks_reader *r = *at;
+    if (!r)
+        return;
+    sc_saved_tasks_free(&r->tasks.to);
+    sc_saved_job_drop(&r->job);
+    free(r);
+    *at = NULL;
+}
+
+const sc_saved_job *
+sc_tasks_reader_job(const sc_tasks_reader *r)
+{
+    return &r->job;
+}
+
+const sc_saved_tasks *
+sc_tasks_reader_tasks(const sc_tasks_reader *r)
+{
+    return r->tasks.to;
+}
+
+static int
+on_job(void *arg, const sc_saved_job *job)
+{
+    sc_tasks_reader *r = arg;
+    return sc_saved_job_keep(&r->job, job) ? 0 : SC_ENOMEM;
+}
+
+// The first place of the chunk that a place lies in.
+static uint64_t
+first_of_chunk(const sc_saved_job *job, uint64_t place)
+{
+    uint64_t first = 0;
+    if (job->chunks.len == 0)
+        return place - place % SC_CHUNK_MAX_TASKS;
+    for (size_t at = 0; at < job->chunks.len; at += sizeof(sc_saved_chunk)) {
+        sc_saved_chunk c;
+        memcpy(&c, job->chunks.data + at, sizeof c);
+        if (first + c.count > place)
+            break;
+        first += c.count;
+    }
+    return first;
+}
+
+// All chunks before the first open task become the prefix.
+static void
+skip_prefix(sc_saved_job *job, sc_saved_tasks *t)
+{
+    sc_saved_tasks below = {0};
+    uint64_t open = 0, n = 0;
+    for (uint64_t i = 0; i < t->n_ended && t->ended[i].place == open; i++)
+        open += t->ended[i].count;
+    uint64_t prefix = first_of_chunk(job, open);
+    for (; n < t->n_ended && t->ended[n].place < prefix; n++) {
+        sc_saved_stretch *s = &t->ended[n], part = *s;
+        if (s->place + s->count > prefix) { // over several chunks: of one outcome
+            part.count = prefix - s->place;
+            part.dead = s->dead ? part.count : 0;
+            part.cancelled = s->cancelled ? part.count : 0;
+            *s = (sc_saved_stretch){prefix, s->count - part.count, s->dead - part.dead,
+                                    s->cancelled - part.cancelled};
+            count(&below, &part);
+            break;
+        }
+        count(&below, &part);
+    }
+    if (n > 0)
+        memmove(t->ended, t->ended + n, (t->n_ended - n) * sizeof *t->ended);
+    t->n_ended -= n;
+    t->done -= below.done;
+    t->dead -= below.dead;
+    t->cancelled -= below.cancelled;
+    job->state.prefix = prefix;
+    job->state.done = below.done;
+    job->state.dead = below.dead;
+    job->state.cancelled = below.cancelled;
+}
+
+// No attempt is read: those that were written are of an earlier life.
+int
+sc_tasks_reader_step(sc_tasks_reader *r, const sc_journal_backend *b, void *backend, sc_error *err)
+{
+    tasks *t = &r->tasks;
+    int rc = read_ended(b, backend, r->number, t, err);
+    if (rc < 0 || t->is_cut)
+        return rc < 0 ? rc : 1;
+    rc = b->position(backend, r->number, &t->to->position, err);
+    if (rc == 0)
+        rc = b->jobs(backend, r->number, on_job, r, err);
+    if (rc == 0 && r->job.number == 0)
+        rc = sc_error_set(err, SC_ENOTFOUND, "job number %llu is missing",
+                          (unsigned long long)r->number);
+    if (rc == 0)
+        skip_prefix(&r->job, t->to);
+    return rc;
+}
+
+/* ---- keeping ---- */
+
+static bool
+keep(sc_slice *slice)
+{
+    size_t len = slice->len;
+    *slice = len ? sc_slice_keep(*slice) : (sc_slice){0};
+    return slice->len == len; // what cannot be kept comes back empty
+}
+
+bool
+sc_saved_job_keep(sc_saved_job *to, const sc_saved_job *from)
+{
+    *to = *from;
+    int n_lost = !keep(&to->open) + !keep(&to->table) + !keep(&to->bytes) + !keep(&to->chunks);
+    return n_lost == 0;
+}
+
+void
+sc_saved_job_drop(sc_saved_job *job)
+{
+    sc_slice_drop(&job->open);
+    sc_slice_drop(&job->table);
+    sc_slice_drop(&job->bytes);
+    sc_slice_drop(&job->chunks);
 }
 
 void

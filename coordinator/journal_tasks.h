@@ -27,6 +27,27 @@ sc_ended_extent sc_ended_extent_of(const sc_action *action);
  *  sc_saved_tasks_free */
 int sc_journal_tasks(const sc_journal_backend *b, void *backend, const sc_saved_job *job,
                      sc_saved_tasks **out, sc_error *err);
+
+/* The tasks of a job that has ended and is retried, read in slices, between which others get on.
+ * Nothing may be written of it meanwhile. */
+typedef struct sc_tasks_reader sc_tasks_reader;
+
+/** @param undone  as if these had not ended @param max_rows  of a slice, at least 1 @return NULL
+ *  without memory */
+sc_tasks_reader *sc_tasks_reader_new(uint64_t number, const sc_undone *undone, uint64_t max_rows);
+/** Read on. @return 1: it goes on; 0: all is there; a code: it is of no use any more */
+int sc_tasks_reader_step(sc_tasks_reader *r, const sc_journal_backend *b, void *backend,
+                         sc_error *err);
+/** What is there, of the reader. The record's prefix and counts belong to the tasks. */
+const sc_saved_job *sc_tasks_reader_job(const sc_tasks_reader *r);
+const sc_saved_tasks *sc_tasks_reader_tasks(const sc_tasks_reader *r);
+/** NULL is accepted. */
+void sc_tasks_reader_free(sc_tasks_reader **r);
+
+/** A copy that owns its slices. @return false without memory: what could be kept is there, to be
+ * dropped */
+bool sc_saved_job_keep(sc_saved_job *to, const sc_saved_job *from);
+void sc_saved_job_drop(sc_saved_job *job);
 /** NULL is accepted. */
 void sc_saved_tasks_free(sc_saved_tasks **at);
 

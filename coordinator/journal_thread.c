@@ -5,11 +5,9 @@
  *
  *     opening -> waiting -> leading: group written -> questions -> housekeeping -> ...
  *                                    group failed  -> questions -> wait -> the group again */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/log.h"
 #include "coordinator/journal_numbers.h"
 #include "coordinator/journal_int.h"
@@ -42,6 +40,7 @@ typedef struct state {
     bool must_stop;
     bool has_failed;    // and nothing may be written any more
     bool has_more;      // housekeeping is left
+    bool is_reading;    // the rest of a job's tasks
     int64_t retry_ms;   // when to try again, and
     int64_t backoff_ms; // how long it waited last
     int64_t beat_ms;    // the last sign
@@ -51,15 +50,6 @@ typedef struct state {
 } state;
 
 /* ---- answers ---- */
-
-static answer *
-new_answer(int type)
-{
-    answer *a = calloc(1, sizeof *a);
-    SC_ASSERT(a); // the core waits for every answer
-    a->type = type;
-    return a;
-}
 
 static void
 post(state *s, answer *answers)
@@ -76,7 +66,7 @@ post(state *s, answer *answers)
 static void
 post_one(state *s, int type, int status, const sc_error *err, uint64_t n)
 {
-    answer *list = NULL, *a = new_answer(type);
+    answer *list = NULL, *a = sc_journal_answer_new(type);
     a->status = status;
     a->n = n;
     if (err)
@@ -131,7 +121,7 @@ keep_epoch(state *s, sc_error *err)
 static int
 take_over(state *s, answer **out, sc_error *err)
 {
-    answer *a = new_answer(ANSWER_LEADING);
+    answer *a = sc_journal_answer_new(ANSWER_LEADING);
     *err = (sc_error){0};
     int rc = s->journal->backend->lead(s->backend, &a->epoch, &a->next_number, err);
     if (rc == 0)
@@ -197,7 +187,7 @@ must_be_safe(const request *r)
 static void
 add_stored(answer **list, const request *r, int status, const sc_error *err)
 {
-    answer *a = new_answer(ANSWER_STORED);
+    answer *a = sc_journal_answer_new(ANSWER_STORED);
     a->ticket = r->kept.action.put.ticket;
     a->status = status;
     if (err)
@@ -213,7 +203,7 @@ add_written(state *s, answer **list)
     if (written == s->written)
         return;
     s->written = written;
-    answer *a = new_answer(ANSWER_WRITTEN);
+    answer *a = sc_journal_answer_new(ANSWER_WRITTEN);
     a->n = written;
     DL_APPEND(*list, a);
 }
@@ -368,70 +358,40 @@ answered(state *s, answer *a, const sc_error *err)
     return 0;
 }
 
-// @return as `answered`
-static int
-answer_chunk(state *s, const request *r, sc_error *err)
+// Payload of tasks that are to be handed out was safe before; results and tasks wait for the writes
+// that they rest on.
+static bool
+may_answer(const state *s, const sc_action *a)
 {
-    const sc_journal_backend *b = s->journal->backend;
-    answer *a = new_answer(ANSWER_CHUNK);
-    size_t bytes = 0;
-    uint64_t number = r->kept.action.number;
-    a->job = r->kept.action.chunk.job;
-    a->chunks[0] = (kept_chunk){.number = number, .chunk = r->kept.action.chunk.number};
-    // the next ones are asked for soon
-    for (uint32_t i = 0; i < READ_AHEAD && bytes < READ_AHEAD_BYTES; i++) {
-        sc_blob *table, *payload;
-        uint32_t chunk = r->kept.action.chunk.number + i;
-        int rc = b->chunk(s->backend, number, chunk, &table, &payload, err);
-        if (i == 0)
-            a->status = rc;
-        if (rc < 0)
-            break;
-        a->chunks[i] = (kept_chunk){number, chunk, sc_slice_of(table), sc_slice_of(payload)};
-        bytes += table->len + payload->len;
-        a->n_chunks++;
-    }
-    return answered(s, a, err);
+    return a->type == SC_ACTION_GET_RESULTS ? a->read.after <= s->written
+           : a->type == SC_ACTION_GET_TASKS ? a->tasks.after <= s->written
+                                            : true;
 }
 
+// @return 1: it goes on; else as `answered`
 static int
-answer_results(state *s, const request *r, sc_error *err)
+answer_one(state *s, request *r, sc_error *err)
 {
-    const sc_journal_backend *b = s->journal->backend;
-    const sc_store_read *read = &r->kept.action.read;
-    answer *a = new_answer(ANSWER_RESULTS);
-    uint64_t number = r->kept.action.number;
-    const sc_ended_query query = {number, read->from - read->first_index,
-                                  read->until - read->first_index, SC_ENDED_ALL};
-    a->read = *read;
-    a->page = sc_journal_page_new(read);
-    if (!a->page)
-        a->status = SC_ENOMEM;
-    else if (read->order == SC_READ_ENDED)
-        a->status =
-            b->ended_from(s->backend, number, read->from, sc_journal_page_as_ended, a->page, err);
-    else if (read->from < read->until)
-        a->status = b->ended_between(s->backend, &query, sc_journal_page_by_index, a->page, err);
-    if (a->status == 0)
-        a->status = sc_journal_page_finish(a->page);
-    return answered(s, a, err);
+    answer *a = sc_journal_answer(s->journal->backend, s->backend, r, err);
+    s->is_reading |= !a;
+    return a ? answered(s, a, err) : 1;
 }
 
-// Payload of tasks that are to be handed out was safe before; results wait for the writes that they
-// rest on. @return false: the database is away, and what is left is asked again
+// @return false: the database is away, and what is left is asked again
 static bool
 answer_questions(state *s)
 {
     sc_error err = {0};
+    s->is_reading = false;
     for (request *r = s->questions, *next; r; r = next) {
         next = r->next;
-        bool is_chunk = r->kept.action.type == SC_ACTION_GET_CHUNK;
-        if (!is_chunk && r->kept.action.read.after > s->written)
-            continue;
-        if ((is_chunk ? answer_chunk(s, r, &err) : answer_results(s, r, &err)) < 0) {
+        int rc = may_answer(s, &r->kept.action) ? answer_one(s, r, &err) : 1;
+        if (rc < 0) {
             group_failed(s, &err);
             return false;
         }
+        if (rc == 1)
+            continue;
         DL_DELETE(s->questions, r);
         sc_journal_request_free(r);
     }
@@ -474,7 +434,7 @@ wait_ms(const state *s)
     int64_t left_ms = s->retry_ms - sc_clock_ms();
     if (s->is_in_trouble)
         return left_ms < 0 ? 0 : left_ms;
-    return s->has_more ? 0 : TEND_MS;
+    return s->has_more || s->is_reading ? 0 : TEND_MS;
 }
 
 // @return false where it failed, as a group does

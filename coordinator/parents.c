@@ -134,6 +134,18 @@ sc_parents_why(const job *j, char *text, size_t size)
     return text;
 }
 
+// Of a job that has ended: would it be cancelled were it opened again? Then `text` says why.
+bool
+sc_parents_forbid(sc_core *core, job *j, char *text, size_t size)
+{
+    sc_parents_link(core, j);
+    bool is_forbidden = failed(j) != NULL;
+    if (is_forbidden)
+        sc_parents_why(j, text, size);
+    sc_parents_unlink(core, j);
+    return is_forbidden;
+}
+
 // How many it still waits for; where one of those that have ended has not succeeded, it ends.
 void
 sc_parents_settle(sc_core *core, job *j)
@@ -153,9 +165,10 @@ sc_parents_settle(sc_core *core, job *j)
     sc_schedule_lane(core, j);
 }
 
-// A parent has ended, and that is safe. Children that end have their own news.
+// A parent has ended, and that is safe, or it is tried again. Children that end have their own
+// news.
 void
-sc_parents_ended(sc_core *core, job *j)
+sc_parents_moved(sc_core *core, job *j)
 {
     for (parent *p = j->children, *next; p; p = next) {
         next = p->next;

@@ -390,6 +390,8 @@ from_client(sc_core *core, peer *p, const sc_message *m)
         return sc_uploads_drop(core, p, m), true;
     case SC_MSG_CANCEL:
         return sc_cancel_take(core, p, &m->cancel), true;
+    case SC_MSG_RETRY:
+        return sc_retry_take(core, p, &m->retry), true;
     case SC_MSG_CALL:
         return sc_calls_open(core, p, m), true;
     case SC_MSG_ASK:

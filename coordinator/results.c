@@ -311,7 +311,8 @@ answer_read(sc_core *core, const peer *p, const job *j, const sc_read *read)
                              .order = read->order,
                              .max_bytes = read->max_bytes,
                              .first_index = j->first_index,
-                             .after = j->last_write};
+                             .after = j->last_write,
+                             .undone = j->undone};
     a.number = j->number;
     a.read.until = until < a.read.from ? a.read.from : until;
     if (a.read.max_bytes > PAGE_MAX_BYTES)
@@ -367,6 +368,8 @@ is_due(const sc_core *core, const job *j, const watch *w)
 {
     if (w->is_read)
         return can_answer(j, &w->read);
+    if (w->is_retry)
+        return false;
     if (w->after)
         return w->after <= core->written;
     if (w->of)
@@ -413,7 +416,7 @@ sc_results_news(sc_core *core)
             is_met |= sc_job_is_safe(core, j);
             waits |= !sc_job_is_safe(core, j);
             if (sc_job_is_safe(core, j))
-                sc_parents_ended(core, j);
+                sc_parents_moved(core, j);
         }
         if (!waits || j->has_news)
             continue;

@@ -75,7 +75,7 @@ enum { SC_SAVED_NEVER = -1 };
 
 /* What is known of the tasks of a job that has not ended. */
 typedef struct sc_saved_tasks {
-    sc_saved_stretch *ended; /* at or above prefix; disjoint, in any order */
+    sc_saved_stretch *ended; /* at or above prefix; disjoint, by place */
     uint64_t n_ended;
     uint64_t done, dead, cancelled; /* of these */
     sc_saved_attempt *attempts;     /* places that are in none of these */

@@ -182,6 +182,14 @@ on_results(void *arg, const sc_store_read *read, int status, const sc_message *p
 }
 
 static void
+on_tasks(void *arg, const sc_uuid *job, int status, const sc_saved_job *saved,
+         const sc_saved_tasks *tasks)
+{
+    sc_shell *s = arg;
+    sc_core_tasks(s->core, job, status, saved, tasks, now(s));
+}
+
+static void
 on_limit(void *arg, uint64_t max_bytes)
 {
     sc_shell *s = arg;
@@ -348,6 +356,7 @@ new_journal(sc_shell *s, sc_error *err)
                                 .on_written = on_written,
                                 .on_chunk = on_chunk,
                                 .on_results = on_results,
+                                .on_tasks = on_tasks,
                                 .on_trouble = on_trouble,
                                 .on_ready = on_ready,
                                 .arg = s};

@@ -36,6 +36,7 @@ enum { SC_PROTOCOL_MIN = 1, SC_PROTOCOL_MAX = 1 };
     X(13, ACK, ack, sc_ack)                                                                        \
     X(14, DROP, drop, sc_drop)                                                                     \
     X(15, CANCEL, cancel, sc_cancel)                                                               \
+    X(16, RETRY, retry, sc_retry)                                                                  \
     X(20, RUN, run, sc_run)                                                                        \
     X(21, RESULTS, results, sc_results)                                                            \
     X(22, RESULTS_ACK, results_ack, sc_results_ack)                                                \
@@ -237,6 +238,13 @@ typedef struct sc_cancel {
     sc_uuid job;
     uint64_t first, count; /* indexes; count 0: all tasks of the job */
 } sc_cancel;
+
+/* Tasks of an ended job that are dead or cancelled are tried again, from attempt 1 on. */
+typedef struct sc_retry {
+    uint64_t request;
+    sc_uuid job;
+    bool is_dead_only; /* cancelled ones stay so */
+} sc_retry;
 
 /* ---- runs: coordinator and worker ---- */
 

@@ -200,6 +200,11 @@ static const sc_field sc_cancel_fields[] = {
     F(3, U64, sc_cancel, first, ANY),
     F(4, U64, sc_cancel, count, ANY),
 };
+static const sc_field sc_retry_fields[] = {
+    F(1, U64, sc_retry, request, ANY),
+    F(2, UUID, sc_retry, job, 0),
+    F(3, BOOL, sc_retry, is_dead_only, 1),
+};
 static const sc_field sc_run_fields[] = {
     F(1, UUID, sc_run, job, 0),
     F(2, TEXT, sc_run, handler, SC_NAME_MAX),

@@ -43,6 +43,7 @@ enum {
     SC_OPT_TIMEOUT,
     SC_OPT_STATE,
     SC_OPT_LIMIT,
+    SC_OPT_DEAD,
     SC_OPT_SYSTEMS,
     SC_OPT_SETTING = 1000,
 };

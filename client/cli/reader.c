@@ -65,9 +65,11 @@ on_page(void *arg, const sc_result_page *page, const sc_failure *why)
         return;
     for (size_t i = 0; i < page->n_rows; i++)
         r->on_row(r->arg, &page->rows[i]);
+    // a page without rows that gets on has left out what is tried again
+    bool is_over = page->n_rows == 0 && page->next == r->next && !r->wait;
     r->next = page->next;
     r->n_dropped = page->n_dropped;
-    r->is_last = page->is_end || (page->n_rows == 0 && !r->wait);
+    r->is_last = page->is_end || is_over;
     go_on(r);
 }
 

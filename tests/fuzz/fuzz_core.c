@@ -81,7 +81,10 @@ answer(world *w, uint32_t i, int status)
 {
     sc_model_question question = w->questions[i];
     w->questions[i] = w->questions[--w->n_questions];
-    sc_model_store_answer(w->store, &question, status, w->core, w->now_ms);
+    if (question.type == SC_ASKED_TASKS) // no job is in a journal here
+        sc_core_tasks(w->core, &question.job, SC_ENOTFOUND, NULL, NULL, w->now_ms);
+    else
+        sc_model_store_answer(w->store, &question, status, w->core, w->now_ms);
 }
 
 /* ---- what would be right to say ---- */

@@ -95,7 +95,7 @@ store_answers(world *w, event *e)
 {
     pending *p = e->object;
     host *h = p->host;
-    if (h->is_dead)
+    if (h->is_dead || (h->is_deposed && p->question.type == SC_ASKED_TASKS))
         return;
     if (h->stalled_until_us > w->now_us) {
         answer_later(w, e, h->stalled_until_us - w->now_us);
@@ -104,8 +104,10 @@ store_answers(world *w, event *e)
     plan *j = sc_plan_find(w, p->question.type == SC_ASKED_RESULTS ? &p->question.read.job
                                                                    : &p->question.job);
     bool is_durable = p->question.type != SC_ASKED_STORED && j && j->is_durable;
-    if (is_durable && p->question.type == SC_ASKED_RESULTS &&
-        p->question.read.after > h->n_written) { // it waits for what it rests on
+    uint64_t after = p->question.type == SC_ASKED_RESULTS ? p->question.read.after
+                     : p->question.type == SC_ASKED_TASKS ? p->question.after
+                                                          : 0;
+    if (is_durable && after > h->n_written) { // it waits for what it rests on
         answer_later(w, e, US_A_MS);
         return;
     }
@@ -113,8 +115,11 @@ store_answers(world *w, event *e)
     if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
     sc_model_store_show(h->kept, h->n_written); // of what may be lost with it nobody hears
-    sc_model_store_answer(is_durable ? h->kept : h->store, &p->question, p->status, h->core,
-                          sc_sim_ms(w));
+    if (p->question.type == SC_ASKED_TASKS)
+        sc_model_journal_answer(w->journal, &p->question, p->status, h->core, sc_sim_ms(w));
+    else
+        sc_model_store_answer(is_durable ? h->kept : h->store, &p->question, p->status, h->core,
+                              sc_sim_ms(w));
     sc_host_after_event(h);
 }
 

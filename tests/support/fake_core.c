@@ -141,7 +141,10 @@ sc_fake_answer(sc_fake *f, uint32_t i)
     sc_model_question q = f->questions[i];
     f->n_questions--;
     memmove(&f->questions[i], &f->questions[i + 1], (f->n_questions - i) * sizeof q);
-    sc_model_store_answer(f->store, &q, f->store_status, f->core, f->now_ms);
+    if (q.type == SC_ASKED_TASKS)
+        sc_model_journal_answer(f->journal, &q, f->store_status, f->core, f->now_ms);
+    else
+        sc_model_store_answer(f->store, &q, f->store_status, f->core, f->now_ms);
     settle(f);
 }
 

@@ -60,7 +60,8 @@ sc_model_journal_free(sc_model_journal **at)
 bool
 sc_model_journal_is_write(const sc_action *a)
 {
-    return a->number > 0 && a->type != SC_ACTION_GET_CHUNK && a->type != SC_ACTION_GET_RESULTS;
+    return a->number > 0 && a->type != SC_ACTION_GET_CHUNK && a->type != SC_ACTION_GET_RESULTS &&
+           a->type != SC_ACTION_GET_TASKS;
 }
 
 bool
@@ -133,6 +134,7 @@ typedef struct known {
     uint64_t place;
     bool has_ended;
     uint32_t outcome;
+    uint64_t position; // of its end
     sc_saved_attempt next;
     UT_hash_handle hh;
 } known;
@@ -167,6 +169,7 @@ note_end(found *f, uint64_t place, uint32_t outcome)
     known *k = get_known(f, place);
     SC_ASSERT(!k->has_ended); // a task ends once
     k->has_ended = true;
+    k->position = f->position++;
     k->outcome = outcome;
 }
 
@@ -179,7 +182,6 @@ note_results(found *f, const sc_action *a)
         sc_record r = sc_records_get(a->results.table, i);
         note_end(f, a->results.base + r.offset - a->results.first_index, r.outcome);
     }
-    f->position += n;
 }
 
 static void
@@ -188,7 +190,19 @@ note_range(found *f, const sc_action *a)
     SC_ASSERT(a->range.position == f->position);
     for (uint64_t i = 0; i < a->range.count; i++)
         note_end(f, a->range.first + i - a->range.first_index, a->range.outcome);
-    f->position += a->range.count;
+}
+
+// Nothing is known of what has failed: it begins again.
+static void
+undo(found *f, const sc_undone *undone)
+{
+    for (known *k = f->tasks, *next; k; k = next) {
+        next = k->hh.next;
+        if (!k->has_ended || !sc_undone_has(undone, k->outcome, k->position))
+            continue;
+        HASH_DEL(f->tasks, k);
+        free(k);
+    }
 }
 
 static void
@@ -238,6 +252,7 @@ note(found **all, const sc_action *a)
         f->job.state = a->put.saved->state;
     } else if (a->type == SC_ACTION_PUT_STATE) {
         f->job.state = a->state.state;
+        undo(f, &a->state.state.undone);
     } else if (a->type == SC_ACTION_PUT_RESULTS) {
         note_results(f, a);
     } else if (a->type == SC_ACTION_PUT_RANGE) {
@@ -249,12 +264,19 @@ note(found **all, const sc_action *a)
     }
 }
 
+static int
+by_place(const known *a, const known *b)
+{
+    return a->place < b->place ? -1 : a->place > b->place;
+}
+
 // What sc_saved_tasks says of a job, from what is known of each task.
 static void
 conclude(found *f)
 {
     sc_saved_tasks *t = &f->result;
     uint64_t n = HASH_COUNT(f->tasks);
+    HASH_SORT(f->tasks, by_place);
     t->ended = must(calloc(n + 1, sizeof *t->ended));
     t->attempts = must(calloc(n + 1, sizeof *t->attempts));
     t->position = f->position;
@@ -271,6 +293,28 @@ conclude(found *f)
         t->dead += k->outcome == SC_DEAD;
         t->cancelled += k->outcome == SC_CANCELLED;
     }
+}
+
+void
+sc_model_journal_answer(sc_model_journal *j, const sc_model_question *q, int status, sc_core *core,
+                        int64_t now_ms)
+{
+    found *all = NULL, *f = NULL;
+    for (size_t i = 0; i < j->n_writes; i++)
+        if (!j->writes[i]->is_refused)
+            note(&all, &j->writes[i]->kept.action);
+    HASH_FIND(hh, all, &q->durable, sizeof q->durable, f);
+    if (!f && status == 0)
+        status = SC_ENOTFOUND; // dropped meanwhile
+    if (status == 0) {
+        undo(f, &q->undone);
+        f->job.state.prefix = f->job.state.done = f->job.state.dead = f->job.state.cancelled = 0;
+        conclude(f);
+    }
+    sc_core_tasks(core, &q->job, status, status == 0 ? &f->job : NULL,
+                  status == 0 ? &f->result : NULL, now_ms);
+    while (all)
+        free_found(&all, all);
 }
 
 void

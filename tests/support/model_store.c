@@ -14,6 +14,8 @@
 typedef struct entry {
     sc_model_result result; // its texts lie behind the entry
     uint64_t write;
+    uint64_t position;
+    bool is_undone; // not in by_index
     UT_hash_handle hh;
 } entry;
 
@@ -103,10 +105,9 @@ drop_chunk(kept_job *j, uint32_t number)
 static void
 drop_results(kept_job *j)
 {
-    for (entry *e; (e = j->by_index);) {
-        HASH_DEL(j->by_index, e);
-        free(e);
-    }
+    HASH_CLEAR(hh, j->by_index);
+    for (size_t i = 0; i < j->n_ended; i++)
+        free(j->by_end[i]);
     free(j->by_end);
     j->by_end = NULL;
     j->n_ended = j->n_ended_max = 0;
@@ -158,6 +159,7 @@ put_result(sc_model_store *s, kept_job *j, const sc_model_result *r, sc_text wor
         j->n_ended_max = j->n_ended_max ? j->n_ended_max * 2 : 16;
         j->by_end = must(realloc(j->by_end, j->n_ended_max * sizeof(entry *)));
     }
+    e->position = j->n_ended;
     j->by_end[j->n_ended++] = e;
     if (s->on_end)
         s->on_end(s->arg, &j->id, &e->result);
@@ -208,6 +210,19 @@ put_chunk(sc_model_store *s, const sc_action *a)
     HASH_ADD(hh, j->chunks, number, sizeof c->number, c);
 }
 
+// What has failed is as if it had not ended.
+static void
+undo(kept_job *j, const sc_undone *undone)
+{
+    for (size_t i = 0; j && i < j->n_ended; i++) {
+        entry *e = j->by_end[i];
+        if (e->is_undone || !sc_undone_has(undone, e->result.outcome, e->position))
+            continue;
+        e->is_undone = true;
+        HASH_DEL(j->by_index, e);
+    }
+}
+
 bool
 sc_model_store_act(sc_model_store *s, const sc_action *a, sc_model_question *question)
 {
@@ -237,6 +252,16 @@ sc_model_store_act(sc_model_store *s, const sc_action *a, sc_model_question *que
     case SC_ACTION_PUT_RANGE:
         put_range(s, a);
         return false;
+    case SC_ACTION_PUT_STATE:
+        undo(find_job(s, &a->state.job), &a->state.state.undone);
+        return false;
+    case SC_ACTION_GET_TASKS:
+        *question = (sc_model_question){.type = SC_ASKED_TASKS,
+                                        .job = a->tasks.job,
+                                        .durable = a->number,
+                                        .undone = a->tasks.undone,
+                                        .after = a->tasks.after};
+        return true;
     case SC_ACTION_DROP_RESULTS:
         drop_results(get_job(s, &a->job));
         return false;
@@ -288,7 +313,7 @@ fill_page(const sc_model_store *s, const kept_job *j, const sc_store_read *read,
     if (read->order == SC_READ_ENDED) {
         uint64_t until = read->until < j->n_ended ? read->until : j->n_ended;
         while (at < until && j->by_end[at]->write <= s->n_shown &&
-               add_to_page(p, j->by_end[at], read, base))
+               (j->by_end[at]->is_undone || add_to_page(p, j->by_end[at], read, base)))
             at++;
         return at;
     }
@@ -354,6 +379,8 @@ sc_model_store_answer(sc_model_store *s, const sc_model_question *q, int status,
     case SC_ASKED_RESULTS:
         answer_results(s, &q->read, status, core, now_ms);
         break;
+    case SC_ASKED_TASKS:
+        SC_ASSERT(!"the journal knows");
     }
 }
 

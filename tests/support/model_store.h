@@ -13,11 +13,14 @@ typedef struct sc_model_store sc_model_store;
 
 /* What the core waits for. */
 typedef struct sc_model_question {
-    enum { SC_ASKED_STORED, SC_ASKED_CHUNK, SC_ASKED_RESULTS } type;
+    enum { SC_ASKED_STORED, SC_ASKED_CHUNK, SC_ASKED_RESULTS, SC_ASKED_TASKS } type;
     sc_ticket ticket;   /* STORED */
     sc_uuid job;        /* CHUNK */
     uint32_t number;    /* CHUNK */
     sc_store_read read; /* RESULTS */
+    uint64_t durable;   /* TASKS: number of the job; answered by sc_model_journal_answer */
+    sc_undone undone;   /* TASKS */
+    uint64_t after;     /* TASKS: the write that must be safe before */
 } sc_model_question;
 
 /* One ended task, as it is kept. */

@@ -229,6 +229,22 @@ count(sc_task *task, void *state)
     sc_task_done(task, text, len);
 }
 
+/* Every tenth task fails while the file that its argument names is not there. */
+static void
+until(sc_task *task, void *state)
+{
+    char path[256];
+    size_t len;
+    const char *args = sc_task_args(task, &len);
+
+    (void)state;
+    snprintf(path, sizeof path, "%.*s", len > 2 ? (int)len - 2 : 0, args + 1); // in quotes
+    if (sc_task_index(task) % 10 == 3 && access(path, F_OK) < 0)
+        sc_task_fail(task, "not_yet", true, "the file is not there");
+    else
+        sc_task_done(task, "\"here\"", 6);
+}
+
 int
 sc_plugin_init(sc_registry *registry)
 {
@@ -244,6 +260,7 @@ sc_plugin_init(sc_registry *registry)
         {.name = "t.once", .run = once, .flags = SC_HANDLER_ONCE},
         {.name = "t.timed", .run = wait_timed},
         {.name = "t.stubborn", .kind = SC_HANDLER_THREAD, .run = stubborn},
+        {.name = "t.until", .run = until},
         {.name = "t.wrong", .run = wrong},
     };
 

@@ -77,6 +77,16 @@ on_results(void *arg, const sc_store_read *read, int status, const sc_message *p
 }
 
 static void
+on_tasks(void *arg, const sc_uuid *job, int status, const sc_saved_job *saved,
+         const sc_saved_tasks *tasks)
+{
+    tally *t = arg;
+    (void)job;
+    t->n_answered++;
+    t->has_failed |= status < 0 || !saved || tasks->done == 0;
+}
+
+static void
 on_trouble(void *arg, const char *why)
 {
     fprintf(stderr, "trouble: %s\n", why ? why : "over");
@@ -175,8 +185,8 @@ run_round(const char *location, int stage, uint64_t *n_jobs, sc_random *random)
     uv_loop_t loop;
     tally t = {.n_written = 0};
     sc_journal_options options = {.location = location, .cache_bytes = 100000};
-    sc_journal_events events = {on_leading, on_waiting, on_failed,  on_stored, on_written,
-                                on_chunk,   on_results, on_trouble, on_ready,  &t};
+    sc_journal_events events = {on_leading, on_waiting, on_failed,  on_stored, on_written, on_chunk,
+                                on_results, on_tasks,   on_trouble, on_ready,  &t};
     if (uv_loop_init(&loop) != 0 || sc_journal_new(&loop, &options, &events, &t.journal, NULL) < 0)
         return 1;
     while (stage > 0 && !t.is_leading && !t.has_failed)

@@ -247,6 +247,28 @@ Test(journal, results, .timeout = 60)
     end(&w);
 }
 
+// The tasks of a job wait for the write that they rest on; a database that is away is asked again.
+Test(journal, tasks)
+{
+    world w;
+    begin(&w, 0);
+    ask_tasks(&w, 1);
+    act_state(&w, 1, 17);
+    await(&w, "tasks");
+    cr_expect_str_eq(w.said, "written:1 tasks:1:0:0 ");
+    w.said[0] = 0;
+    set_code(TASKS, -5, 1);
+    ask_tasks(&w, 0);
+    await(&w, "tasks");
+    cr_expect_str_eq(w.said, "tasks:1:-5:-1 ");
+    w.said[0] = 0;
+    set_code(JOBS, SC_ELOST, 2);
+    ask_tasks(&w, 0);
+    await(&w, "tasks");
+    cr_expect(strstr(w.said, "tasks:1:0:0 "), "%s", w.said);
+    end(&w);
+}
+
 // Results rest on the writes that were acted before they were asked for, whenever those are safe.
 Test(journal, results_wait_for_what_they_rest_on, .timeout = 60)
 {

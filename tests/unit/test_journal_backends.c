@@ -75,7 +75,7 @@ FOR_EACH_BACKEND(what_is_dropped_goes)
     cr_assert_eq(group(&w, &drop, 1), 0);
     cr_assert_eq(reopen(&w), 0); // what is left of it goes later, also after a restart
     seen s = {0};
-    cr_assert_eq(w.b->jobs(w.journal, see_job, &s, &w.err), 0);
+    cr_assert_eq(w.b->jobs(w.journal, 0, see_job, &s, &w.err), 0);
     cr_expect(s.n_jobs == 1 && s.jobs[0].number == 2);
     int n_slices = 0, rc;
     while ((rc = w.b->tend(w.journal, &w.err)) == 1)
@@ -152,7 +152,7 @@ Test(journal_backends, sqlite_faults)
                 i++;
             seen s = {0};
             sc_saved_tasks *t = NULL;
-            if (rc == 0 && (rc = w.b->jobs(w.journal, see_job, &s, &w.err)) == 0)
+            if (rc == 0 && (rc = w.b->jobs(w.journal, 0, see_job, &s, &w.err)) == 0)
                 rc = sc_journal_tasks(w.b, w.journal, &s.jobs[0], &t, &w.err);
             sc_saved_tasks_free(&t);
             has_failed = sc_fault_count(points[p]) >= nth;

@@ -75,6 +75,26 @@ Test(journal_faults, results, .timeout = 60)
     end(&w);
 }
 
+Test(journal_faults, tasks, .timeout = 60)
+{
+    static const char *const points[] = {"journal.tasks", "blob.new"};
+    world w;
+    begin(&w, 0);
+    for (size_t i = 0; i < 2; i++)
+        for (int nth = 1; nth <= 2; nth++) {
+            w.said[0] = 0;
+            sc_fault_set(points[i], (uint64_t)nth);
+            ask_tasks(&w, 0);
+            await(&w, "tasks");
+            bool has_failed = sc_fault_count(points[i]) >= (uint64_t)nth;
+            cr_expect_str_eq(w.said, has_failed ? "tasks:1:-12:-1 " : "tasks:1:0:0 ", "%s, %d: %s",
+                             points[i], nth, w.said);
+            cr_expect(has_failed == (nth == 1), "%s, %d", points[i], nth);
+            sc_fault_reset();
+        }
+    end(&w);
+}
+
 // A chunk for which there is no memory is read when it is asked for.
 Test(journal_faults, chunks, .timeout = 60)
 {

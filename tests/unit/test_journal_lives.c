@@ -154,6 +154,40 @@ check_tasks(life *l, uint64_t prefix)
     sc_saved_tasks_free(&t);
 }
 
+// What a retry reads, slice by slice, is what a restart would.
+static void
+check_reader(life *l)
+{
+    sc_tasks_reader *r = sc_tasks_reader_new(3, &l->undone, 1 + below(l, 50));
+    int rc;
+    while ((rc = sc_tasks_reader_step(r, l->w.b, l->w.journal, &l->w.err)) == 1)
+        continue;
+    cr_assert_eq(rc, 0, "%s", l->w.err.text);
+    const sc_saved_tasks *t = sc_tasks_reader_tasks(r);
+    const sc_saved_state *s = &sc_tasks_reader_job(r)->state;
+    uint64_t counts[3] = {t->done + s->done, t->dead + s->dead, t->cancelled + s->cancelled};
+    static uint8_t is_there[N];
+    memset(is_there, 0, sizeof is_there);
+    for (uint64_t i = 0; i < t->n_ended; i++)
+        for (uint64_t k = 0; k < t->ended[i].count; k++) {
+            uint64_t place = t->ended[i].place + k;
+            cr_assert(place >= s->prefix && place < N && !is_there[place]++);
+        }
+    uint64_t first_open = N;
+    for (uint64_t place = 0; place < N; place++) {
+        bool has_ended = l->outcomes[place] != OPEN;
+        cr_expect_eq(is_there[place], has_ended && place >= s->prefix, "place %d", (int)place);
+        if (has_ended)
+            counts[l->outcomes[place]]--;
+        else if (place < first_open)
+            first_open = place;
+    }
+    cr_expect(!counts[0] && !counts[1] && !counts[2], "counts");
+    cr_expect_eq(s->prefix, first_open - first_open % CHUNK, "prefix %d, the first open is %d",
+                 (int)s->prefix, (int)first_open);
+    sc_tasks_reader_free(&r);
+}
+
 static void
 check_record(const life *l, const sc_message *m, uint32_t i, size_t at)
 {
@@ -262,12 +296,16 @@ FOR_EACH_BACKEND(is_retried_again_and_again)
         sc_random_init(&l->random, seed);
         begin(&l->w, backend);
         cr_assert_eq(reopen(&l->w), 0, "%s", l->w.err.text);
+        sc_saved_job saved;
+        sc_action a = open_action(3, &saved, SC_JOB_RUNNING);
+        cr_assert_eq(group(&l->w, &a, 1), 0, "%s", l->w.err.text);
         memset(l->outcomes, OPEN, sizeof l->outcomes);
         l->n_open = N;
         for (int i = 0; i < N_LIVES; i++) {
             live(l);
             retry(l);
             check_all(l);
+            check_reader(l);
         }
         end(&l->w);
     }

@@ -277,7 +277,7 @@ static inline void
 check(struct world *w, const char *name, int n_steps)
 {
     seen s = {0};
-    cr_assert_eq(w->b->jobs(w->journal, see_job, &s, &w->err), 0, "%s: %s", name, w->err.text);
+    cr_assert_eq(w->b->jobs(w->journal, 0, see_job, &s, &w->err), 0, "%s: %s", name, w->err.text);
     cr_assert_eq(s.n_jobs, n_steps > 0 ? 2 : 0, "%s: %d jobs", name, s.n_jobs);
     if (n_steps == 0)
         return;
@@ -397,7 +397,7 @@ check_undoing(struct world *w, const char *name)
                                          .undone = rows[i].undone};
         memset(a.state.state.digest.bytes, 'a' + (int)i, sizeof a.state.state.digest.bytes);
         cr_assert_eq(group(w, &a, 1), 0, "%s: %s", name, w->err.text);
-        cr_assert_eq(w->b->jobs(w->journal, see_job, &s, &w->err), 0, "%s", w->err.text);
+        cr_assert_eq(w->b->jobs(w->journal, 0, see_job, &s, &w->err), 0, "%s", w->err.text);
         check_state(&s.jobs[0].state, &a.state.state);
         check_state(&s.jobs[1].state, &(sc_saved_state){.state = SC_JOB_OPEN, .n_tasks = 10});
         cr_assert_eq(sc_journal_tasks(w->b, w->journal, &s.jobs[0], &t, &w->err), 0);
