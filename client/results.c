@@ -16,7 +16,8 @@ _Static_assert((int)SC_RESULT_DONE == SC_DONE && (int)SC_RESULT_DEAD == SC_DEAD 
                    (int)SC_RESULT_CANCELLED == SC_CANCELLED,
                "outcomes are handed out by number");
 _Static_assert((int)SC_BY_INDEX == SC_READ_INDEX && (int)SC_BY_INDEX_ENDED == SC_READ_INDEX_ENDED &&
-                   (int)SC_AS_ENDED == SC_READ_ENDED,
+                   (int)SC_AS_ENDED == SC_READ_ENDED && (int)SC_DEAD_BY_INDEX == SC_READ_DEAD &&
+                   (int)SC_TRIES_BY_INDEX == SC_READ_TRIES,
                "orders are asked for by number");
 
 // Room for n items of `size` bytes; what was there need not stay.
@@ -121,7 +122,7 @@ sc_client_read(sc_client *client, const char *job, uint64_t from, sc_result_orde
     sc_read read = {.from = from, .order = order, .max_bytes = max_bytes, .wait = wait};
     sc_client_ask *ask;
 
-    if (order > SC_AS_ENDED || !sc_uuid_parse(job, strlen(job), &read.job))
+    if (order > SC_TRIES_BY_INDEX || !sc_uuid_parse(job, strlen(job), &read.job))
         return -EINVAL;
     if (max_bytes == 0)
         read.max_bytes = PAGE_BYTES;

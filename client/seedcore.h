@@ -165,6 +165,9 @@ typedef enum sc_result_order {
     SC_BY_INDEX,       /* stops at the first task that has not ended */
     SC_BY_INDEX_ENDED, /* skips tasks that have not ended */
     SC_AS_ENDED,       /* in the order in which they ended; `from` counts them */
+    SC_DEAD_BY_INDEX,  /* dead ones; others may be among them */
+    SC_TRIES_BY_INDEX, /* tries that failed before the last of their task, the last hundred of each,
+                          since the job was retried: `value` is {"at":unix ms,"error":{...}} */
 } sc_result_order;
 
 /** One page. @param job  a whole id @param wait  answer only once there is a row or the job has

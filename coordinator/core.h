@@ -57,7 +57,8 @@ typedef struct sc_store_read {
     sc_uuid job;
     uint64_t client, request; /* who asked, for the answer */
     uint64_t from, until;     /* indexes from..until-1; with SC_READ_ENDED positions from.. */
-    uint32_t order;           /* sc_read_order; both index orders mean: what is there, by index */
+    uint32_t order; /* sc_read_order; both index orders mean: what is there, by index; DEAD
+                       and TRIES: of durable jobs alone */
     uint32_t max_bytes;
     uint64_t first_index; /* durable jobs: index of place 0, */
     uint64_t after;       /* the number of the write that must be safe before, */

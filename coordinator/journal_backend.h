@@ -60,6 +60,7 @@ typedef enum sc_ended_kind {
     SC_ENDED_ALL,
     SC_ENDED_BARE, /* all, without worker, values and what only a range has; with records only where
                       there are gaps, dead or cancelled tasks */
+    SC_ENDED_FAILED, /* those with dead or cancelled tasks, and wide ones (of more than a chunk) */
 } sc_ended_kind;
 
 typedef struct sc_ended_query {
@@ -72,9 +73,12 @@ typedef struct sc_ended_query {
 typedef struct sc_attempt_row {
     sc_saved_attempt next; /* the try that was to come */
     uint64_t position;     /* ended tasks of the job before it */
+    int64_t at;            /* unix ms; this and what follows: of `tries` alone */
+    sc_text worker;        /* where the last one failed; may be empty */
+    sc_text error;         /* of that: JSON; empty: blamed for a death, cancelled, or due */
 } sc_attempt_row;
 
-/** @return 0; a code ends the walk and is its result */
+/** @return 0; 1: no more rows are wanted; a code ends the walk and is its result */
 typedef int (*sc_attempt_row_cb)(void *arg, const sc_attempt_row *row);
 
 typedef struct sc_journal_backend {
@@ -122,6 +126,9 @@ typedef struct sc_journal_backend {
     /** Of each place from `from` on the row that was written last, by place. */
     int (*attempts)(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each, void *arg,
                     sc_error *err);
+    /** All rows of places from..until-1, by place, as they were written. */
+    int (*tries)(void *b, const sc_ended_query *query, sc_attempt_row_cb each, void *arg,
+                 sc_error *err);
 
     /** Between groups: a slice of the housekeeping (checkpoint, rows of dropped jobs), a few ms.
      * @return 1: more is to be done; 0; a code as of commit */

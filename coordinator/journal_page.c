@@ -3,6 +3,7 @@
  * of the row at hand has been seen: there a page that is long enough ends. */
 #include "coordinator/journal_page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 enum {
     PAGE_TASKS = 4096,
     PAGE_ROWS = 8192, // looked at for one page: of many all may be undone
+    MAX_TRIES = 100,  // of a task: those before are of little use to anybody
 };
 
 struct sc_page_entry {
@@ -20,6 +22,13 @@ struct sc_page_entry {
     bool is_there;
 };
 
+// By index, an entry has its place in the page; else they are listed one after the other.
+static bool
+has_places(const sc_journal_page *p)
+{
+    return p->read.order != SC_READ_ENDED && p->read.order != SC_READ_TRIES;
+}
+
 sc_journal_page *
 sc_journal_page_new(const sc_store_read *read)
 {
@@ -27,10 +36,10 @@ sc_journal_page_new(const sc_store_read *read)
     if (!p)
         return NULL;
     p->read = *read;
-    bool is_by_index = read->order != SC_READ_ENDED;
+    bool is_by_index = has_places(p);
     uint64_t n = read->until > read->from ? read->until - read->from : 0;
     p->n_entries = is_by_index && n < PAGE_TASKS ? n : is_by_index ? PAGE_TASKS : 0;
-    p->until = read->from + p->n_entries;
+    p->until = read->order == SC_READ_TRIES ? read->until : read->from + p->n_entries;
     p->entries = SC_FAULT("journal.page") ? NULL : calloc(PAGE_TASKS, sizeof *p->entries);
     if (!p->entries) {
         free(p);
@@ -90,10 +99,12 @@ is_long_enough(const sc_journal_page *p)
     return p->values.len >= p->read.max_bytes;
 }
 
+// It is tried again, or is not of the outcome that is asked for.
 static bool
-is_undone(const sc_journal_page *p, const sc_ended_row *row, uint32_t outcome)
+is_left_out(const sc_journal_page *p, const sc_ended_row *row, uint32_t outcome)
 {
-    return sc_undone_has(&p->read.undone, outcome, row->position);
+    return sc_undone_has(&p->read.undone, outcome, row->position) ||
+           (p->read.order == SC_READ_DEAD && outcome != SC_DEAD);
 }
 
 static sc_record
@@ -151,7 +162,7 @@ place_range(sc_journal_page *p, const sc_ended_row *row, uint16_t worker)
 {
     size_t at;
     uint64_t from = from_place(p), end = row->place + row->count;
-    if (is_undone(p, row, row->outcome) || !keep_value(p, row->bytes.data, row->bytes.len, &at))
+    if (is_left_out(p, row, row->outcome) || !keep_value(p, row->bytes.data, row->bytes.len, &at))
         return;
     for (uint64_t place = row->place > from ? row->place : from; place < end && is_wanted(p, place);
          place++)
@@ -166,7 +177,7 @@ place_records(sc_journal_page *p, const sc_ended_row *row, uint16_t worker)
         sc_record r = sc_records_get(row->table, i);
         uint64_t place = row->place + r.offset - row->lowest;
         size_t at;
-        bool is_out = !is_wanted(p, place) || is_undone(p, row, r.outcome);
+        bool is_out = !is_wanted(p, place) || is_left_out(p, row, r.outcome);
         if (!is_out && keep_value(p, row->bytes.data + value, r.len, &at))
             put_entry(p, place, page_record(r, worker), at);
         value += r.len;
@@ -223,7 +234,7 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
     if (is_end || !worker_number(p, row->worker, &worker))
         return false;
     uint64_t skip = p->until - row->position;
-    if (row->is_range && is_undone(p, row, row->outcome)) {
+    if (row->is_range && is_left_out(p, row, row->outcome)) {
         p->until = row->position + row->count;
         return true;
     }
@@ -236,7 +247,7 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
     size_t value = 0;
     for (uint32_t i = 0, n = sc_records_count(row->table); i < n; i++) {
         sc_record r = sc_records_get(row->table, i);
-        if (i >= skip && is_undone(p, row, r.outcome))
+        if (i >= skip && is_left_out(p, row, r.outcome))
             p->until++;
         else if (i >= skip && !append_entry(p, row->place + r.offset - row->lowest,
                                             page_record(r, worker), row->bytes.data + value))
@@ -244,6 +255,72 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
         value += r.len;
     }
     return true;
+}
+
+/* ---- failed tries ---- */
+
+// One that was not the last of its task, in this life of the job.
+static bool
+has_failed_then(const sc_journal_page *p, const sc_attempt_row *row)
+{
+    return row->position >= p->read.undone.dead_before && row->next.due_at != SC_SAVED_NEVER &&
+           (row->error.len > 0 || row->next.blame > 0);
+}
+
+// Of very many the first make room.
+static void
+forget_first_try(sc_journal_page *p)
+{
+    sc_page_entry *first = p->entries + p->n_entries - p->n_tries;
+    memmove(first, first + 1, --p->n_tries * sizeof *first);
+    p->n_entries--;
+}
+
+// The value: when, and the error. A death has none, and is tried at the same attempt again.
+static void
+add_try(sc_journal_page *p, const sc_attempt_row *row, uint16_t worker)
+{
+    static const char death[] = "{\"code\":\"died\",\"message\":\"its worker process died\"}";
+    bool is_death = row->error.len == 0;
+    char head[48];
+    size_t at, more;
+    int n = snprintf(head, sizeof head, "{\"at\":%lld,\"error\":", (long long)row->at);
+    if (!keep_value(p, head, (size_t)n, &at) ||
+        !keep_value(p, is_death ? death : row->error.data,
+                    is_death ? sizeof death - 1 : row->error.len, &more) ||
+        !keep_value(p, "}", 1, &more))
+        return;
+    sc_record record = {.len = (uint32_t)(p->values.len - at),
+                        .attempt = (uint16_t)(row->next.attempt - !is_death),
+                        .worker = worker,
+                        .outcome = SC_DEAD};
+    p->entries[p->n_entries++] = (sc_page_entry){row->next.place, 0, at, record, true};
+    p->n_tries++;
+}
+
+int
+sc_journal_page_tries(void *page, const sc_attempt_row *row)
+{
+    sc_journal_page *p = page;
+    uint16_t worker;
+    bool is_first = p->n_rows == 0 || row->next.place != p->last_place;
+    bool is_full = p->n_entries > PAGE_TASKS - MAX_TRIES || is_long_enough(p) ||
+                   p->n_workers == sizeof p->workers / sizeof *p->workers;
+    if (is_first && p->n_rows > 0 && (is_full || p->n_rows > PAGE_ROWS)) { // between two tasks
+        p->until = p->read.first_index + row->next.place;
+        return 1;
+    }
+    p->n_rows++;
+    p->last_place = row->next.place;
+    p->n_tries = is_first ? 0 : p->n_tries;
+    if (!has_failed_then(p, row))
+        return 0;
+    if (p->n_tries == MAX_TRIES)
+        forget_first_try(p);
+    if (!worker_number(p, row->worker, &worker))
+        worker = 0; // more than a thousand workers tried this task alone
+    add_try(p, row, worker);
+    return p->has_failed ? SC_ENOMEM : 0;
 }
 
 /* ---- the page ---- */
@@ -254,7 +331,8 @@ add(sc_journal_page *p, const sc_page_entry *e)
 {
     sc_record record = e->record;
     size_t len = p->table.len + p->bytes.len + sizeof record + record.len;
-    if (p->table.len > 0 && len > p->read.max_bytes)
+    // tries of a task come together: there it was cut before
+    if (p->table.len > 0 && len > p->read.max_bytes && p->read.order != SC_READ_TRIES)
         return false;
     record.offset = (uint32_t)e->place;
     p->has_failed |=
@@ -266,7 +344,7 @@ add(sc_journal_page *p, const sc_page_entry *e)
 static uint64_t
 fill(sc_journal_page *p)
 {
-    bool is_by_index = p->read.order != SC_READ_ENDED;
+    bool is_by_index = has_places(p);
     uint64_t n = is_by_index ? p->until - p->read.from : p->n_entries;
     for (uint64_t i = 0; i < n; i++)
         if (p->entries[i].is_there && !add(p, &p->entries[i]))

@@ -14,6 +14,7 @@ typedef struct sc_journal_page {
     sc_store_read read;
     sc_page_entry *entries; /* by index: read.from.. ; else as they ended */
     uint64_t n_entries;     /* room, or how many there are */
+    uint64_t n_tries;       /* of the last place */
     uint64_t n_found;       /* by index: entries that are there */
     uint64_t until;         /* by index: from here on not all rows were seen; else the position
                                behind the last entry */
@@ -24,6 +25,7 @@ typedef struct sc_journal_page {
     sc_buffer table, bytes; /* of the page */
     sc_message message;     /* PAGE */
     uint32_t n_rows;        /* that were looked at */
+    uint64_t last_place;    /* of the last of them, where tries are read */
     bool is_cut;            /* at PAGE_ROWS: more may follow though nothing was found */
     bool has_failed;        /* without memory */
 } sc_journal_page;
@@ -35,6 +37,8 @@ void sc_journal_page_free(sc_journal_page **at);
 bool sc_journal_page_by_index(void *page, const sc_ended_row *row);
 /** the same as they ended (ended_from) */
 bool sc_journal_page_as_ended(void *page, const sc_ended_row *row);
+/** sc_attempt_row_cb for failed tries (sc_journal_backend.tries); of a task the last 100 */
+int sc_journal_page_tries(void *page, const sc_attempt_row *row);
 /** No more rows. @return 0, SC_ENOMEM; then page.message is the answer */
 int sc_journal_page_finish(sc_journal_page *page);
 

@@ -485,6 +485,7 @@ const sc_journal_backend sc_journal_postgres = {
     .ended_between = sc_postgres_journal_ended_between,
     .position = sc_postgres_journal_position,
     .attempts = sc_postgres_journal_attempts,
+    .tries = sc_postgres_journal_tries,
     .tend = tend,
     .beat = beat,
     .close = close_journal,

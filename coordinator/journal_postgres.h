@@ -107,6 +107,13 @@
       "''::bytea AS worker, CASE WHEN span <> n_tasks OR dead > 0 OR cancelled > 0 THEN records "  \
       "END, ''::bytea FROM ended WHERE (place, key) >= ($1::bigint, $3::bigint) AND "              \
       "place < $2::bigint ORDER BY place, key LIMIT 1024")                                         \
+    X(ENDED_FAILED,                                                                                \
+      SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS, SC_JOURNAL_ENDED_BYTES, "ended", "place, key",    \
+                       "(dead > 0 OR cancelled > 0) AND "                                          \
+                       "(place, key) >= ($1::bigint, $3::bigint) AND place < $2::bigint"))         \
+    X(TRIES, "SELECT seq, place, attempt, blame, due_at, position, at, worker, error "             \
+             "FROM attempts WHERE (place, seq) >= ($1::bigint, $3::bigint) AND "                   \
+             "place < $2::bigint ORDER BY place, seq LIMIT 1024")                                  \
     X(ATTEMPTS,                                                                                    \
       "SELECT DISTINCT ON (place) place, attempt, blame, due_at, position FROM attempts "          \
       "WHERE place >= $1::bigint AND place < $2::bigint "                                          \
@@ -169,6 +176,8 @@ int sc_postgres_journal_ended_from(void *b, uint64_t number, uint64_t position,
 int sc_postgres_journal_ended_between(void *b, const sc_ended_query *query, sc_ended_row_cb each,
                                       void *arg, sc_error *err);
 int sc_postgres_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err);
+int sc_postgres_journal_tries(void *b, const sc_ended_query *query, sc_attempt_row_cb each,
+                              void *arg, sc_error *err);
 int sc_postgres_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
                                  void *arg, sc_error *err);
 

@@ -32,13 +32,13 @@ count_of(const PGresult *rows, int row, int column)
 
 enum { JOBS_NUMBER = 12 }; // a column of JOBS
 
-/* Rows whose key (of `ended` where is_by_place: whose place) lies in from..until-1, by it. */
+/* Rows whose key (where is_by_place: column 1, whose place) lies in from..until-1, by it. */
 typedef struct walk {
     sc_postgres_journal *journal;
     const char *what;
     sc_journal_statement which;
     int key;          // column of the key
-    bool is_by_place; // several rows may have one place: of these by key
+    bool is_by_place; // several rows may have one place: of these by column 0
     int64_t from, until;
     int64_t from_key; // by place: with `from`, the first row that is wanted
     int64_t reach;    // ENDED_WIDE: a place that they have to reach over
@@ -258,6 +258,11 @@ int
 sc_postgres_journal_ended_between(void *b, const sc_ended_query *q, sc_ended_row_cb each, void *arg,
                                   sc_error *err)
 {
+    static const sc_journal_statement between[] = {
+        [SC_ENDED_ALL] = SC_JOURNAL_ENDED_BETWEEN,
+        [SC_ENDED_BARE] = SC_JOURNAL_ENDED_BARE,
+        [SC_ENDED_FAILED] = SC_JOURNAL_ENDED_FAILED,
+    };
     uint64_t near = q->from >= SC_CHUNK_MAX_TASKS ? q->from - SC_CHUNK_MAX_TASKS + 1 : 0;
     walk w = {.journal = b,
               .what = "reading results",
@@ -272,7 +277,7 @@ sc_postgres_journal_ended_between(void *b, const sc_ended_query *q, sc_ended_row
         return rc < 0 ? rc : 0;
     w = (walk){.journal = b,
                .what = "reading results",
-               .which = q->kind == SC_ENDED_BARE ? SC_JOURNAL_ENDED_BARE : SC_JOURNAL_ENDED_BETWEEN,
+               .which = between[q->kind],
                .is_by_place = true,
                .from = sc_journal_key(q->number, near),
                .until = sc_journal_key(q->number, q->until),
@@ -295,6 +300,32 @@ sc_postgres_journal_position(void *b, uint64_t number, uint64_t *position, sc_er
     return rc;
 }
 
+static int
+walk_attempts(walk *w, bool is_whole, sc_attempt_row_cb each, void *arg)
+{
+    int rc = 0, result = 0, at = is_whole; // a column comes before the place
+    while (result == 0 && (rc = next(w)) == 1) {
+        sc_attempt_row row = {0};
+        row.next = (sc_saved_attempt){low_of(w->rows, w->row, at),
+                                      (uint32_t)count_of(w->rows, w->row, at + 1),
+                                      (uint32_t)count_of(w->rows, w->row, at + 2),
+                                      sc_postgres_number(w->rows, w->row, at + 3)};
+        row.position = count_of(w->rows, w->row, at + 4);
+        if (is_whole) {
+            sc_slice worker = slice_of(w->rows, w->row, 7), error = slice_of(w->rows, w->row, 8);
+            row.at = sc_postgres_number(w->rows, w->row, 6);
+            row.worker = (sc_text){(const char *)worker.data, (uint32_t)worker.len};
+            row.error = (sc_text){(const char *)error.data, (uint32_t)error.len};
+        }
+        result = each(arg, &row);
+    }
+    PQclear(w->rows);
+    if (result < 0)
+        return sc_error_set(w->err, result, "%s: %s (%s)", sc_postgres_name(w->journal->pg),
+                            sc_error_text(result), w->what);
+    return result > 0 ? 0 : rc;
+}
+
 int
 sc_postgres_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
                              void *arg, sc_error *err)
@@ -305,18 +336,19 @@ sc_postgres_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt
               .from = sc_journal_key(number, from),
               .until = sc_journal_key(number + 1, 0),
               .err = err};
-    int rc;
-    while ((rc = next(&w)) == 1) {
-        sc_attempt_row row = {{low_of(w.rows, w.row, 0), (uint32_t)count_of(w.rows, w.row, 1),
-                               (uint32_t)count_of(w.rows, w.row, 2),
-                               sc_postgres_number(w.rows, w.row, 3)},
-                              count_of(w.rows, w.row, 4)};
-        if ((rc = each(arg, &row)) < 0) {
-            sc_error_set(err, rc, "%s: %s (%s)", sc_postgres_name(w.journal->pg), sc_error_text(rc),
-                         w.what);
-            break;
-        }
-    }
-    PQclear(w.rows);
-    return rc;
+    return walk_attempts(&w, false, each, arg);
+}
+
+int
+sc_postgres_journal_tries(void *b, const sc_ended_query *q, sc_attempt_row_cb each, void *arg,
+                          sc_error *err)
+{
+    walk w = {.journal = b,
+              .what = "reading attempts",
+              .which = SC_JOURNAL_TRIES,
+              .is_by_place = true,
+              .from = sc_journal_key(q->number, q->from),
+              .until = sc_journal_key(q->number, q->until),
+              .err = err};
+    return walk_attempts(&w, true, each, arg);
 }

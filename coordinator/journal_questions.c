@@ -29,23 +29,33 @@ answer_chunk(const sc_journal_backend *b, void *backend, const request *r, sc_er
     return a;
 }
 
+// @return of the back end
+static int
+read_page(const sc_journal_backend *b, void *backend, uint64_t number, sc_journal_page *p,
+          sc_error *err)
+{
+    const sc_store_read *read = &p->read;
+    bool is_dead = read->order == SC_READ_DEAD;
+    const sc_ended_query query = {number, read->from - read->first_index,
+                                  read->until - read->first_index,
+                                  is_dead ? SC_ENDED_FAILED : SC_ENDED_ALL};
+    if (read->order == SC_READ_ENDED)
+        return b->ended_from(backend, number, read->from, sc_journal_page_as_ended, p, err);
+    if (read->from >= read->until)
+        return 0;
+    if (read->order == SC_READ_TRIES)
+        return b->tries(backend, &query, sc_journal_page_tries, p, err);
+    return b->ended_between(backend, &query, sc_journal_page_by_index, p, err);
+}
+
 static answer *
 answer_results(const sc_journal_backend *b, void *backend, const request *r, sc_error *err)
 {
     const sc_store_read *read = &r->kept.action.read;
     answer *a = sc_journal_answer_new(ANSWER_RESULTS);
-    uint64_t number = r->kept.action.number;
-    const sc_ended_query query = {number, read->from - read->first_index,
-                                  read->until - read->first_index, SC_ENDED_ALL};
     a->read = *read;
     a->page = sc_journal_page_new(read);
-    if (!a->page)
-        a->status = SC_ENOMEM;
-    else if (read->order == SC_READ_ENDED)
-        a->status =
-            b->ended_from(backend, number, read->from, sc_journal_page_as_ended, a->page, err);
-    else if (read->from < read->until)
-        a->status = b->ended_between(backend, &query, sc_journal_page_by_index, a->page, err);
+    a->status = a->page ? read_page(b, backend, r->kept.action.number, a->page, err) : SC_ENOMEM;
     if (a->status == 0)
         a->status = sc_journal_page_finish(a->page);
     return a;

@@ -409,6 +409,7 @@ const sc_journal_backend sc_journal_sqlite = {
     .ended_between = sc_sqlite_journal_ended_between,
     .position = sc_sqlite_journal_position,
     .attempts = sc_sqlite_journal_attempts,
+    .tries = sc_sqlite_journal_tries,
     .tend = tend,
     .close = sc_sqlite_journal_close,
 };

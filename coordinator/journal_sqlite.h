@@ -71,6 +71,11 @@
                   "ORDER BY place, key")                                                           \
     X(ENDED_BETWEEN, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended INDEXED BY ended_by_place "   \
                      "WHERE place >= ?1 AND place < ?2 ORDER BY place, key")                       \
+    X(ENDED_FAILED, "SELECT " SC_JOURNAL_ENDED_COLUMNS " FROM ended INDEXED BY ended_failed "      \
+                    "WHERE (dead > 0 OR cancelled > 0) AND place >= ?1 AND place < ?2 "            \
+                    "ORDER BY place, key")                                                         \
+    X(TRIES, "SELECT place, attempt, blame, due_at, position, at, worker, error FROM attempts "    \
+             "INDEXED BY attempts_by_place WHERE place >= ?1 AND place < ?2 ORDER BY place, seq")  \
     X(ATTEMPTS, "SELECT place, attempt, blame, due_at, position, max(seq) FROM attempts "          \
                 "INDEXED BY attempts_by_place WHERE place >= ?1 AND place < ?2 "                   \
                 "GROUP BY place ORDER BY place")
@@ -124,6 +129,8 @@ int sc_sqlite_journal_ended_from(void *b, uint64_t number, uint64_t position, sc
 int sc_sqlite_journal_ended_between(void *b, const sc_ended_query *query, sc_ended_row_cb each,
                                     void *arg, sc_error *err);
 int sc_sqlite_journal_position(void *b, uint64_t number, uint64_t *position, sc_error *err);
+int sc_sqlite_journal_tries(void *b, const sc_ended_query *query, sc_attempt_row_cb each, void *arg,
+                            sc_error *err);
 int sc_sqlite_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
                                void *arg, sc_error *err);
 

@@ -235,7 +235,9 @@ sc_sqlite_journal_ended_between(void *b, const sc_ended_query *q, sc_ended_row_c
         sqlite3_bind_int64(s, 3, sc_journal_key(q->number, q->from));
     int rc = walk_ended(j, s, q->kind, each, arg, err);
     if (rc == 0) {
-        s = between(j, SC_JOURNAL_ENDED_BETWEEN, first, sc_journal_key(q->number, q->until));
+        s = between(j,
+                    q->kind == SC_ENDED_FAILED ? SC_JOURNAL_ENDED_FAILED : SC_JOURNAL_ENDED_BETWEEN,
+                    first, sc_journal_key(q->number, q->until));
         rc = walk_ended(j, s, q->kind, each, arg, err);
     }
     return rc < 0 ? rc : 0;
@@ -257,25 +259,54 @@ sc_sqlite_journal_position(void *b, uint64_t number, uint64_t *position, sc_erro
     return end_walk(j, s, rc, "reading what has ended", err);
 }
 
-int
-sc_sqlite_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
-                           void *arg, sc_error *err)
+static sc_attempt_row
+attempt_row_of(sqlite3_stmt *s, bool is_whole)
 {
-    sc_sqlite_journal *j = b;
-    sqlite3_stmt *s = between(j, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, from),
-                              sc_journal_key(number + 1, 0));
+    sc_attempt_row row = {0};
+    row.next = (sc_saved_attempt){(uint32_t)sqlite3_column_int64(s, 0),
+                                  (uint32_t)sqlite3_column_int64(s, 1),
+                                  (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+    row.position = (uint64_t)sqlite3_column_int64(s, 4);
+    if (is_whole) {
+        sc_slice worker = column_slice(s, 6), error = column_slice(s, 7);
+        row.at = sqlite3_column_int64(s, 5);
+        row.worker = (sc_text){(const char *)worker.data, (uint32_t)worker.len};
+        row.error = (sc_text){(const char *)error.data, (uint32_t)error.len};
+    }
+    return row;
+}
+
+static int
+walk_attempts(sc_sqlite_journal *j, sqlite3_stmt *s, bool is_whole, sc_attempt_row_cb each,
+              void *arg, sc_error *err)
+{
     if (!s)
         return sc_sqlite_journal_fail(j, err, "reading attempts");
-    int rc, result = 0;
+    int rc = SQLITE_DONE, result = 0;
     while (result == 0 && (rc = step(s)) == SQLITE_ROW) {
-        sc_attempt_row row = {{(uint32_t)sqlite3_column_int64(s, 0),
-                               (uint32_t)sqlite3_column_int64(s, 1),
-                               (uint32_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)},
-                              (uint64_t)sqlite3_column_int64(s, 4)};
+        sc_attempt_row row = attempt_row_of(s, is_whole);
         result = each(arg, &row);
     }
     if (result < 0)
         sc_error_set(err, result, "%s: %s (reading attempts)", j->path, sc_error_text(result));
     int end = end_walk(j, s, rc, "reading attempts", err);
     return result < 0 ? result : end;
+}
+
+int
+sc_sqlite_journal_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
+                           void *arg, sc_error *err)
+{
+    sqlite3_stmt *s = between(b, SC_JOURNAL_ATTEMPTS, sc_journal_key(number, from),
+                              sc_journal_key(number + 1, 0));
+    return walk_attempts(b, s, false, each, arg, err);
+}
+
+int
+sc_sqlite_journal_tries(void *b, const sc_ended_query *q, sc_attempt_row_cb each, void *arg,
+                        sc_error *err)
+{
+    sqlite3_stmt *s = between(b, SC_JOURNAL_TRIES, sc_journal_key(q->number, q->from),
+                              sc_journal_key(q->number, q->until));
+    return walk_attempts(b, s, true, each, arg, err);
 }

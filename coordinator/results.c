@@ -304,20 +304,32 @@ answer_read(sc_core *core, const peer *p, const job *j, const sc_read *read)
     uint64_t first = read->order == SC_READ_ENDED ? 0 : j->first_index;
     uint64_t until = read_until(j, read->order);
     sc_action a = {.type = SC_ACTION_GET_RESULTS};
-    a.read = (sc_store_read){.job = j->id,
-                             .client = p->instance,
-                             .request = read->request,
-                             .from = read->from < first ? first : read->from,
-                             .order = read->order,
-                             .max_bytes = read->max_bytes,
-                             .first_index = j->first_index,
-                             .after = j->last_write,
-                             .undone = j->undone};
+    a.read = (sc_store_read){
+        .job = j->id,
+        .client = p->instance,
+        .request = read->request,
+        .from = read->from < first ? first : read->from,
+        .order = j->number || read->order <= SC_READ_ENDED ? read->order : SC_READ_INDEX_ENDED,
+        .max_bytes = read->max_bytes,
+        .first_index = j->first_index,
+        .after = j->last_write,
+        .undone = j->undone};
     a.number = j->number;
     a.read.until = until < a.read.from ? a.read.from : until;
     if (a.read.max_bytes > PAGE_MAX_BYTES)
         a.read.max_bytes = PAGE_MAX_BYTES;
     core->emit(core->arg, &a);
+}
+
+// Of volatile jobs only the last try of a task is known.
+static void
+answer_none(sc_core *core, peer *p, const job *j, const sc_read *read)
+{
+    sc_message m = {.type = SC_MSG_PAGE};
+    m.page.request = read->request;
+    m.page.job = j->id;
+    m.page.next = j->first_index + j->n_tasks;
+    sc_core_send(core, p, &m);
 }
 
 void
@@ -326,6 +338,10 @@ sc_results_read(sc_core *core, peer *p, const sc_read *read)
     job *j = sc_jobs_find(core, &read->job);
     if (!j || j->state == SC_JOB_STAGED) {
         sc_core_refuse(core, p, read->request, SC_ENOJOB, "no such job");
+        return;
+    }
+    if (read->order == SC_READ_TRIES && !j->number) {
+        answer_none(core, p, j, read);
         return;
     }
     if (can_answer(j, read)) {

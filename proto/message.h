@@ -431,6 +431,10 @@ typedef enum sc_read_order {
     SC_READ_INDEX,       /* by index, stop at the first task that has not ended */
     SC_READ_INDEX_ENDED, /* by index, skip tasks that have not ended */
     SC_READ_ENDED,       /* as they ended; `from` counts ended tasks */
+    SC_READ_DEAD,        /* by index, dead ones; of a volatile job others, too */
+    SC_READ_TRIES, /* by index, tries that failed and were not the last of their task, since the
+                      job was retried; values {"at":unix ms,"error":...}; none of a volatile job */
+    SC_N_READ_ORDERS
 } sc_read_order;
 
 typedef struct sc_read {

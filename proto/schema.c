@@ -302,7 +302,7 @@ static const sc_field sc_cluster_fields[] = {
 };
 static const sc_field sc_read_fields[] = {
     F(1, U64, sc_read, request, ANY),   F(2, UUID, sc_read, job, 0),
-    F(3, U64, sc_read, from, ANY),      F(4, U32, sc_read, order, SC_READ_ENDED),
+    F(3, U64, sc_read, from, ANY),      F(4, U32, sc_read, order, SC_N_READ_ORDERS - 1),
     F(5, U32, sc_read, max_bytes, ANY), F(6, BOOL, sc_read, wait, 1),
 };
 static const sc_field sc_page_fields[] = {

@@ -46,7 +46,7 @@ on_page(void *arg, const sc_result_page *page, const sc_failure *why)
 static void
 read_page(sc_reason *r)
 {
-    sc_cli_refused(r->cli, sc_client_read(r->cli->client, r->job, r->next, SC_BY_INDEX_ENDED,
+    sc_cli_refused(r->cli, sc_client_read(r->cli->client, r->job, r->next, SC_DEAD_BY_INDEX,
                                           PAGE_BYTES, false, on_page, r));
 }
 

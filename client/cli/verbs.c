@@ -8,11 +8,26 @@
 #include "client/cli/text.h"
 
 static const sc_verb *const verbs[] = {
-    &sc_verb_up,       &sc_verb_down,    &sc_verb_submit,      &sc_verb_call,
-    &sc_verb_status,   &sc_verb_wait,    &sc_verb_cancel,      &sc_verb_results,
-    &sc_verb_retry,    &sc_verb_jobs,    &sc_verb_workers,     &sc_verb_workers_drain,
-    &sc_verb_handlers, &sc_verb_energy,  &sc_verb_energy_load, &sc_verb_energy_batch,
-    &sc_verb_config,   &sc_verb_version, &sc_verb_help,
+    &sc_verb_up,
+    &sc_verb_down,
+    &sc_verb_submit,
+    &sc_verb_call,
+    &sc_verb_status,
+    &sc_verb_wait,
+    &sc_verb_cancel,
+    &sc_verb_results,
+    &sc_verb_dead,
+    &sc_verb_retry,
+    &sc_verb_jobs,
+    &sc_verb_workers,
+    &sc_verb_workers_drain,
+    &sc_verb_handlers,
+    &sc_verb_energy,
+    &sc_verb_energy_load,
+    &sc_verb_energy_batch,
+    &sc_verb_config,
+    &sc_verb_version,
+    &sc_verb_help,
 };
 
 static const sc_verb *const hidden[] = {&sc_verb_manual, &sc_verb_completion};

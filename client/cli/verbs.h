@@ -14,6 +14,7 @@ extern const sc_verb sc_verb_call;
 extern const sc_verb sc_verb_status;
 extern const sc_verb sc_verb_wait;
 extern const sc_verb sc_verb_cancel;
+extern const sc_verb sc_verb_dead;
 extern const sc_verb sc_verb_retry;
 extern const sc_verb sc_verb_results;
 extern const sc_verb sc_verb_jobs;

@@ -6,9 +6,9 @@ import pytest
 
 from settings import settings
 
-VERBS = ["up", "down", "submit", "call", "status", "wait", "cancel", "results", "retry", "jobs", "workers", "handlers", "energy", "config",
+VERBS = ["up", "down", "submit", "call", "status", "wait", "cancel", "results", "dead", "retry", "jobs", "workers", "handlers", "energy", "config",
          "version"]
-NEED_A_COORDINATOR = [["down"], ["call", "echo"], ["submit", "echo"], ["status"], ["status", "1f"], ["wait", "1f"], ["cancel", "1f"], ["retry", "1f"],
+NEED_A_COORDINATOR = [["down"], ["call", "echo"], ["submit", "echo"], ["status"], ["status", "1f"], ["wait", "1f"], ["cancel", "1f"], ["retry", "1f"], ["dead"], ["dead", "1f"],
                       ["results", "1f"], ["jobs"], ["workers"], ["handlers"], ["energy", "batch"]]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

@@ -99,12 +99,15 @@ end_stretch(life *l, uint32_t at, uint32_t max)
 static void
 try_some(life *l)
 {
-    uint32_t place = below(l, N);
+    uint32_t place = below(l, 3) ? below(l, N) : 77; // one very often
     if (l->outcomes[place] != OPEN)
         return;
     sc_action a = {.type = SC_ACTION_PUT_ATTEMPT, .number = 3};
     a.attempt.next = (sc_saved_attempt){.place = place, .attempt = ++l->attempts[place] + 1};
     a.attempt.position = l->position;
+    a.attempt.at = 1000 + l->attempts[place];
+    a.attempt.worker = sc_text_of("w-2");
+    a.attempt.error = sc_text_of("\"why\"");
     write_one(l, &a);
 }
 
@@ -189,7 +192,7 @@ check_reader(life *l)
 }
 
 static void
-check_record(const life *l, const sc_message *m, uint32_t i, size_t at)
+check_record(life *l, const sc_message *m, uint32_t i, size_t at)
 {
     sc_record r = sc_records_get(m->table, i);
     uint64_t place = m->page.base + r.offset - FIRST_INDEX;
@@ -202,11 +205,32 @@ check_record(const life *l, const sc_message *m, uint32_t i, size_t at)
               (int)place);
 }
 
-// All pages from there on.
-static void
-check_order(life *l, uint32_t order, uint64_t from, uint64_t until)
+// A page, as the journal's thread asks for it.
+static sc_journal_page *
+read_page(life *l, const sc_store_read *read)
 {
-    uint64_t n = 0, wanted = 0, first = from;
+    const sc_journal_backend *b = l->w.b;
+    sc_ended_query query = {3, read->from - FIRST_INDEX, read->until - FIRST_INDEX, SC_ENDED_ALL};
+    sc_journal_page *p = sc_journal_page_new(read);
+    int rc;
+    query.kind = read->order == SC_READ_DEAD ? SC_ENDED_FAILED : SC_ENDED_ALL;
+    if (read->order == SC_READ_ENDED)
+        rc = b->ended_from(l->w.journal, 3, read->from, sc_journal_page_as_ended, p, &l->w.err);
+    else if (read->order == SC_READ_TRIES)
+        rc = b->tries(l->w.journal, &query, sc_journal_page_tries, p, &l->w.err);
+    else
+        rc = b->ended_between(l->w.journal, &query, sc_journal_page_by_index, p, &l->w.err);
+    cr_assert(rc == 0 && sc_journal_page_finish(p) == 0, "%s", l->w.err.text);
+    cr_assert(p->message.page.next > read->from, "from %d", (int)read->from);
+    return p;
+}
+
+// All pages from there on. @return how many records
+static uint64_t
+read_all(life *l, uint32_t order, uint64_t from, uint64_t until,
+         void (*each)(life *l, const sc_message *m, uint32_t i, size_t at))
+{
+    uint64_t n = 0;
     while (from < until) {
         sc_store_read read = {.from = from,
                               .until = until,
@@ -214,29 +238,53 @@ check_order(life *l, uint32_t order, uint64_t from, uint64_t until)
                               .max_bytes = 1000 + below(l, 30000),
                               .first_index = FIRST_INDEX,
                               .undone = l->undone};
-        const sc_ended_query query = {3, from - FIRST_INDEX, until - FIRST_INDEX, SC_ENDED_ALL};
-        sc_journal_page *p = sc_journal_page_new(&read);
-        const sc_journal_backend *b = l->w.b;
-        int rc =
-            order == SC_READ_ENDED
-                ? b->ended_from(l->w.journal, 3, from, sc_journal_page_as_ended, p, &l->w.err)
-                : b->ended_between(l->w.journal, &query, sc_journal_page_by_index, p, &l->w.err);
-        cr_assert(rc == 0 && sc_journal_page_finish(p) == 0, "%s", l->w.err.text);
+        sc_journal_page *p = read_page(l, &read);
         const sc_message *m = &p->message;
-        cr_assert(m->page.next > from, "from %d", (int)from);
         size_t at = 0;
-        for (uint32_t i = 0; i < sc_records_count(m->table); i++) {
-            check_record(l, m, i, at);
+        for (uint32_t i = 0; i < sc_records_count(m->table); i++, n++) {
+            each(l, m, i, at);
             at += sc_records_get(m->table, i).len;
-            n++;
         }
         from = m->page.next;
         sc_journal_page_free(&p);
     }
-    for (uint64_t i = 0; i < N; i++)
-        wanted += l->outcomes[i] != OPEN &&
-                  (order == SC_READ_ENDED ? l->ended_at[i] >= first : i + FIRST_INDEX >= first);
-    cr_expect_eq(n, wanted, "order %u from %d: %d, not %d", order, (int)first, (int)n, (int)wanted);
+    return n;
+}
+
+static void
+check_order(life *l, uint32_t order, uint64_t from, uint64_t until)
+{
+    uint64_t wanted = 0, n = read_all(l, order, from, until, check_record);
+    for (uint64_t i = 0; i < N; i++) {
+        bool is_wanted = order == SC_READ_DEAD ? l->outcomes[i] == SC_DEAD : l->outcomes[i] != OPEN;
+        uint64_t at = order == SC_READ_ENDED ? l->ended_at[i] : i + FIRST_INDEX;
+        wanted += is_wanted && at >= from;
+    }
+    cr_expect_eq(n, wanted, "order %u from %d: %d, not %d", order, (int)from, (int)n, (int)wanted);
+}
+
+// Tries of this life, in their order, each with its time and its error.
+static void
+check_try(life *l, const sc_message *m, uint32_t i, size_t at)
+{
+    sc_record r = sc_records_get(m->table, i);
+    uint64_t place = m->page.base + r.offset - FIRST_INDEX;
+    char wanted[64];
+    int n = snprintf(wanted, sizeof wanted, "{\"at\":%d,\"error\":\"why\"}", 1000 + r.attempt);
+    cr_assert(place < N && r.attempt <= l->attempts[place], "place %d", (int)place);
+    cr_assert(r.len == (uint32_t)n && memcmp(m->bytes.data + at, wanted, r.len) == 0);
+    if (i > 0 && sc_records_get(m->table, i - 1).offset == r.offset)
+        cr_assert_eq(r.attempt, sc_records_get(m->table, i - 1).attempt + 1);
+}
+
+static void
+check_tries(life *l, uint64_t from)
+{
+    uint64_t wanted = 0;
+    uint64_t n = read_all(l, SC_READ_TRIES, FIRST_INDEX + from, FIRST_INDEX + N, check_try);
+    for (uint64_t i = from; i < N; i++)
+        wanted += l->attempts[i] < 100 ? l->attempts[i] : 100;
+    cr_expect_eq(n, wanted, "tries from %d: %d, not %d", (int)from, (int)n, (int)wanted);
 }
 
 static void
@@ -245,7 +293,10 @@ check_all(life *l)
     for (uint64_t prefix = 0; prefix <= N; prefix += CHUNK)
         check_tasks(l, prefix);
     for (int i = 0; i < 4; i++) {
-        check_order(l, SC_READ_INDEX, FIRST_INDEX + (i ? below(l, N) : 0), FIRST_INDEX + N);
+        uint64_t from = i ? below(l, N) : 0;
+        check_order(l, SC_READ_INDEX, FIRST_INDEX + from, FIRST_INDEX + N);
+        check_order(l, SC_READ_DEAD, FIRST_INDEX + from, FIRST_INDEX + N);
+        check_tries(l, from);
         check_order(l, SC_READ_ENDED, i ? below(l, (uint32_t)l->position + 1) : 0, l->position);
     }
 }

@@ -142,6 +142,12 @@ script_attempts(void *b, uint64_t number, uint64_t from, sc_attempt_row_cb each,
 }
 
 static inline int
+script_tries(void *b, const sc_ended_query *q, sc_attempt_row_cb each, void *arg, sc_error *err)
+{
+    return script_attempts(b, q->number, q->from, each, arg, err);
+}
+
+static inline int
 script_begin(void *b, bool is_safe, sc_error *err)
 {
     script *s = b;
@@ -285,6 +291,7 @@ static const sc_journal_backend scripted = {
     .ended_between = script_ended_between,
     .position = script_position,
     .attempts = script_attempts,
+    .tries = script_tries,
     .tend = script_tend,
     .close = script_close,
 };
