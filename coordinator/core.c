@@ -86,7 +86,8 @@ sc_core_free(sc_core **core_at)
 void
 sc_core_send_link(sc_core *core, uint64_t link, const sc_message *message)
 {
-    if (link) // else its session has no connection: it will say HELLO, and both sides what they have
+    // Without one its session has no connection: it will say HELLO, and both sides what they have.
+    if (link)
         core->emit(core->arg, &(sc_action){.type = SC_ACTION_SEND, .send = {link, message}});
 }
 
