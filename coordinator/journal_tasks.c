@@ -432,20 +432,14 @@ sc_tasks_reader_step(sc_tasks_reader *r, const sc_journal_backend *b, void *back
 
 /* ---- keeping ---- */
 
-static bool
-keep(sc_slice *slice)
-{
-    size_t len = slice->len;
-    *slice = len ? sc_slice_keep(*slice) : (sc_slice){0};
-    return slice->len == len; // what cannot be kept comes back empty
-}
-
 bool
 sc_saved_job_keep(sc_saved_job *to, const sc_saved_job *from)
 {
     *to = *from;
-    int n_lost = !keep(&to->open) + !keep(&to->table) + !keep(&to->bytes) + !keep(&to->chunks);
-    return n_lost == 0;
+    // all four, so that none is left to be what the database owns
+    int open = sc_slice_retain(&to->open), table = sc_slice_retain(&to->table);
+    int bytes = sc_slice_retain(&to->bytes), chunks = sc_slice_retain(&to->chunks);
+    return open == 0 && table == 0 && bytes == 0 && chunks == 0;
 }
 
 void

@@ -318,7 +318,7 @@ Test(client, questions)
     cr_assert_eq(sc_client_call(w->client, "h", "", 0, 0, on_reply, w), -EINVAL);
     cr_assert_eq(sc_client_call(w->client, "h", "1", 1, -1, on_reply, w), -EINVAL);
     cr_assert_eq(sc_client_call(w->client, "h", "1", 1, 86400001, on_reply, w), -EINVAL);
-    cr_assert_eq(sc_client_read(w->client, JOB_ID, 0, (sc_result_order)3, 0, false, on_page, w),
+    cr_assert_eq(sc_client_read(w->client, JOB_ID, 0, (sc_result_order)5, 0, false, on_page, w),
                  -EINVAL);
     end(w);
 }

@@ -173,7 +173,7 @@ Test(message, there_and_back)
             sc_buffer_fini(&header);
         }
     }
-    cr_expect_eq(n_types, 34u, "messages there are: %d", (int)n_types);
+    cr_expect_eq(n_types, 35u, "messages there are: %d", (int)n_types);
     sc_decoder_free(&decoder);
     sc_decoder_free(&decoder);
 }
