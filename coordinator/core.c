@@ -11,7 +11,7 @@ int
 sc_core_new(const sc_core_options *options, sc_core_emit emit, void *arg, int64_t now_ms,
             sc_core **out)
 {
-    sc_core *core = calloc(1, sizeof *core);
+    sc_core *core = sc_core_alloc(1, sizeof *core);
     if (!core)
         return SC_ENOMEM;
     core->options = *options;

@@ -30,7 +30,12 @@
 #ifndef SC_CORE_INT_H
 #define SC_CORE_INT_H
 
-#define HASH_NONFATAL_OOM 1 // adding may fail: then hh.tbl is NULL
+#include <stdlib.h>
+
+#include "base/fault.h"
+
+#define HASH_NONFATAL_OOM    1 // adding may fail: then hh.tbl is NULL
+#define uthash_malloc(bytes) (SC_FAULT("core.hash") ? NULL : malloc(bytes))
 
 #include <uthash.h>
 #include <utlist.h>
@@ -484,6 +489,14 @@ typedef struct failure {
     uint32_t attempt;
     sc_text worker, error; // JSON
 } failure;
+
+/* Zeroed memory, NULL without. Who may refuse does so with SC_ENOMEM; where a task would be lost by
+ * that, the process ends, and what is durable comes back with the next. */
+static inline void *
+sc_core_alloc(size_t n, size_t size)
+{
+    return SC_FAULT("core.alloc") ? NULL : calloc(n, size);
+}
 
 /* sets of handlers, by id */
 static inline bool

@@ -50,7 +50,7 @@ sc_parents_set(job *j, const sc_open *o)
     j->on_any = o->on_any;
     if (o->after.n == 0)
         return 0;
-    j->parents = calloc(o->after.n, sizeof *j->parents);
+    j->parents = sc_core_alloc(o->after.n, sizeof *j->parents);
     for (uint32_t i = 0; j->parents && i < o->after.n; i++) {
         const sc_uuid *id = &item(o, i)->job;
         uint32_t k = 0;

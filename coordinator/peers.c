@@ -164,7 +164,7 @@ check_hello(const sc_hello *h, char *text, size_t size)
 static peer *
 new_peer(sc_core *core, uint64_t link, const sc_hello *h)
 {
-    peer *p = calloc(1, sizeof *p);
+    peer *p = sc_core_alloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->link = link;
@@ -175,7 +175,14 @@ new_peer(sc_core *core, uint64_t link, const sc_hello *h)
     sc_text_copy(h->host, p->host, sizeof p->host);
     HASH_ADD(by_link, core->by_link, link, sizeof link, p);
     HASH_ADD(by_instance, core->by_instance, instance, sizeof p->instance, p);
-    SC_ASSERT(p->by_link.tbl && p->by_instance.tbl);
+    if (!p->by_link.tbl || !p->by_instance.tbl) {
+        if (p->by_link.tbl)
+            HASH_DELETE(by_link, core->by_link, p);
+        if (p->by_instance.tbl)
+            HASH_DELETE(by_instance, core->by_instance, p);
+        free(p);
+        return NULL;
+    }
     core->n_peers++;
     core->n_clients += p->role == SC_ROLE_CLIENT;
     core->has_had_workers |= p->role != SC_ROLE_CLIENT;

@@ -15,7 +15,7 @@ restore_chunks(job *j, const sc_slice *chunks)
 {
     size_t n = chunks->len / sizeof(sc_saved_chunk);
     uint64_t n_tasks = 0;
-    if (!(j->chunk_infos = calloc(n + 1, sizeof *j->chunk_infos)))
+    if (!(j->chunk_infos = sc_core_alloc(n + 1, sizeof *j->chunk_infos)))
         return false;
     j->chunk_infos_max = (uint32_t)n + 1;
     for (size_t i = 0; i < n; i++) {
@@ -35,7 +35,7 @@ static job *
 restore_job(sc_core *core, const sc_saved_job *saved, const sc_open *o, handler *h)
 {
     const sc_saved_state *s = &saved->state;
-    job *j = calloc(1, sizeof *j);
+    job *j = sc_core_alloc(1, sizeof *j);
     if (!j)
         return NULL;
     sc_uploads_set_policy(j, h, o);
@@ -255,6 +255,8 @@ restore_one(sc_core *core, sc_decoder *decoder, const sc_saved_job *saved, const
         return rc == SC_ENOMEM ? rc : 0;
     }
     handler *h = sc_jobs_get_handler(core, m.open.handler);
+    if (!h && core->n_handlers < SC_MAX_HANDLERS)
+        return SC_ENOMEM;
     if (!h) {
         sc_log_error(
             "job number %llu of the journal is left there: there is no room for its handler "

@@ -28,7 +28,7 @@ handler *
 sc_room_new_handler(sc_core *core, const sc_hello_handler *from)
 {
     handler *h = NULL;
-    if (core->n_handlers == SC_MAX_HANDLERS || !(h = calloc(1, sizeof *h)))
+    if (core->n_handlers == SC_MAX_HANDLERS || !(h = sc_core_alloc(1, sizeof *h)))
         return NULL;
     sc_text_copy(from->name, h->name, sizeof h->name);
     describe(h, from);
@@ -69,7 +69,7 @@ get_offer(sc_core *core, const uint64_t *set, offer **out)
     if (!o) {
         if (core->n_offers == SC_MAX_PEERS)
             return SC_ELIMIT;
-        if (!(o = calloc(1, sizeof *o)))
+        if (!(o = sc_core_alloc(1, sizeof *o)))
             return SC_ENOMEM;
         core->offers[core->n_offers++] = o;
     }

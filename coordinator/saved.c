@@ -64,7 +64,7 @@ sc_saved_put_open(sc_core *core, job *j, const sc_ticket *ticket, const sc_messa
 void
 sc_saved_put_commit(sc_core *core, job *j, const sc_ticket *ticket)
 {
-    sc_saved_chunk *chunks = calloc(j->n_chunks, sizeof *chunks);
+    sc_saved_chunk *chunks = sc_core_alloc(j->n_chunks, sizeof *chunks);
     SC_ASSERT(chunks);
     for (uint32_t i = 0; i < j->n_chunks; i++)
         chunks[i] = (sc_saved_chunk){sc_tasks_chunk_count(j, i), (uint32_t)j->chunk_infos[i].bytes};

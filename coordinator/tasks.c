@@ -184,7 +184,7 @@ sc_tasks_progress(sc_core *core, job *j)
 bool
 sc_tasks_unwant(chunk *c, uint32_t offset)
 {
-    if (!c->unwanted && !(c->unwanted = calloc(1, sizeof *c->unwanted)))
+    if (!c->unwanted && !(c->unwanted = sc_core_alloc(1, sizeof *c->unwanted)))
         return false;
     bit_set(c->unwanted, offset);
     return true;

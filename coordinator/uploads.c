@@ -71,7 +71,7 @@ static job *
 new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
 {
     const sc_open *o = &m->open;
-    job *j = calloc(1, sizeof *j);
+    job *j = sc_core_alloc(1, sizeof *j);
     if (!j)
         return NULL;
     sc_uploads_set_policy(j, h, o);
@@ -223,7 +223,8 @@ grow_infos(job *j)
     if (j->n_chunks < j->chunk_infos_max)
         return true;
     uint32_t max = j->chunk_infos_max ? j->chunk_infos_max * 2 : 16;
-    void *grown = realloc(j->chunk_infos, max * sizeof *j->chunk_infos);
+    void *grown =
+        SC_FAULT("core.alloc") ? NULL : realloc(j->chunk_infos, max * sizeof *j->chunk_infos);
     if (!grown)
         return false;
     j->chunk_infos = grown;

@@ -97,7 +97,7 @@ sc_workers_died(sc_core *core, const sc_died *m)
 int
 sc_workers_new(sc_core *core, peer *p, const sc_hello *h)
 {
-    worker *w = calloc(1, sizeof *w);
+    worker *w = sc_core_alloc(1, sizeof *w);
     if (!w)
         return SC_ENOMEM;
     w->peer = p;
