@@ -42,7 +42,7 @@ int sc_tasks_reader_step(sc_tasks_reader *r, const sc_journal_backend *b, void *
 const sc_saved_job *sc_tasks_reader_job(const sc_tasks_reader *r);
 const sc_saved_tasks *sc_tasks_reader_tasks(const sc_tasks_reader *r);
 /** NULL is accepted. */
-void sc_tasks_reader_free(sc_tasks_reader **r);
+void sc_tasks_reader_free(sc_tasks_reader **at);
 
 /** A copy that owns its slices. @return false without memory: what could be kept is there, to be
  * dropped */

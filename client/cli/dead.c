@@ -122,7 +122,8 @@ keep_try(dead *d, const sc_result_row *row)
         return true;
     for (; at < row->value_len && row->value[at] >= '0' && row->value[at] <= '9'; at++)
         ms = ms < INT64_MAX / 10 - 9 ? ms * 10 + (row->value[at] - '0') : 0;
-    if (row->value_len < at + sizeof middle || memcmp(row->value + at, middle, sizeof middle - 1))
+    if (row->value_len < at + sizeof middle ||
+        memcmp(row->value + at, middle, sizeof middle - 1) != 0)
         return true;
     at += sizeof middle - 1;
     return keep(d, &d->history, row, ms, row->value + at, row->value_len - at - 1);
