@@ -12,6 +12,7 @@
 #include "tests/sim/client.h"
 
 static void client_tick(world *w, event *e);
+static void submit_again_later(world *w, plan *j);
 static void submit_now(world *w, event *e);
 
 void
@@ -138,6 +139,8 @@ static void
 start_reading(act *a)
 {
     process *p = a->client;
+    if (a->plan->key[0] && sc_sim_random(p->world, 2))
+        submit_again_later(p->world, a->plan);
     if (!p->world->shape.is_restarts_only && sc_sim_random(p->world, 5) == 0)
         sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 400 * US_A_MS), cancel_now, a->plan,
                      p->number);
@@ -158,6 +161,8 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     sc_args_drop(&r->message);
     sc_act_done(a);
     if (answer) {
+        if (memcmp(&answer->ack.job, &r->message.open.job, sizeof answer->ack.job) != 0)
+            sc_sim_fail(w, "job %u is taken for another", a->plan->number);
         sc_told_accepted(w, a->plan);
         start_reading(a);
         return;
@@ -183,6 +188,22 @@ expect_staged(world *w)
     w->staged_until_us = w->now_us + 6 * STAGED_MS * US_A_MS;
 }
 
+static sc_uuid
+digest_of(const plan *j)
+{
+    sc_uuid digest = {{0}};
+    if (j->key[0])
+        digest.bytes[0] = (uint8_t)(1 + j->number);
+    return digest;
+}
+
+static void
+commit(act *a)
+{
+    a->request.message.open.digest = digest_of(a->plan);
+    sc_client_session_commit(a->client->client, &a->request, sc_sim_ms(a->client->world));
+}
+
 // An upload that is whole is committed after all, or given up.
 static void
 decide(world *w, event *e)
@@ -192,7 +213,7 @@ decide(world *w, event *e)
     if (p->is_dead || a->is_done || a->request.has_commit)
         return;
     if (sc_sim_random(w, 2)) {
-        sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
+        commit(a);
     } else {
         sc_client_session_drop(p->client, &a->request);
         expect_staged(w);
@@ -225,7 +246,7 @@ feed(act *a)
     else if (sc_sim_chance(w, 50))
         sc_sim_after(w, (int64_t)sc_sim_random(w, 500 * US_A_MS), decide, a, 0);
     else if (!a->request.has_commit)
-        sc_client_session_commit(p->client, &a->request, sc_sim_ms(w));
+        commit(a);
 }
 
 static void
@@ -245,11 +266,15 @@ cut_args(act *a)
 }
 
 static void
-submit(process *p, plan *j)
+submit(process *p, plan *j, sc_uuid id,
+       void (*on_end)(sc_client_request *, const sc_message *, const sc_failure *))
 {
-    act *a = sc_act_new(p, j, SC_MSG_OPEN, on_submitted);
+    act *a = sc_act_new(p, j, SC_MSG_OPEN, on_end);
+    if (j->after && !j->after->is_accepted && !j->is_accepted)
+        j->after = NULL; // nobody knows of that one
+    a->parent.job = j->after ? j->after->id : (sc_uuid){{0}};
     a->request.message.open = (sc_open){
-        .job = j->id,
+        .job = id,
         .name = sc_text_of("sim"),
         .handler = sc_text_of(sc_plan_handlers[j->handler]),
         .priority = j->priority,
@@ -263,9 +288,13 @@ submit(process *p, plan *j)
         .expires_ms = j->expires_ms,
         .timeout_ms = j->timeout_ms,
         .kill_after_ms = j->kill_after_ms,
+        .key = sc_text_of(j->key),
+        .after = {&a->parent, j->after != NULL},
+        .on_any = j->on_any,
     };
     if (j->is_array) {
         cut_args(a);
+        a->request.message.open.digest = digest_of(j);
         sc_act_start(a);
     } else {
         sc_chunks_init(&a->chunks);
@@ -285,7 +314,42 @@ submit_now(world *w, event *e)
     if (p->is_dead)
         return;
     p->n_acts--;
-    submit(p, j);
+    submit(p, j, j->id, on_submitted);
+}
+
+static void
+on_submitted_again(sc_client_request *r, const sc_message *answer, const sc_failure *why)
+{
+    static const char *const allowed[] = {"closed", "unknown_handler", "limit", "journal", NULL};
+    act *a = SC_CONTAINER(r, act, request);
+    sc_args_drop(&r->message);
+    sc_act_done(a);
+    if (!answer)
+        sc_act_check_failure(a, why, allowed);
+    else if (memcmp(&answer->ack.job, &a->plan->id, sizeof answer->ack.job) != 0)
+        sc_sim_fail(a->client->world, "job %u is there twice, and has a key", a->plan->number);
+}
+
+// The same content as another job: its key finds the first.
+static void
+submit_again(world *w, event *e)
+{
+    plan *j = e->object;
+    process *p = w->clients[e->number];
+    if (p->is_dead)
+        return;
+    p->n_acts--;
+    submit(p, j, sc_plan_new_id(w, ++j->n_again), on_submitted_again);
+}
+
+static void
+submit_again_later(world *w, plan *j)
+{
+    process *p = w->clients[sc_sim_random(w, w->shape.n_clients)];
+    if (!p || p->is_dead)
+        return;
+    p->n_acts++; // until it has submitted
+    sc_sim_after(w, (int64_t)sc_sim_random(w, 2000 * US_A_MS), submit_again, j, p->number);
 }
 
 void

@@ -13,6 +13,7 @@ struct act {
     // upload
     sc_chunks chunks;
     uint64_t next; // place of the task to be added next
+    sc_parent parent;
     // reading
     uint64_t n_rows;
     uint8_t *seen; // by task

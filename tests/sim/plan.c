@@ -51,8 +51,8 @@ pick_size(world *w, uint32_t n_plans)
     return 1 + sc_sim_random(w, 2 * 20000 / n_plans);
 }
 
-static sc_uuid
-new_id(world *w, uint32_t number)
+sc_uuid
+sc_plan_new_id(world *w, uint32_t number)
 {
     uint64_t bits[2] = {sc_random_u64(&w->random), sc_random_u64(&w->random)};
     return sc_uuid_v7(1700000000000 + number, bits);
@@ -68,11 +68,25 @@ set_limits(world *w, plan *j)
         j->kill_after_ms = ms + 1 + (uint32_t)sc_sim_random(w, 500);
 }
 
+// A key, and a job that it waits for; of durable ones, which are not lost on the way.
+static void
+make_ties(world *w, plan *j)
+{
+    plan *after = j->number ? &w->plans[sc_sim_random(w, j->number)] : NULL;
+    if (!j->is_durable)
+        return;
+    if (sc_sim_random(w, 3) == 0)
+        snprintf(j->key, sizeof j->key, "key-%u", j->number);
+    if (after && after->is_durable && sc_sim_random(w, 2))
+        j->after = after;
+    j->on_any = j->after && sc_sim_random(w, 2);
+}
+
 static void
 make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
 {
     static const uint32_t slowness[] = {0, 1, 2, 2, 3, 3};
-    j->id = j->old_id = new_id(w, number);
+    j->id = j->old_id = sc_plan_new_id(w, number);
     j->number = number;
     j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
     j->is_array = sc_sim_random(w, 2);
@@ -92,6 +106,7 @@ make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
     j->has_blocking = !w->shape.is_large && !w->shape.is_restarts_only && sc_sim_random(w, 6) == 0;
     for (int i = 0; i < POISON_MAX; i++)
         j->poison[i] = UINT64_MAX;
+    make_ties(w, j);
     j->blames = calloc(j->n_tasks, sizeof *j->blames);
     j->maybes = calloc(j->n_tasks, sizeof *j->maybes);
     j->starts = calloc(j->n_tasks, sizeof *j->starts);
@@ -134,7 +149,7 @@ lose(world *w, plan *j)
     if (!was_accepted || !client || client->is_dead)
         return;
     j->old_id = j->id;
-    j->id = new_id(w, ++j->n_losses);
+    j->id = sc_plan_new_id(w, ++j->n_losses);
     sc_client_submit_later(client, j);
 }
 
@@ -306,11 +321,32 @@ sc_plan_behaviour(const world *w, const plan *j, uint64_t index, uint32_t attemp
 
 /* ---- handed out, started ---- */
 
+// Nothing of it is handed out before the job that it waits for has ended as it should.
+static void
+check_begin(world *w, plan *j)
+{
+    const plan *after = j->after;
+    if (j->has_begun)
+        return;
+    j->has_begun = true;
+    for (uint64_t i = 0; after && i < after->n_tasks; i++)
+        if (!sc_history_has_result(w->history, &after->id, after->first + i))
+            sc_sim_fail(w, "job %u is handed out before job %u has ended", j->number,
+                        after->number);
+    for (uint64_t i = 0; after && i < after->n_tasks; i++)
+        if (after->writes[i] > w->host->n_written)
+            sc_sim_fail(w, "job %u is handed out, and the end of job %u may be lost", j->number,
+                        after->number);
+    if (after && after->has_failed && !j->on_any)
+        sc_sim_fail(w, "job %u is handed out, and job %u has failed", j->number, after->number);
+}
+
 void
 sc_plan_handed(world *w, process *p, const sc_run *run)
 {
     plan *j = sc_plan_find(w, &run->job);
     uint64_t place = run->first - j->first;
+    check_begin(w, j);
     if (j->is_unwanted && place < j->cancelled_until && place + run->count > j->cancelled_from)
         sc_sim_fail(w, "tasks of job %u are handed out, and were cancelled", j->number);
     for (uint64_t i = place; i < place + run->count; i++) {
@@ -455,6 +491,8 @@ wrong_with(const world *w, const plan *j, const sc_model_result *r)
     uint32_t n_fails = n_failures(c);
     uint64_t place = r->index - j->first;
     bool is_cancelled = j->is_cancelled && place >= j->cancelled_from && place < j->cancelled_until;
+    if (r->outcome == SC_CANCELLED && has_code(r, "parent_failed"))
+        return j->after && !j->on_any && j->after->has_failed ? NULL : "its parent did not fail";
     if (r->outcome == SC_CANCELLED)
         return is_cancelled ? NULL : "nobody cancelled it";
     if (is_cancelled && r->outcome == SC_DEAD && has_code(r, "flaky") && r->attempt <= n_fails)
@@ -501,6 +539,7 @@ sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
     if (has_code(r, "store_full") && is_over_limit(w))
         j->is_given_up = true;
     sc_told_core_result(w, job, r);
+    j->has_failed |= r->outcome != SC_DONE;
     const char *wrong = wrong_with(w, j, r);
     if (wrong)
         sc_sim_fail(w, "task %" PRIu64 " of job %u (%s): %s; outcome %u attempt %u blames %u %.*s",

@@ -137,7 +137,8 @@ typedef struct handing {
     bool is_alone; // it had been blamed by then
 } handing;
 
-typedef struct plan {
+typedef struct plan plan;
+struct plan {
     sc_uuid id, old_id; // it gets another where its coordinator was lost with it
     uint32_t number, n_losses;
     handler_kind handler;
@@ -154,6 +155,11 @@ typedef struct plan {
     bool is_given_up;                   // the store was full
     uint32_t expires_ms;                // 0: never
     uint32_t timeout_ms, kill_after_ms; // of an attempt; 0: none
+    plan *after;                        // that it waits for; NULL: for none
+    bool on_any;                        // however that one ends
+    bool has_begun, has_failed;         // a task was handed out; one has ended and is not done
+    char key[16];                       // "": none
+    uint32_t n_again;                   // how often it was submitted again under it
     bool is_cancelled;                  // CANCEL was said: places from..until-1 may end so,
     bool is_unwanted;                   // and was answered: of these none is handed out any more
     uint64_t cancelled_from, cancelled_until;
@@ -164,7 +170,7 @@ typedef struct plan {
     uint16_t *starts; // by task: last attempt that was started (of those that may not be repeated)
     uint64_t
         *writes; // by task: the last write of the present coordinator that is about it; 0: none
-} plan;
+};
 
 /* What a task does in one attempt. */
 typedef struct behaviour {
@@ -481,6 +487,8 @@ void sc_bystander_message(process *p, const sc_message *m);
 /* plan.c */
 extern const char *const sc_plan_handlers[N_HANDLERS];
 void sc_plan_make(world *w);
+/** An id for a job, made by the client. */
+sc_uuid sc_plan_new_id(world *w, uint32_t number);
 void sc_plan_free(world *w);
 /** Its tasks may not be repeated. */
 bool sc_plan_is_once(const plan *j);
