@@ -159,8 +159,12 @@ sc_parents_settle(sc_core *core, job *j)
     }
     j->n_unmet = 0;
     for (uint32_t i = 0; i < j->n_parents; i++) {
-        const job *of = j->parents[i].job;
-        j->n_unmet += of && (!sc_job_has_ended(of->state) || !sc_job_is_safe(core, of));
+        job *of = j->parents[i].job;
+        if (!of || (sc_job_has_ended(of->state) && sc_job_is_safe(core, of)))
+            continue;
+        j->n_unmet++;
+        if (sc_job_has_ended(of->state))
+            sc_core_news(core, of); // that its end is safe has to be heard
     }
     sc_schedule_lane(core, j);
 }

@@ -111,8 +111,8 @@ end_parent(sc_fake *f, int outcome)
         sc_fake_results(f, WORKER, &runs[i], 0, runs[i].count, SC_CANCELLED, 0, 1000);
 }
 
-// `when`: 0 while the child waits, 1 before it is submitted, 2 and a restart between the end and
-// its consequence, 3 and a restart after that.
+// `when`: 0 while the child waits, 1 before it is submitted, 4 likewise, and not safe yet, 2 and a
+// restart between the end and its consequence, 3 and a restart after that.
 static void
 check_end(size_t i, int when, bool is_durable)
 {
@@ -120,20 +120,22 @@ check_end(size_t i, int when, bool is_durable)
     begin(&f);
     submit(&f, 1, "", false, is_durable);
     safe(&f);
-    if (when != 1) {
+    if (when != 1 && when != 4) {
         submit(&f, 2, "1", ends[i].on_any, is_durable);
         safe(&f);
         cr_expect_eq(sc_fake_ask(&f, CLIENT, 2).state, SC_JOB_OPEN);
     }
     end_parent(&f, ends[i].outcome);
-    cr_expect(!is_durable || when == 1 || sc_fake_ask(&f, CLIENT, 2).queued == 2,
+    if (when == 4)
+        submit(&f, 2, "1", ends[i].on_any, is_durable);
+    cr_expect(!is_durable || when == 1 || when == 4 || sc_fake_ask(&f, CLIENT, 2).queued == 2,
               "%s: nothing happens before the end is safe", ends[i].name);
     uint64_t n_writes = f.n_writes;
     safe(&f);
     if (when == 1)
         submit(&f, 2, "1", ends[i].on_any, is_durable);
     safe(&f);
-    if (when >= 2) {
+    if (when == 2 || when == 3) {
         sc_fake_restart(&f, when == 2 ? n_writes : f.n_writes);
         join(&f);
         sc_fake_pass(&f, 600, 3);
@@ -152,9 +154,25 @@ check_end(size_t i, int when, bool is_durable)
 Test(core_parents, ends)
 {
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        for (int when = 0; when < 4; when++)
+        for (int when = 0; when < 5; when++)
             for (int is_durable = when > 1; is_durable < 2; is_durable++)
                 check_end(i, when, is_durable);
+}
+
+// A volatile job of a durable one: its own record is not kept, so nothing orders it behind the end.
+Test(core_parents, an_end_that_is_not_safe)
+{
+    sc_fake f;
+    sc_message m;
+    begin(&f);
+    submit(&f, 1, "", false, true);
+    safe(&f);
+    end_as(&f, 1, SC_DONE);
+    submit(&f, 2, "1", false, false);
+    cr_expect_null(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m), "the end may still be lost");
+    safe(&f);
+    end_as(&f, 2, SC_DONE);
+    sc_fake_stop(&f);
 }
 
 Test(core_parents, says_why)
