@@ -71,7 +71,6 @@ def test_cancelled_tasks_run_again(cluster):
     assert all(row["status"] == "done" for row in rows)
 
 
-@pytest.mark.tsan
 def test_coordinator_killed_around_retry(cluster):
     """Before, while and after: the job has ended or is open again, and each task ends once."""
     c = cluster(workers=2, args=PLUGIN)
