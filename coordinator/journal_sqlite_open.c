@@ -3,6 +3,7 @@
  * whatever else lies under its own name is not ours, or damaged, and is left as it is: a journal is
  * never begun anew in silence. */
 #include "coordinator/journal_sqlite.h"
+#include "coordinator/journal_sqlite_wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -171,7 +172,10 @@ check_header(const char *path, sc_error *err)
         return sc_error_set(err, SC_EMALFORMED, "%s is damaged or no journal; %s", path,
                             SC_SQLITE_JOURNAL_ADVICE);
     if (number_at(header + HEADER_APPLICATION_AT) != APPLICATION_ID)
-        return sc_error_set(err, SC_EMALFORMED, "%s is another program's database", path);
+        return sc_error_set(
+            err, SC_EMALFORMED,
+            "%s is another program's database; choose another file with JOURNAL, or move this one",
+            path);
     uint32_t version = number_at(header + HEADER_VERSION_AT);
     return version > SC_JOURNAL_VERSION ? refuse_newer(path, version, err) : 0;
 }
@@ -191,6 +195,25 @@ make_alone(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
     return rc < 0 ? rc : make(j->path, err);
 }
 
+// What was lost is said; it may have been acknowledged only where the file was damaged.
+static int
+check_wal(const char *path, sc_error *err)
+{
+    char wal[MAX_PATH + 8];
+    uint64_t n_lost;
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    int rc = sc_sqlite_wal_lost(wal, &n_lost);
+    if (rc < 0)
+        return sc_error_set(err, rc, "cannot read %s: %s", wal, sc_error_text(rc));
+    if (n_lost > 0)
+        sc_log_error("%s breaks off: %llu transactions lie behind a place that cannot be read, and "
+                     "are lost. Where the machine lost its power while they were written, nobody "
+                     "was told that they are safe; else the file was damaged: look for a copy "
+                     "before more is written",
+                     wal, (unsigned long long)n_lost);
+    return 0;
+}
+
 // Is there one, or may it be made?
 static int
 check_file(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
@@ -198,8 +221,10 @@ check_file(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
     const char *path = j->path;
     char wal[MAX_PATH + 8];
     struct stat at;
-    if (stat(path, &at) == 0)
-        return check_header(path, err);
+    if (stat(path, &at) == 0) {
+        int rc = check_header(path, err);
+        return rc < 0 ? rc : check_wal(path, err);
+    }
     if (errno != ENOENT)
         return sc_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     snprintf(wal, sizeof wal, "%s-wal", path);

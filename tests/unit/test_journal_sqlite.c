@@ -2,6 +2,7 @@
 /* What only the journal in SQLite has: its file, the -wal beside it, versions of its tables, damage
  * under its feet. */
 #include "coordinator/journal_sqlite.h"
+#include "coordinator/journal_sqlite_wal.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -83,6 +84,14 @@ crash(const uint8_t *database, size_t n_database, const uint8_t *wal, size_t n_w
     write_file("-wal", wal, n_wal);
 }
 
+static uint64_t
+n_lost(void)
+{
+    uint64_t n = 99;
+    cr_assert_eq(sc_sqlite_wal_lost(path_of("-wal"), &n), 0);
+    return n;
+}
+
 /* ---- a -wal that was cut off ---- */
 
 // A loss of power leaves any beginning of the -wal: what was there is what was committed by then.
@@ -106,6 +115,7 @@ Test(journal_sqlite, torn_wal)
         while (n_steps < N_STEPS && ends[n_steps + 1] <= cut)
             n_steps++;
         crash(database, n_database, wal, cut);
+        cr_expect_eq(n_lost(), 0, "cut at %zu", cut);
         cr_assert_eq(reopen(&w), 0, "cut at %zu: %s", cut, w.err.text);
         check(&w, "torn", n_steps);
         if (n_steps < N_STEPS && round % 10 == 0) { // and it goes on
@@ -138,6 +148,9 @@ Test(journal_sqlite, wal_with_holes)
         wal[at] ^= 0x5a;
         crash(database, n_database, wal, n_wal);
         wal[at] = was;
+        uint64_t n = n_lost(); // the group that was hit may have lost its end
+        cr_expect(at < 32 ? n == 1 : (int)n >= N_STEPS - n_steps - 1, "hole at %zu: %d, %d", at,
+                  (int)n, n_steps);
         cr_assert_eq(reopen(&w), 0, "byte %zu: %s", at, w.err.text);
         check(&w, "holes", n_steps);
     }
