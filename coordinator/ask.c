@@ -114,8 +114,10 @@ ask_job(sc_core *core, peer *p, const sc_ask *ask)
     int rc = find_prefix(core, ask, &j);
     if (rc < 0) {
         sc_core_refuse(core, p, ask->request, rc,
-                       rc == SC_ENOJOB ? "no such job"
-                                       : "several jobs begin like this; give more of the id");
+                       rc == SC_ENOJOB
+                           ? "no such job; it was forgotten after its time, or volatile "
+                             "and lost with a coordinator, or never was"
+                           : "several jobs begin like this; give more of the id");
         return;
     }
     if (!ask->wait || sc_job_has_ended(sc_ask_told_state(core, j)))

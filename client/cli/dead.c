@@ -225,7 +225,7 @@ end(dead *d)
     if (!d->has_some)
         sc_cli_note(d->cli, "job %s has no dead tasks", d->job);
     else if (d->limit == 0 && !d->is_last)
-        sc_cli_note(d->cli, "there may be more: --limit N shows so many");
+        sc_cli_say(d->cli, "there may be more: --limit N shows so many, --json all");
     sc_cli_end(d->cli, SC_EXIT_DONE);
 }
 
@@ -265,20 +265,24 @@ static void
 on_tasks(void *arg, const sc_result_page *page, const sc_failure *why)
 {
     dead *d = arg;
+    bool is_cut = false; // more is in this page than is to be shown
     size_t n;
 
     if (sc_cli_failed(d->cli, why))
         return;
-    for (size_t i = 0; i < page->n_rows && d->limit > 0; i++) {
+    for (size_t i = 0; i < page->n_rows && !is_cut; i++) {
         const sc_result_row *row = &page->rows[i];
 
         if (row->status != SC_RESULT_DEAD)
             continue;
+        is_cut = d->limit == 0;
+        if (is_cut)
+            break;
         if (!keep(d, &d->tasks, row, 0, row->value, row->value_len))
             return;
         d->limit--;
     }
-    d->is_last = page->is_end || page->next <= d->next;
+    d->is_last = !is_cut && (page->is_end || page->next <= d->next);
     d->next = page->next;
     const item *tasks = items(&d->tasks, &n);
     if (n > 0) {

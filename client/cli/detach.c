@@ -3,6 +3,7 @@
 #include "client/cli/detach.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -64,6 +65,14 @@ leave_terminal(int log)
     close(null);
 }
 
+/* What the caller had open for others, a lock or a pipe, must not live as long as the cluster. */
+static void
+leave_files(int report)
+{
+    close_range(STDERR_FILENO + 1, (unsigned)report - 1, 0);
+    close_range((unsigned)report + 1, UINT_MAX, 0);
+}
+
 int
 sc_detach(const char *log_path, int *report, char *text, size_t size, sc_error *err)
 {
@@ -80,8 +89,8 @@ sc_detach(const char *log_path, int *report, char *text, size_t size, sc_error *
         return sc_error_set(err, rc, "cannot start in the background: %s", sc_error_text(rc));
     }
     if (child == 0) {
-        close(fds[0]);
         leave_terminal(log);
+        leave_files(fds[1]);
         *report = fds[1];
         return 0;
     }

@@ -128,12 +128,14 @@ say_what_is_left(sc_cli *cli, const sc_cluster_status *cluster)
     char jobs[SC_FORMAT_BYTES], tasks[SC_FORMAT_BYTES], rest[SC_FORMAT_BYTES + 32] = "";
 
     if (n_tasks > 0)
-        snprintf(rest, sizeof(rest), ": %s task%s did not run", sc_format_count(n_tasks, tasks),
+        snprintf(rest, sizeof(rest), "; %s task%s did not run", sc_format_count(n_tasks, tasks),
                  n_tasks == 1 ? "" : "s");
     if (cluster->jobs_open > 0)
-        sc_cli_say(cli, "%s open job%s on with the next start, a volatile one is gone%s",
+        sc_cli_say(cli,
+                   "%s job%s open: what is durable goes on with the next start, what is volatile "
+                   "is gone%s",
                    sc_format_count(cluster->jobs_open, jobs),
-                   cluster->jobs_open == 1 ? " goes" : "s go", rest);
+                   cluster->jobs_open == 1 ? " is" : "s are", rest);
 }
 
 static void

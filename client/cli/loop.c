@@ -100,8 +100,11 @@ on_limit(uv_timer_t *timer)
         no_coordinator(cli);
         return;
     }
-    sc_cli_say(cli, "no worker has joined yet; start one with: seedcore-worker --connect %s",
-               sc_settings_text(cli->settings, SC_SET_ENDPOINT));
+    sc_cli_say(
+        cli,
+        "no worker has joined yet, or all have left; start one with: seedcore-worker --connect "
+        "%s",
+        sc_settings_text(cli->settings, SC_SET_ENDPOINT));
     sc_cli_end(cli, SC_EXIT_FAILED);
 }
 

@@ -3,6 +3,8 @@
  * worth a word: the job's state is known. */
 #include "client/cli/reason.h"
 
+#include <string.h>
+
 #include "client/cli/text.h"
 
 // A job whose first 16 MiB of results are good has few dead tasks, and `results` shows them.
@@ -61,6 +63,27 @@ sc_reason_find(sc_reason *reason)
 void
 sc_reason_say(const sc_reason *reason, const char *text)
 {
-    sc_cli_say(reason->cli, "%s%ssee: seedcore results %s%s", text ? text : "", text ? "; " : "",
+    sc_cli_say(reason->cli, "%s%ssee: seedcore dead %s%s", text ? text : "", text ? "; " : "",
                reason->job, reason->cli->option);
+}
+
+static const sc_parent_status *
+failed_parent(const sc_job_status *job)
+{
+    if (!job->on_any && job->state && strcmp(job->state, "cancelled") == 0)
+        for (size_t i = 0; i < job->n_after; i++)
+            if (strcmp(job->after[i].state, "failed") == 0 ||
+                strcmp(job->after[i].state, "cancelled") == 0)
+                return &job->after[i];
+    return NULL;
+}
+
+void
+sc_reason_say_parent(sc_cli *cli, const sc_job_status *job)
+{
+    const sc_parent_status *parent = failed_parent(job);
+
+    if (parent)
+        sc_cli_say(cli, "job %s was cancelled since job %s, which it waited for, %s", job->id,
+                   parent->id, strcmp(parent->state, "failed") == 0 ? "failed" : "was cancelled");
 }

@@ -23,4 +23,7 @@ void sc_reason_find(sc_reason *reason);
 /** Says what was found, and how to see the rest. */
 void sc_reason_say(const sc_reason *reason, const char *text);
 
+/** Says for which other job this one was cancelled, where there is one. */
+void sc_reason_say_parent(sc_cli *cli, const sc_job_status *job);
+
 #endif

@@ -52,6 +52,18 @@ check_index(struct submit *s)
     if (s->is_array && strstr(s->args, "$index") && !strstr(s->args, "\"$index\""))
         sc_cli_say(s->cli, "--args: $index becomes the index only where it is the whole of a "
                            "string, \"$index\"; here it stays as it is");
+    if (!s->is_array && !s->path && strstr(s->args, "\"$index\""))
+        sc_cli_say(s->cli, "--args: \"$index\" becomes the index only with --array");
+}
+
+/* So is something that is almost the results of a job. */
+static void
+check_results(struct submit *s)
+{
+    if (strstr(s->args, "\"$results\"") && !s->parents.has_results)
+        sc_cli_say(s->cli,
+                   "--args: {\"$results\": \"JOB\"} becomes results only as an object of its "
+                   "own, with a job as a string; here it stays as it is");
 }
 
 static int
@@ -70,8 +82,11 @@ read_args(struct submit *s)
     if (array && sc_range_parse(array, &s->first, &s->n, &err))
         return sc_cli_usage(s->cli, "--array: %s", err.text);
     check_index(s);
-    return sc_cli_parents_read(&s->parents, s->cli, sc_args_text(&s->cli->args, SC_OPT_AFTER),
-                               s->args);
+    int status = sc_cli_parents_read(&s->parents, s->cli, sc_args_text(&s->cli->args, SC_OPT_AFTER),
+                                     s->args);
+
+    check_results(s);
+    return status;
 }
 
 static int
@@ -103,7 +118,8 @@ parse_backoff(const char *text, sc_job_spec *spec, sc_error *err)
     if (spec->backoff_base_ms < 1 || spec->backoff_max_ms > BACKOFF_MAX_MS ||
         spec->backoff_max_ms < spec->backoff_base_ms)
         return sc_error_set(err, SC_EBADARG,
-                            "\"%.60s\" is not 1ms to 1d, the second not below the first", text);
+                            "\"%.60s\": BASE is 1ms to 1d, MAX is not below it and at most 1d",
+                            text);
     return 0;
 }
 
@@ -238,6 +254,7 @@ on_end(void *arg)
         sc_cli_say(s->cli, "job %s: %s", job->state, (const char *)text.buffer.data);
     sc_out_fini(&text);
     s->reason = (sc_reason){.cli = s->cli, .job = s->job, .on_found = on_reason, .arg = s};
+    sc_reason_say_parent(s->cli, job);
     if (job->dead > 0)
         sc_reason_find(&s->reason);
     else

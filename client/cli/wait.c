@@ -33,8 +33,8 @@ say_reasons(struct wait *wait)
 {
     const sc_watch *w = &wait->watch;
 
-    while (wait->next < w->n_jobs && w->jobs[wait->next].status.dead == 0)
-        wait->next++;
+    for (; wait->next < w->n_jobs && w->jobs[wait->next].status.dead == 0; wait->next++)
+        sc_reason_say_parent(w->cli, &w->jobs[wait->next].status);
     if (wait->next == w->n_jobs) {
         sc_cli_end(w->cli, wait->status);
         return;

@@ -38,7 +38,9 @@ def test_a_failed_parent_cancels(cluster):
     second = submit(c, "echo", "--array", "0-2", "--after", first)
     third = submit(c, "echo", "--after", second)
     anyway = submit(c, "echo", "--after", f"{first},{second}", "--on", "any")
-    assert c.run("wait", second, third).status == 1
+    result = c.run("wait", second, third)
+    assert result.status == 1
+    assert f"job {second} was cancelled since job {first}, which it waited for, failed" in result.stderr, repr(result)
     assert status(c, second)["state"] == status(c, third)["state"] == "cancelled"
     row = c.ok("results", second).rows[0]
     assert row["status"] == "cancelled" and row["error"] == {

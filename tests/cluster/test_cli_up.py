@@ -2,15 +2,17 @@
 """`up` and `down`: readiness, restarts, ends, and what is in the way of a start."""
 import os
 import re
+import select
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
 
 import peer
-from cluster import Cluster, free_tcp_endpoint, parent_of, wait_for
+from cluster import BIN, Cluster, free_tcp_endpoint, parent_of, wait_for
 from peer import Peer
 
 
@@ -37,6 +39,18 @@ def test_detach(sandbox):
     sandbox.ok("down")
     assert sandbox.left() == []
     assert sandbox.run("down", "--connect-timeout", "100ms").status == 3
+
+
+def test_detached_cluster_holds_nothing_of_its_caller(sandbox):
+    """A lock or a pipe that the caller had open ends with the caller."""
+    reader, writer = os.pipe()
+    done = subprocess.run([BIN / "seedcore", "up", "--detach", "--workers", "1", "--dir", sandbox.dir, "--endpoint", sandbox.endpoint],
+                          pass_fds=[writer], env=sandbox.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    os.close(writer)
+    assert select.select([reader], [], [], 5)[0] and os.read(reader, 1) == b"", "nobody else has it open"
+    os.close(reader)
+    sandbox.ok("down")
 
 
 def test_reason_of_a_child_that_does_not_come_up(sandbox):
@@ -147,9 +161,9 @@ def test_down_says_what_it_waits_for(cluster):
 
 @pytest.mark.parametrize("tasks, says", [
     ([], None),
-    ([["--array", "0-0"]], "1 open job goes on with the next start, a volatile one is gone"),
-    ([["--array", "0-1"]], "1 open job goes on with the next start, a volatile one is gone: 1 task did not run"),
-    ([["--array", "0-0"], ["--array", "1-2000"]], "2 open jobs go on with the next start, a volatile one is gone: 2,000 tasks did not run"),
+    ([["--array", "0-0"]], "1 job is open: what is durable goes on with the next start, what is volatile is gone"),
+    ([["--array", "0-1"]], "1 job is open: what is durable goes on with the next start, what is volatile is gone; 1 task did not run"),
+    ([["--array", "0-0"], ["--array", "1-2000"]], "2 jobs are open: what is durable goes on with the next start, what is volatile is gone; 2,000 tasks did not run"),
 ], ids=["nothing", "what runs", "one", "many"])
 def test_down_says_what_will_not_run(cluster, tasks, says):
     c = cluster(workers=1, env={"SEEDCORE_WORKER_ASYNC_SLOTS": "1", "SEEDCORE_DRAIN_TIMEOUT": "50ms"})
