@@ -193,6 +193,11 @@ sc_cancel_take(sc_core *core, peer *p, const sc_cancel *m)
                        first, last);
         return;
     }
+    if (j->asked.dead_before > 0) {
+        sc_core_refuse(core, p, m->request, SC_EBUSY,
+                       "the job is about to be tried again; cancel it in a moment");
+        return;
+    }
     if (sc_job_has_ended(j->state) && j->state != SC_JOB_CANCELLED) {
         sc_core_refuse(core, p, m->request, SC_ESTATE, "the job has ended: %s",
                        sc_job_state_name(j->state));

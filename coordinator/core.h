@@ -48,8 +48,9 @@ typedef struct sc_ticket {
     sc_uuid job;
     uint64_t client; /* instance of the client to answer */
     uint64_t request;
-    uint32_t of;     /* SC_MSG_OPEN, SC_MSG_CHUNK, SC_MSG_COMMIT */
-    uint32_t number; /* of the chunk */
+    uint32_t of;      /* SC_MSG_OPEN, SC_MSG_CHUNK, SC_MSG_COMMIT */
+    uint32_t number;  /* of the chunk */
+    uint64_t opening; /* which OPEN of the id: what is said of one that was dropped is nothing */
 } sc_ticket;
 
 /* A question to the store, answered by SC_EVENT_RESULTS. */

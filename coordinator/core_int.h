@@ -294,7 +294,8 @@ struct job {
     uint64_t position;                  // ended tasks kept so far, undone ones too
     sc_undone undone;                   // ended tasks that are tried again
     sc_undone asked;                    // of a retry that waits for the journal; 0: there is none
-    uint64_t retried_by, retry_request; // client and request of the last one
+    uint64_t asked_by, asked_request;   // client and request of it
+    uint64_t retried_by, retry_request; // and of the last one
     uint64_t seq;                       // order of submission
     bool is_array;
     uint64_t first_index; // index = first_index + place
@@ -312,6 +313,7 @@ struct job {
     sc_slice pieces_table, pieces_bytes; // array: arguments
     // upload
     uint64_t client;    // instance of the uploader
+    uint64_t opening;   // its OPEN, of all there were
     bool is_unsaid;     // it was gone, or said HELLO, and has not said OPEN of this since
     bool is_opened;     // the store has answered PUT_OPEN
     bool is_committing; // COMMIT has come
@@ -435,6 +437,7 @@ struct sc_core {
     job *first_kept; // first of jobs_ended whose results have not been dropped
     uint64_t n_jobs, n_open, next_seq;
     uint64_t next_number;       // of a durable job
+    uint64_t n_openings;        // OPENs that were taken
     uint64_t n_writes, written; // about durable jobs: emitted; safe
     char *trouble;              // why the journal cannot be written; NULL: it can
     job *handed;                // jobs that wait for a write before they hand out more

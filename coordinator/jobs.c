@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 
-enum { FORGET_AT_ONCE = 64 };
+enum { FORGET_AT_ONCE = 64, LOOK_AGAIN_MS = 100 };
 
 job *
 sc_jobs_find(sc_core *core, const sc_uuid *id)
@@ -295,6 +295,13 @@ sc_jobs_remove(sc_core *core, job *j)
     sc_jobs_free(core, j);
 }
 
+// Its end is safe, and it is not about to be tried again.
+bool
+sc_jobs_may_forget(const sc_core *core, const job *j)
+{
+    return sc_job_is_safe(core, j) && j->asked.dead_before == 0;
+}
+
 // The first of those that have ended have had their time; a bounded number at once.
 void
 sc_jobs_retention_timer(sc_core *core)
@@ -303,6 +310,11 @@ sc_jobs_retention_timer(sc_core *core)
         job *j = core->jobs_ended;
         if (j->kept_from + core->options.retention_ms > sc_core_unix_ms(core))
             break;
+        if (!sc_jobs_may_forget(core, j)) {
+            sc_core_timer_set(core, &core->retention_timer, TIMER_RETENTION,
+                              core->now_ms + LOOK_AGAIN_MS);
+            return;
+        }
         sc_jobs_remove(core, j);
     }
     set_retention_timer(core);

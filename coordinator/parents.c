@@ -120,30 +120,62 @@ failed(const job *j)
     return NULL;
 }
 
+static const char *
+say(const sc_uuid *id, const job *of, char *text, size_t size)
+{
+    char name[SC_UUID_TEXT];
+    snprintf(text, size, "job %s, which it waited for, %s", sc_uuid_format(id, name),
+             !of                             ? "is gone"
+             : of->state == SC_JOB_CANCELLED ? "was cancelled"
+                                             : "failed");
+    return text;
+}
+
 const char *
 sc_parents_why(const job *j, char *text, size_t size)
 {
     const parent *p = failed(j);
-    char id[SC_UUID_TEXT];
-    if (!p)
-        return sc_error_text(SC_EPARENT);
-    snprintf(text, size, "job %s, which it waited for, %s", sc_uuid_format(&p->id, id),
-             !p->job                             ? "is gone"
-             : p->job->state == SC_JOB_CANCELLED ? "was cancelled"
-                                                 : "failed");
-    return text;
+    return p ? say(&p->id, p->job, text, size) : sc_error_text(SC_EPARENT);
 }
 
-// Of a job that has ended: would it be cancelled were it opened again? Then `text` says why.
+// Would it be cancelled at once where it is opened again?
 bool
-sc_parents_forbid(sc_core *core, job *j, char *text, size_t size)
+sc_parents_forbid(sc_core *core, const job *j, char *text, size_t size)
 {
-    sc_parents_link(core, j);
-    bool is_forbidden = failed(j) != NULL;
-    if (is_forbidden)
-        sc_parents_why(j, text, size);
-    sc_parents_unlink(core, j);
-    return is_forbidden;
+    for (uint32_t i = 0; !j->on_any && i < j->n_parents; i++) {
+        const job *of = sc_jobs_find(core, &j->parents[i].id);
+        if (!of || (sc_job_has_ended(of->state) && of->state != SC_JOB_SUCCEEDED)) {
+            say(&j->parents[i].id, of, text, size);
+            return true;
+        }
+    }
+    return false;
+}
+
+// After a restart: what a job waited for is kept from the end of that job on.
+void
+sc_parents_keep(sc_core *core)
+{
+    for (const job *j = core->jobs_ended; j; j = j->ended_next)
+        for (uint32_t i = 0; i < j->n_parents; i++) {
+            job *of = sc_jobs_find(core, &j->parents[i].id);
+            if (of && of->kept_from < j->ended_at)
+                of->kept_from = j->ended_at;
+        }
+}
+
+// May another job be reading its results?
+bool
+sc_parents_is_needed(const job *j, char *text, size_t size)
+{
+    char id[SC_UUID_TEXT];
+    for (const parent *p = j->children; p; p = p->next)
+        if (p->child->state == SC_JOB_RUNNING) {
+            snprintf(text, size, "job %s waited for it, has begun and may be reading its results",
+                     sc_uuid_format(&p->child->id, id));
+            return true;
+        }
+    return false;
 }
 
 // How many it still waits for; where one of those that have ended has not succeeded, it ends.

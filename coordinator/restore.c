@@ -236,9 +236,9 @@ by_submission(const job *a, const job *b)
 }
 
 static int
-by_end(const job *a, const job *b)
+by_kept(const job *a, const job *b)
 {
-    return a->ended_at < b->ended_at ? -1 : a->ended_at > b->ended_at;
+    return a->kept_from < b->kept_from ? -1 : a->kept_from > b->kept_from;
 }
 
 static int
@@ -302,7 +302,8 @@ sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *
     if (rc < 0)
         return rc;
     DL_SORT2(core->jobs_by_age, by_submission, order_prev, order_next);
-    DL_SORT2(core->jobs_ended, by_end, ended_prev, ended_next);
+    sc_parents_keep(core);
+    DL_SORT2(core->jobs_ended, by_kept, ended_prev, ended_next);
     core->first_kept = core->jobs_ended;
     for (job *j = core->jobs; j; j = j->hh.next)
         if (!sc_job_has_ended(j->state))

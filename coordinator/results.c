@@ -389,7 +389,7 @@ is_due(const sc_core *core, const job *j, const watch *w)
     if (w->after)
         return w->after <= core->written;
     if (w->of)
-        return j->state != SC_JOB_STAGED && sc_job_is_safe(core, j);
+        return j->state != SC_JOB_STAGED;
     return sc_job_has_ended(j->state) && sc_job_is_safe(core, j);
 }
 

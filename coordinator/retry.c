@@ -52,6 +52,8 @@ refuse_now(sc_core *core, peer *p, const sc_retry *m, job *j)
     else if (core->trouble)
         sc_core_refuse(core, p, m->request, SC_EJOURNAL,
                        "the journal cannot be written now: %s; try again later", core->trouble);
+    else if (sc_parents_is_needed(j, why, sizeof why))
+        sc_core_refuse(core, p, m->request, SC_ESTATE, "%s; try again when that has ended", why);
     else if (sc_parents_forbid(core, j, why, sizeof why))
         sc_core_refuse(core, p, m->request, SC_ESTATE, "%s: that one comes first", why);
     else if (j->position + n > UINT32_MAX) // positions have 32 bits in the journal
@@ -101,9 +103,11 @@ answer_when_safe(sc_core *core, peer *p, const sc_retry *m, job *j)
 }
 
 static void
-ask_journal(sc_core *core, job *j, bool is_dead_only)
+ask_journal(sc_core *core, job *j, bool is_dead_only, const watch *w)
 {
     sc_action a = {.type = SC_ACTION_GET_TASKS, .number = j->number};
+    j->asked_by = w->peer->instance; // who may have to say it again, on another connection
+    j->asked_request = w->request;
     j->asked = (sc_undone){j->position, is_dead_only ? j->undone.cancelled_before : j->position};
     a.tasks.job = j->id;
     a.tasks.undone = j->asked;
@@ -136,7 +140,7 @@ sc_retry_take(sc_core *core, peer *p, const sc_retry *m)
         return;
     w->is_retry = true;
     if (!is_asked)
-        ask_journal(core, j, m->is_dead_only);
+        ask_journal(core, j, m->is_dead_only, w);
 }
 
 /* ---- the journal's answer ---- */
@@ -154,9 +158,9 @@ reopened(sc_core *core, job *j)
             continue;
         w->is_retry = false;
         w->after = j->last_write;
-        j->retried_by = w->peer->instance;
-        j->retry_request = w->request;
     }
+    j->retried_by = j->asked_by;
+    j->retry_request = j->asked_request;
     sc_parents_link(core, j);
     sc_parents_settle(core, j);
     sc_parents_moved(core, j);

@@ -37,16 +37,29 @@ wrong_with(const sc_message *m)
     return NULL;
 }
 
-// Room for one more job, by forgetting the one that ended first.
 static bool
-make_place(sc_core *core)
+is_named(const sc_open *o, const job *j)
+{
+    const sc_parent *after = o->after.items;
+    for (uint32_t i = 0; i < o->after.n; i++)
+        if (memcmp(&after[i].job, &j->id, sizeof j->id) == 0)
+            return true;
+    return j->key && sc_text_equal(o->key, j->key);
+}
+
+// Room for one more job, by forgetting the one that ended first: not what this one names, nor what
+// somebody is still to be told of.
+static bool
+make_place(sc_core *core, const sc_open *o)
 {
     if (core->n_jobs < core->options.max_jobs)
         return true;
-    if (!core->jobs_ended)
-        return false;
-    sc_jobs_remove(core, core->jobs_ended);
-    return true;
+    for (job *j = core->jobs_ended; j; j = j->ended_next)
+        if (sc_jobs_may_forget(core, j) && !is_named(o, j)) {
+            sc_jobs_remove(core, j);
+            return true;
+        }
+    return false;
 }
 
 // What a job's OPEN says of it, but for its tasks.
@@ -76,6 +89,7 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
         return NULL;
     sc_uploads_set_policy(j, h, o);
     j->client = p->instance;
+    j->opening = ++core->n_openings;
     if (o->is_array) {
         j->n_tasks = o->n_tasks;
         j->pieces_table = sc_slice_keep(m->table);
@@ -187,17 +201,19 @@ sc_uploads_open(sc_core *core, peer *p, const sc_message *m)
                (!o->is_durable && refuse_full(core, p, o->request, m->table.len + m->bytes.len)) ||
                refuse_trouble(core, p, o->request, o->is_durable)) {
         return;
-    } else if (!make_place(core)) {
+    } else if (!sc_parents_check(core, p, o)) {
+        return;
+    } else if (!make_place(core, o)) {
         sc_core_refuse(core, p, o->request, SC_ELIMIT,
                        "%llu jobs are open already; try again when some have ended",
                        (unsigned long long)core->n_jobs);
-    } else if (sc_parents_check(core, p, o)) {
+    } else {
         job *j = new_job(core, p, m, h);
         if (!j) {
             sc_core_refuse(core, p, o->request, SC_ENOMEM, "out of memory");
             return;
         }
-        sc_ticket t = {j->id, p->instance, o->request, SC_MSG_OPEN, 0};
+        sc_ticket t = {j->id, p->instance, o->request, SC_MSG_OPEN, 0, j->opening};
         sc_saved_put_open(core, j, &t, m);
     }
 }
@@ -236,7 +252,7 @@ static void
 take_chunk(sc_core *core, peer *p, job *j, const sc_message *m)
 {
     uint64_t bytes = m->table.len + m->bytes.len, place = j->n_tasks;
-    sc_ticket t = {j->id, p->instance, m->chunk.request, SC_MSG_CHUNK, j->n_chunks};
+    sc_ticket t = {j->id, p->instance, m->chunk.request, SC_MSG_CHUNK, j->n_chunks, j->opening};
     j->chunk_infos[j->n_chunks].first = j->n_tasks;
     j->chunk_infos[j->n_chunks].bytes = bytes;
     j->chunk_infos[j->n_chunks].is_stored = false;
@@ -317,7 +333,7 @@ sc_uploads_commit(sc_core *core, peer *p, const sc_message *m)
         j->is_committing = true;
         j->commit_request = c->request;
         sc_keys_take(core, j, &c->digest);
-        sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0};
+        sc_ticket t = {j->id, p->instance, c->request, SC_MSG_COMMIT, 0, j->opening};
         sc_saved_put_commit(core, j, &t);
     }
 }
@@ -364,7 +380,7 @@ sc_core_stored(sc_core *core, const sc_ticket *t, int status, const char *why, i
     core->now_ms = now_ms;
     job *j = sc_jobs_find(core, &t->job);
     peer *p = sc_peers_find_instance(core, t->client);
-    if (!j || j->state != SC_JOB_STAGED || j->client != t->client)
+    if (!j || j->state != SC_JOB_STAGED || j->client != t->client || j->opening != t->opening)
         return; // of an upload that is gone
     if (status == 0) {
         stored(core, p, j, t);

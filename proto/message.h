@@ -263,6 +263,7 @@ typedef struct sc_run {
     bool is_array;
     uint64_t timeout_ms; /* a task that runs for longer is told to end, and has failed; 0: none */
     uint64_t kill_after_ms; /* one that still runs then takes its process with it; 0: none */
+    uint64_t life; /* another where the job was retried: what it named may have other results now */
 } sc_run;
 
 /* Ended tasks of one run: a record (run.h) and a value for each. */

@@ -216,6 +216,7 @@ static const sc_field sc_run_fields[] = {
     F(8, BOOL, sc_run, is_array, 1),
     F(9, U64, sc_run, timeout_ms, SC_LIMIT_MAX_MS),
     F(10, U64, sc_run, kill_after_ms, SC_LIMIT_MAX_MS),
+    F(11, U64, sc_run, life, ANY),
 };
 static const sc_field sc_results_fields[] = {
     F(1, U64, sc_results, number, ANY),  F(2, UUID, sc_results, job, 0),

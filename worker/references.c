@@ -96,7 +96,7 @@ sc_references_hold(sc_references *r, const sc_message *run)
     sc_reference *ref;
 
     TAILQ_FOREACH(ref, &r->all, node)
-        if (memcmp(&ref->job, &run->run.job, sizeof ref->job) == 0 &&
+        if (memcmp(&ref->job, &run->run.job, sizeof ref->job) == 0 && ref->life == run->run.life &&
             ref->state != SC_REFERENCE_FAILED)
             break;
     if (!ref) {
@@ -105,6 +105,7 @@ sc_references_hold(sc_references *r, const sc_message *run)
             return NULL;
         r->n_all++;
         ref->job = run->run.job;
+        ref->life = run->run.life;
         ref->table = sc_slice_keep(run->table);
         ref->bytes = sc_slice_keep(run->bytes);
     } else {
@@ -266,8 +267,7 @@ sc_references_next(sc_references *r, sc_message *out)
                           .job = ref->of,
                           .from = ref->next,
                           .order = SC_READ_INDEX,
-                          .max_bytes = PAGE_BYTES,
-                          .wait = true};
+                          .max_bytes = PAGE_BYTES};
     return true;
 }
 
@@ -312,9 +312,10 @@ on_page(sc_references *r, sc_reference *ref, const sc_message *m)
 {
     int rc;
 
-    if (sc_records_check(m->table, m->bytes, SC_TASK_MAX_BYTES) < 0 ||
-        (!m->page.is_end && m->page.next <= ref->next))
+    if (sc_records_check(m->table, m->bytes, SC_TASK_MAX_BYTES) < 0)
         return fail_of(r, ref, SC_EMALFORMED, "the coordinator's answer is malformed");
+    if (!m->page.is_end && m->page.next <= ref->next)
+        return fail_of(r, ref, SC_ESTATE, "it has not ended; name it in --after");
     if (m->page.n_dropped > 0)
         return fail_of(r, ref, SC_ESTOREFULL, "the store had no room to keep them");
     rc = add_values(ref, m);

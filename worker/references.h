@@ -32,7 +32,8 @@ typedef enum sc_reference_state {
 typedef struct sc_reference {
     TAILQ_ENTRY(sc_reference) node; /* in the order of their last use */
     sc_reference_state state;
-    sc_uuid job;           /* of the run */
+    sc_uuid job;           /* of the run, */
+    uint64_t life;         /* which is that of the job */
     uint32_t n_users;      /* runs that hold it */
     sc_slice table, bytes; /* READY: the pieces with the results in them; before: as they came */
     int code;              /* FAILED: why */

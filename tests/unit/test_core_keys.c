@@ -147,7 +147,7 @@ Test(core_keys, first_is_not_accepted)
     array(&f, CLIENT, 1, 'x');
     array(&f, OTHER, 2, 'x');
     sc_uuid first = sc_fake_job(1);
-    sc_ticket t = {first, 0, 0, SC_MSG_OPEN, 0};
+    sc_ticket t = {first, 0, 0, SC_MSG_OPEN, 0, 1};
     for (uint64_t instance = 1; instance < 200; instance++) { // whoever opened it
         t.client = instance;
         sc_core_stored(f.core, &t, -ENOSPC, "the disk is full", f.now_ms);

@@ -186,7 +186,7 @@ Test(references, hostile_pages)
         uint32_t len; // of the one record, whose value has one byte
         int want;
     } pages[] = {
-        {"no way ahead", 0, false, 0, 1, SC_EMALFORMED},
+        {"no way ahead", 0, false, 0, 1, SC_ESTATE},
         {"a table that does not fit", 1, true, 0, 2, SC_EMALFORMED},
         {"dropped", 1, true, 5, 1, SC_ESTOREFULL},
     };
@@ -256,6 +256,23 @@ Test(references, bounds)
             sc_reference_release(held[i]);
     sc_references_fini(&r);
     free(value);
+}
+
+/* What a job named may have other results when it is retried. */
+Test(references, lives)
+{
+    sc_references r;
+    sc_message run = make_run(1, rows[0].pieces, 4);
+
+    sc_references_init(&r);
+    sc_reference *first = sc_references_hold(&r, &run);
+    cr_assert_eq(read_all(&r, 8), first);
+    run.run.life = 7;
+    sc_reference *second = sc_references_hold(&r, &run);
+    cr_expect(second != first && second->state == SC_REFERENCE_WAITING);
+    sc_reference_release(first);
+    sc_reference_release(second);
+    sc_references_fini(&r);
 }
 
 /* Of those that nobody holds a few are kept. */
