@@ -15,6 +15,7 @@
  *   calls.c       their calls
  *   bystander.c   peers that mean no good
  *   plan.c        jobs, what each task does, what its result must be
+ *   handing.c     what is handed out, what starts
  *   told.c        what was said of tasks, and that it fits
  *   trace.c       what happened last, and the hash of it all
  *
@@ -507,12 +508,6 @@ const sc_model_store *sc_plan_store(const world *w, const plan *j);
 void sc_plan_lose(world *w);
 /** A volatile job was accepted and has tasks that have not ended. */
 bool sc_plan_is_volatile_open(const world *w);
-/** Tasks were sent to a worker. */
-void sc_plan_handed(world *w, process *p, const sc_run *run);
-/** A worker starts a task: may it, and beside what runs there? */
-void sc_plan_started(running *t);
-/** Nothing befell the worker since it was given this, as far as the coordinator can know. */
-bool sc_handing_was_safe(const handing *h);
 /** The coordinator may take a process as lost, from now until so much later. */
 void sc_sim_trouble(process *p, int64_t us);
 /** A task ended in the store: is that what it must be? */
@@ -520,5 +515,13 @@ void sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *result);
 /** Counts (+1) whom a report blames, or takes that back (-1). */
 void sc_plan_blame(world *w, const sc_died *died, int by);
 void sc_plan_check_end(world *w);
+
+/* handing.c */
+/** Tasks were sent to a worker. */
+void sc_plan_handed(world *w, process *p, const sc_run *run);
+/** A worker starts a task: may it, and beside what runs there? */
+void sc_plan_started(running *t);
+/** Nothing befell the worker since it was given this, as far as the coordinator can know. */
+bool sc_handing_was_safe(const handing *h);
 
 #endif
