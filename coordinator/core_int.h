@@ -296,6 +296,7 @@ struct job {
     sc_undone asked;                    // of a retry that waits for the journal; 0: there is none
     uint64_t asked_by, asked_request;   // client and request of it
     uint64_t retried_by, retry_request; // and of the last one
+    uint64_t first_run;                 // of this coordinator's since then: below, they are over
     uint64_t seq;                       // order of submission
     bool is_array;
     uint64_t first_index; // index = first_index + place

@@ -124,12 +124,13 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
     return true;
 }
 
-// Was this token given by this coordinator, or for a durable job by one before it?
+// Was this token given by this coordinator, or for a durable job by one before it? What was given
+// before the job was retried is over: in that run the task may have been cancelled.
 static bool
 was_given(const sc_core *core, const job *j, const sc_token *token)
 {
     if (token->epoch == core->options.epoch)
-        return token->run < core->next_run;
+        return token->run < core->next_run && (!j || token->run >= j->first_run);
     return j && j->number && token->epoch < core->options.epoch;
 }
 

@@ -311,6 +311,30 @@ Test(core_retry, not_to_be_repeated)
     sc_fake_stop(&f);
 }
 
+// A worker that was silent comes back with tasks that it was told to cancel: it is to forget them,
+// and what it says of them does not count.
+Test(core_retry, what_was_given_before)
+{
+    sc_fake f;
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
+    sc_run run = sc_fake_take_run(&f, WORKER);
+    cr_assert_eq(run.count, N);
+    cancel(&f, 0, N);
+    sc_fake_pass(&f, 900, WORKER);
+    expect_counts(&f, "silent", SC_JOB_CANCELLED, 0, 0, N);
+    sc_fake_worker_ready(&f, OTHER, &(sc_fake_worker){.slots_async = 64});
+    retry(&f, 5, 1, false);
+    sc_fake_forget_sent(&f);
+    sc_held_run held = {run.job, run.token, run.first, run.count, true, run.attempt};
+    sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.slots_async = 64}, &held, 1);
+    cr_expect_eq(sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET), N);
+    cr_expect_eq(sc_fake_n_recalled(&f, OTHER, SC_RECALL_FORGET), 0);
+    sc_fake_results(&f, WORKER, &run, 0, N, SC_CANCELLED, 0, MS);
+    expect_counts(&f, "said of what is over", SC_JOB_RUNNING, 0, 0, 0);
+    sc_fake_stop(&f);
+}
+
 // The time of a job that is retried is not over at once.
 Test(core_retry, expired)
 {
