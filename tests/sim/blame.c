@@ -64,6 +64,8 @@ sc_plan_blame(world *w, const sc_died *died, int by)
         blame b = judge(died->death, &refs[i], &t);
         if (!j && b && refs[i].token.epoch == w->options.epoch)
             sc_calls_blame(w, refs[i].token.run, by);
+        if (j && b == BLAME_YES && sc_retry_is_past(j, &refs[i].token))
+            b = BLAME_MAYBE; // it may not have been handed out again
         if (!is_open(w, j, &refs[i]) || b == BLAME_NO || has_counted(died, i, &t))
             continue;
         uint8_t *n = &(b == BLAME_YES ? j->blames : j->maybes)[refs[i].index - j->first];

@@ -37,6 +37,7 @@ sc_act_new(process *p, plan *j, sc_message_type type,
     SC_ASSERT(a);
     a->client = p;
     a->plan = j;
+    a->n_retries = j ? j->n_retries : 0;
     a->request.message.type = type;
     a->request.on_end = on_end;
     LIST_INSERT_HEAD(&p->acts, a, node);
@@ -85,7 +86,18 @@ on_cancelled(sc_client_request *r, const sc_message *answer, const sc_failure *w
     if (!answer)
         sc_act_check_failure(a, why, j->n_losses ? after_loss : usual);
     else if (memcmp(&r->message.cancel.job, &j->id, sizeof j->id) == 0)
-        j->is_unwanted = true;
+        j->is_unwanted |= a->n_retries == j->n_retries; // else it was of a life that is over
+}
+
+// All of it or a part: the same in each of its lives, for what is said in one may come in another.
+static void
+choose_cancelled(world *w, plan *j)
+{
+    bool is_all = sc_sim_random(w, 2);
+    j->cancelled_from = is_all ? 0 : sc_sim_random(w, j->n_tasks);
+    j->cancelled_until =
+        is_all ? j->n_tasks
+               : j->cancelled_from + 1 + sc_sim_random(w, j->n_tasks - j->cancelled_from);
 }
 
 static void
@@ -93,20 +105,23 @@ cancel_now(world *w, event *e)
 {
     plan *j = e->object;
     process *p = w->clients[e->number];
-    if (p->is_dead || !j->is_accepted || j->is_cancelled)
+    if (p->is_dead || !j->is_accepted)
         return;
     act *a = sc_act_new(p, j, SC_MSG_CANCEL, on_cancelled);
-    bool is_all = sc_sim_random(w, 2);
-    j->is_cancelled = true;
-    j->cancelled_from = is_all ? 0 : sc_sim_random(w, j->n_tasks);
-    j->cancelled_until =
-        is_all ? j->n_tasks
-               : j->cancelled_from + 1 + sc_sim_random(w, j->n_tasks - j->cancelled_from);
+    if (j->cancelled_until == 0)
+        choose_cancelled(w, j);
     a->request.message.cancel = (sc_cancel){.job = j->id, .first = j->first + j->cancelled_from};
-    if (!is_all)
+    if (j->cancelled_until - j->cancelled_from < j->n_tasks)
         a->request.message.cancel.count = j->cancelled_until - j->cancelled_from;
     sc_act_start(a);
     sc_client_set_tick(p);
+}
+
+void
+sc_client_cancel_later(process *p, plan *j)
+{
+    sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 400 * US_A_MS), cancel_now, j,
+                 p->number);
 }
 
 /* ---- draining ---- */
@@ -142,8 +157,9 @@ start_reading(act *a)
     if (a->plan->key[0] && sc_sim_random(p->world, 2))
         submit_again_later(p->world, a->plan);
     if (!p->world->shape.is_restarts_only && sc_sim_random(p->world, 5) == 0)
-        sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 400 * US_A_MS), cancel_now, a->plan,
-                     p->number);
+        sc_client_cancel_later(p, a->plan);
+    if (a->plan->is_durable && sc_sim_random(p->world, 2))
+        sc_retry_later(p->world, a->plan);
     for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
         if (sc_sim_random(p->world, 3) == 0)
             sc_client_read_all(p, a->plan, (sc_read_order)order);

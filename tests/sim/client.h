@@ -10,6 +10,7 @@ struct act {
     process *client;
     plan *plan;
     bool is_done;
+    uint32_t n_retries; // of the plan, when this was new
     // upload
     sc_chunks chunks;
     uint64_t next; // place of the task to be added next

@@ -31,6 +31,7 @@ sc_plan_handed(world *w, process *p, const sc_run *run)
     plan *j = sc_plan_find(w, &run->job);
     uint64_t place = run->first - j->first;
     check_begin(w, j);
+    j->last = run->token;
     if (j->is_unwanted && place < j->cancelled_until && place + run->count > j->cancelled_from)
         sc_sim_fail(w, "tasks of job %u are handed out, and were cancelled", j->number);
     for (uint64_t i = place; i < place + run->count; i++) {
@@ -95,6 +96,8 @@ sc_plan_started(running *t)
     }
     if (t->ref.token.epoch != t->worker->world->options.epoch && !j->is_durable)
         return; // it does not know yet that this is gone
+    if (sc_retry_is_past(j, &t->ref.token))
+        return; // nor that this is over
     t->is_alone = h->is_alone && memcmp(&h->token, &t->ref.token, sizeof h->token) == 0;
     check_alone(t);
     uint16_t *last = &j->starts[t->index - j->first];

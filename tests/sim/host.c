@@ -252,7 +252,9 @@ start_next(world *w, uint32_t endpoint)
     w->options.started_unix_ms = wall_clock_ms(w);
     int64_t at_ms = sc_sim_ms(w) + 1 + (int64_t)sc_sim_random(w, 1500);
     start_host(w, endpoint, at_ms);
+    w->host->is_replaying = true;
     sc_journal_restore(w->host, at_ms);
+    w->host->is_replaying = false;
 }
 
 void
@@ -359,6 +361,9 @@ sc_host_message(conn *c, const sc_message *m)
     h->leaving = m->type == SC_MSG_BYE ? c->peer : NULL;
     if (h->dying && !h->is_deposed)
         sc_plan_blame(w, &m->died, 1);
+    plan *cancelled = m->type == SC_MSG_CANCEL ? sc_plan_find(w, &m->cancel.job) : NULL;
+    if (cancelled && !h->is_deposed)
+        cancelled->is_cancelled = true;
     uint64_t n_writes = h->n_writes;
     sc_core_message(h->core, c->link, m, sc_sim_ms(w));
     note_results(h, c->peer, m, n_writes);

@@ -127,6 +127,8 @@ note_write(world *w, const sc_action *a, uint64_t write)
         plan *j = sc_plan_find(w, &a->attempt.job);
         j->writes[a->attempt.next.place] = write;
         sc_told_attempt(w, j, a->attempt.next.place, a->attempt.next.attempt);
+    } else if (a->type == SC_ACTION_PUT_STATE) {
+        sc_retry_noted(w, a);
     }
 }
 
@@ -169,20 +171,26 @@ sc_journal_crash(host *h)
                            h->n_written + sc_sim_random(w, h->n_writes - h->n_written + 1));
 }
 
+// In the order of the writes: a task that was retried begins anew.
 static void
-tell_attempt(void *arg, const sc_action *a)
+replay(void *arg, const sc_action *a)
 {
-    world *w = arg;
-    const plan *j = a->type == SC_ACTION_PUT_ATTEMPT ? sc_plan_find(w, &a->attempt.job) : NULL;
+    host *h = arg;
+    sc_model_question question;
+    sc_model_store_act(h->kept, a, &question);
+    const plan *j =
+        a->type == SC_ACTION_PUT_ATTEMPT ? sc_plan_find(h->world, &a->attempt.job) : NULL;
     if (j)
-        sc_told_attempt(w, j, a->attempt.next.place, a->attempt.next.attempt);
+        sc_told_attempt(h->world, j, a->attempt.next.place, a->attempt.next.attempt);
+    else if (a->type == SC_ACTION_PUT_STATE)
+        sc_retry_noted(h->world, a);
 }
 
 void
 sc_journal_restore(host *h, int64_t at_ms)
 {
-    sc_model_journal_each(h->world->journal, tell_attempt, h->world);
-    sc_model_journal_restore(h->world->journal, h->kept, h->core, at_ms);
+    sc_model_journal_each(h->world->journal, replay, h);
+    sc_model_journal_restore(h->world->journal, h->core, at_ms);
 }
 
 bool

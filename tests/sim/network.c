@@ -286,6 +286,8 @@ note(conn *c, const sc_message *m)
         sc_calls_handed(w, c->peer, m);
     else if (m->type == SC_MSG_RUN && !c->host->is_deposed)
         sc_plan_handed(w, c->peer, &m->run);
+    else if (m->type == SC_MSG_JOBS && !c->host->is_deposed)
+        sc_retry_told(c->peer, m->jobs.request);
     else if (m->type == SC_MSG_REPLY)
         sc_calls_told(c->peer, m->reply.request);
 }

@@ -159,6 +159,9 @@ static void
 keep(world *w, plan *j)
 {
     sc_history_forget(w->history, &j->id);
+    j->has_failed = false;
+    j->undone = (sc_undone){0};
+    j->retry_write = 0;
     if (j->is_accepted)
         sc_history_accept(w->history, &j->id, j->first, j->n_tasks);
     for (uint64_t i = 0; i < j->n_tasks; i++) {
@@ -356,7 +359,7 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
         return was_lost(w, j, r->index) ||
                (j->is_durable && sc_plan_is_once(j) && w->n_restarts > 0);
     if (has_code(r, "expired"))
-        return j->expires_ms > 0 && r->attempt == 1;
+        return j->expires_ms > 0 && r->attempt == 1 && j->undone.dead_before == 0;
     if (has_code(r, "store_full"))
         return j->is_given_up;
     if (has_code(r, sc_error_name(-EIO)))
@@ -438,7 +441,7 @@ sc_plan_ended(world *w, const sc_uuid *job, const sc_model_result *r)
         j->is_given_up = true;
     sc_told_core_result(w, job, r);
     j->has_failed |= r->outcome != SC_DONE;
-    const char *wrong = wrong_with(w, j, r);
+    const char *wrong = w->host->is_replaying ? NULL : wrong_with(w, j, r);
     if (wrong)
         sc_sim_fail(w, "task %" PRIu64 " of job %u (%s): %s; outcome %u attempt %u blames %u %.*s",
                     r->index, j->number, sc_plan_handlers[j->handler], wrong, r->outcome,

@@ -30,10 +30,28 @@ sc_told_accepted(world *w, plan *j)
     check(w, w->shown, sc_history_accept(w->shown, &j->id, j->first, j->n_tasks));
 }
 
+bool
+sc_told_is_sure(const world *w, const plan *j)
+{
+    return j->n_retries == 0 || w->is_auditing;
+}
+
+void
+sc_told_audit(world *w, plan *j)
+{
+    if (j->n_retries == 0)
+        return;
+    sc_history_forget(w->shown, &j->id);
+    j->ended_at = 0;
+    sc_told_accepted(w, j);
+}
+
 void
 sc_told_result(world *w, const plan *j, const sc_model_result *r)
 {
     sc_seen_result s = seen(r);
+    if (!sc_told_is_sure(w, j))
+        return;
     check(w, w->shown, sc_history_result(w->shown, &j->id, &s));
 }
 
@@ -54,6 +72,8 @@ check_times(const world *w, plan *j, const sc_job_info *info)
 void
 sc_told_state(world *w, plan *j, const sc_job_info *info)
 {
+    if (!sc_told_is_sure(w, j))
+        return;
     check_times(w, j, info);
     if (!sc_job_has_ended(info->state))
         return;

@@ -169,6 +169,7 @@ audit(world *w)
     for (uint32_t i = 0; i < w->n_plans; i++) {
         if (!w->plans[i].is_accepted)
             continue;
+        sc_told_audit(w, &w->plans[i]);
         for (int order = SC_READ_INDEX; order <= SC_READ_ENDED; order++)
             sc_client_read_all(w->auditor, &w->plans[i], (sc_read_order)order);
         sc_client_ask(w->auditor, &w->plans[i], false);
@@ -262,10 +263,10 @@ print_summary(const world *w)
            w->seed, w->shape.is_large ? "large" : "small", w->shape.n_workers, w->n_plans,
            sc_history_n_accepted(w->shown), w->n_started, w->n_started_again, w->n_crashes,
            w->n_cuts, w->n_stalls);
-    printf("%u restarts (%u taken over), %" PRIu64 "+%" PRIu64 " calls, %" PRIu64 " rows, %" PRIu64
-           " events, %" PRId64 " ms\n",
-           w->n_restarts, w->n_takeovers, w->n_calls_done, w->n_calls_failed, w->n_rows_read,
-           w->n_events, sc_sim_ms(w));
+    printf("%u restarts (%u taken over), %" PRIu64 " retries, %" PRIu64 "+%" PRIu64
+           " calls, %" PRIu64 " rows, %" PRIu64 " events, %" PRId64 " ms\n",
+           w->n_restarts, w->n_takeovers, w->n_retries, w->n_calls_done, w->n_calls_failed,
+           w->n_rows_read, w->n_events, sc_sim_ms(w));
 }
 
 uint64_t

@@ -12,6 +12,7 @@
  *   supervisor.c  who looks after them
  *   client.c      clients: uploads, what they ask for
  *   reading.c     clients: results, states
+ *   retry.c       clients: jobs that are tried again
  *   calls.c       their calls
  *   bystander.c   peers that mean no good
  *   plan.c        jobs, what each task does, what its result must be
@@ -161,9 +162,14 @@ struct plan {
     bool has_begun, has_failed;         // a task was handed out; one has ended and is not done
     char key[16];                       // "": none
     uint32_t n_again;                   // how often it was submitted again under it
-    bool is_cancelled;                  // CANCEL was said: places from..until-1 may end so,
+    bool is_cancelled;                  // CANCEL has come: places from..until-1 may end so,
     bool is_unwanted;                   // and was answered: of these none is handed out any more
     uint64_t cancelled_from, cancelled_until;
+    uint32_t n_asked;               // RETRY was said so often, or will be
+    uint32_t n_retries;             // and its record was written so that it began a new life
+    uint64_t retry_write;           // the last such write of the present coordinator; 0: none
+    sc_undone undone;               // what its record says now
+    sc_token last, past;            // given last, and before its present life
     int64_t submitted_at, ended_at; // as clients were told; 0: not yet
     handing *handings;              // by task: the last one
     uint8_t *blames;  // by task: deaths it is blamed for, as the supervisor's reports say
@@ -273,6 +279,7 @@ struct host {
     event tick, turn;
     uint64_t store_limit;
     int64_t stalled_until_us;
+    bool is_replaying;      // it is given what its journal has: all that was judged before
     uint64_t who_link;      // the core has just asked WHO here
     const process *leaving; // says BYE to the core
     const sc_died *dying;   // the core is being told so
@@ -329,7 +336,7 @@ struct world {
     sc_history *history; // what the core has ended since it started
     sc_history *shown;   // what clients were told, of all its starts
     uint64_t n_started, n_started_again, n_crashes, n_cuts, n_stalls, n_calls_done, n_calls_failed,
-        n_rows_read;
+        n_rows_read, n_retries;
     // trace
     trace_line traced[N_TRACED];
     uint64_t n_traced, hash;
@@ -454,6 +461,8 @@ process *sc_client_start(world *w, uint32_t place, const char *name);
 void sc_client_message(process *p, const sc_message *m);
 /** At once, or in a while. */
 void sc_client_submit_later(process *p, plan *j);
+/** It cancels the job or a part of it, within half a second. */
+void sc_client_cancel_later(process *p, plan *j);
 /** It asks that a worker leaves. */
 void sc_client_ask_to_leave(process *p, const process *worker);
 void sc_client_stop_cluster(process *p);
@@ -471,6 +480,10 @@ void sc_told_state(world *w, plan *j, const sc_job_info *info);
 /** The core has begun, or kept that it will begin, an attempt; it has ended a task. */
 void sc_told_attempt(world *w, const plan *j, uint64_t place, uint32_t attempt);
 void sc_told_core_result(world *w, const sc_uuid *job, const sc_model_result *result);
+/** What clients are told of a job now is of its present life. Where it was retried, answers may
+ * be late until all others have ended: then it is told anew (sc_told_audit). */
+bool sc_told_is_sure(const world *w, const plan *j);
+void sc_told_audit(world *w, plan *j);
 /** Nothing is lost, nothing was said twice. */
 void sc_told_check_end(world *w);
 
@@ -480,6 +493,16 @@ void sc_client_read_all(process *p, plan *j, sc_read_order order);
 void sc_client_ask(process *p, plan *j, bool wait);
 /** A client that knows of no coordinator asks the one there for all that was ever accepted. */
 void sc_client_visit(world *w, uint32_t endpoint);
+
+/* retry.c */
+/** A client asks, in a while, that the job be tried again; not for ever. */
+void sc_retry_later(world *w, plan *j);
+/** A client is sent the answer to a request. */
+void sc_retry_told(const process *p, uint64_t request);
+/** Its record is written, or read again after a restart; the store knows it already. */
+void sc_retry_noted(world *w, const sc_action *put_state);
+/** Was this token given in a life of the job that is over? */
+bool sc_retry_is_past(const plan *j, const sc_token *token);
 
 /* bystander.c */
 void sc_bystanders_start(world *w);

@@ -119,6 +119,13 @@ sc_fake_written(sc_fake *f, uint64_t n)
     settle(f);
 }
 
+static void
+put_again(void *store, const sc_action *action)
+{
+    sc_model_question question;
+    sc_model_store_act(store, action, &question);
+}
+
 void
 sc_fake_restart(sc_fake *f, uint64_t n_safe)
 {
@@ -131,7 +138,8 @@ sc_fake_restart(sc_fake *f, uint64_t n_safe)
     sc_fake_forget_sent(f);
     SC_ASSERT(sc_core_new(&f->options, emit, f, f->now_ms, &f->core) == 0);
     f->store = sc_model_store_new(NULL, NULL);
-    sc_model_journal_restore(f->journal, f->store, f->core, f->now_ms);
+    sc_model_journal_each(f->journal, put_again, f->store);
+    sc_model_journal_restore(f->journal, f->core, f->now_ms);
     sc_core_check(f->core);
 }
 

@@ -264,6 +264,16 @@ note(found **all, const sc_action *a)
     }
 }
 
+static found *
+note_all(const sc_model_journal *j)
+{
+    found *all = NULL;
+    for (size_t i = 0; i < j->n_writes; i++)
+        if (!j->writes[i]->is_refused)
+            note(&all, &j->writes[i]->kept.action);
+    return all;
+}
+
 static int
 by_place(const known *a, const known *b)
 {
@@ -299,10 +309,7 @@ void
 sc_model_journal_answer(sc_model_journal *j, const sc_model_question *q, int status, sc_core *core,
                         int64_t now_ms)
 {
-    found *all = NULL, *f = NULL;
-    for (size_t i = 0; i < j->n_writes; i++)
-        if (!j->writes[i]->is_refused)
-            note(&all, &j->writes[i]->kept.action);
+    found *all = note_all(j), *f = NULL;
     HASH_FIND(hh, all, &q->durable, sizeof q->durable, f);
     if (!f && status == 0)
         status = SC_ENOTFOUND; // dropped meanwhile
@@ -318,16 +325,9 @@ sc_model_journal_answer(sc_model_journal *j, const sc_model_question *q, int sta
 }
 
 void
-sc_model_journal_restore(sc_model_journal *j, sc_model_store *store, sc_core *core, int64_t now_ms)
+sc_model_journal_restore(sc_model_journal *j, sc_core *core, int64_t now_ms)
 {
-    found *all = NULL;
-    for (size_t i = 0; i < j->n_writes; i++) {
-        sc_model_question question;
-        if (j->writes[i]->is_refused)
-            continue;
-        note(&all, &j->writes[i]->kept.action);
-        sc_model_store_act(store, &j->writes[i]->kept.action, &question);
-    }
+    found *all = note_all(j);
     size_t n = HASH_COUNT(all), at = 0;
     sc_saved_job *jobs = must(calloc(n + 1, sizeof *jobs));
     sc_saved_tasks **tasks = must(calloc(n + 1, sizeof(sc_saved_tasks *)));

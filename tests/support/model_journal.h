@@ -35,9 +35,8 @@ void sc_model_journal_each(const sc_model_journal *j,
 
 /** The process is gone: of the writes of the present core only the first `n_safe` were kept. */
 void sc_model_journal_crash(sc_model_journal *j, uint64_t n_safe);
-/** Gives a new core, and a new store, what is there. */
-void sc_model_journal_restore(sc_model_journal *j, sc_model_store *store, sc_core *core,
-                              int64_t now_ms);
+/** Gives a new core what is there; a new store is given it with sc_model_journal_each. */
+void sc_model_journal_restore(sc_model_journal *j, sc_core *core, int64_t now_ms);
 /** Gives the core the answer to a question of SC_ASKED_TASKS. @param status  0, or a code */
 void sc_model_journal_answer(sc_model_journal *j, const sc_model_question *question, int status,
                              sc_core *core, int64_t now_ms);

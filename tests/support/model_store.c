@@ -15,7 +15,8 @@ typedef struct entry {
     sc_model_result result; // its texts lie behind the entry
     uint64_t write;
     uint64_t position;
-    bool is_undone; // not in by_index
+    bool is_undone;
+    struct entry *before; // that its task had in the life before; undone
     UT_hash_handle hh;
 } entry;
 
@@ -28,7 +29,7 @@ typedef struct kept_chunk {
 typedef struct kept_job {
     sc_uuid id;
     kept_chunk *chunks;
-    entry *by_index;
+    entry *by_index; // the last of each
     entry **by_end;
     size_t n_ended, n_ended_max;
     uint64_t result_bytes;
@@ -142,14 +143,18 @@ put_result(sc_model_store *s, kept_job *j, const sc_model_result *r, sc_text wor
 {
     entry *e = NULL;
     HASH_FIND(hh, j->by_index, &r->index, sizeof r->index, e);
-    if (e) {
+    entry *before = e;
+    if (before && !before->is_undone) {
         s->n_twice++;
         return;
     }
+    if (before)
+        HASH_DEL(j->by_index, before);
     e = must(calloc(1, sizeof *e + r->len + worker.len + 1));
     char *texts = (char *)(e + 1);
     e->result = *r;
     e->write = s->write;
+    e->before = before;
     if (r->len)
         memcpy(texts, r->value, r->len);
     e->result.value = texts;
@@ -216,10 +221,7 @@ undo(kept_job *j, const sc_undone *undone)
 {
     for (size_t i = 0; j && i < j->n_ended; i++) {
         entry *e = j->by_end[i];
-        if (e->is_undone || !sc_undone_has(undone, e->result.outcome, e->position))
-            continue;
-        e->is_undone = true;
-        HASH_DEL(j->by_index, e);
+        e->is_undone |= sc_undone_has(undone, e->result.outcome, e->position);
     }
 }
 
@@ -304,6 +306,26 @@ add_to_page(page *p, const entry *e, const sc_store_read *read, uint64_t base)
     return true;
 }
 
+// Is it as if it had not ended, for a reader who was told of these retries?
+static bool
+is_left_out(const entry *e, const sc_store_read *read)
+{
+    return sc_undone_has(&read->undone, e->result.outcome, e->position);
+}
+
+// A question is answered as it was put, though the job may have been retried since: of the ends
+// of a task the first that is not left out.
+static entry *
+find_for(const kept_job *j, uint64_t index, const sc_store_read *read)
+{
+    entry *e = NULL, *found = NULL;
+    HASH_FIND(hh, j->by_index, &index, sizeof index, e);
+    for (; e; e = e->before)
+        if (!is_left_out(e, read))
+            found = e;
+    return found;
+}
+
 // Fills a page; @return `from` of the next
 static uint64_t
 fill_page(const sc_model_store *s, const kept_job *j, const sc_store_read *read, page *p,
@@ -313,13 +335,12 @@ fill_page(const sc_model_store *s, const kept_job *j, const sc_store_read *read,
     if (read->order == SC_READ_ENDED) {
         uint64_t until = read->until < j->n_ended ? read->until : j->n_ended;
         while (at < until && j->by_end[at]->write <= s->n_shown &&
-               (j->by_end[at]->is_undone || add_to_page(p, j->by_end[at], read, base)))
+               (is_left_out(j->by_end[at], read) || add_to_page(p, j->by_end[at], read, base)))
             at++;
         return at;
     }
     for (; at < read->until; at++) {
-        entry *e = NULL;
-        HASH_FIND(hh, j->by_index, &at, sizeof at, e);
+        entry *e = find_for(j, at, read);
         if (e && e->write <= s->n_shown && !add_to_page(p, e, read, base))
             break;
     }
@@ -405,7 +426,7 @@ sc_model_store_find(const sc_model_store *s, const sc_uuid *job, uint64_t index)
     entry *e = NULL;
     if (j)
         HASH_FIND(hh, j->by_index, &index, sizeof index, e);
-    return e ? &e->result : NULL;
+    return e && !e->is_undone ? &e->result : NULL;
 }
 
 uint64_t
