@@ -78,8 +78,9 @@ sc_act_check_failure(const act *a, const sc_failure *why, const char *const *all
 static void
 on_cancelled(sc_client_request *r, const sc_message *answer, const sc_failure *why)
 {
-    static const char *const usual[] = {"closed", "wrong_state", NULL};
-    static const char *const after_loss[] = {"closed", "wrong_state", "lost", "unknown_job", NULL};
+    static const char *const usual[] = {"closed", "wrong_state", "busy", NULL};
+    static const char *const after_loss[] = {"closed", "wrong_state", "busy",
+                                             "lost",   "unknown_job", NULL};
     act *a = SC_CONTAINER(r, act, request);
     plan *j = a->plan;
     sc_act_done(a);
