@@ -22,12 +22,12 @@ on_retried(sc_client_request *r, const sc_message *answer, const sc_failure *why
     world *w = a->client->world;
     plan *j = a->plan;
     bool is_in_trouble = w->shape.is_journal_failing || w->shape.has_standby;
-    const char *const allowed[] = {"closed",
-                                   "wrong_state",
-                                   w->shape.is_store_small ? "limit" : "closed",
-                                   is_in_trouble ? "journal" : "closed",
-                                   w->shape.is_store_failing ? sc_error_name(-EIO) : "closed",
-                                   NULL};
+    const char *const allowed[] = {
+        "closed", "wrong_state", w->shape.is_store_small ? "limit" : "closed",
+        is_in_trouble ? "journal" : "closed",
+        // by one who was deposed before it came
+        w->shape.has_standby ? "unknown_job" : "closed",
+        w->shape.is_store_failing ? sc_error_name(-EIO) : "closed", NULL};
     sc_act_done(a);
     if (!answer)
         sc_act_check_failure(a, why, allowed);
