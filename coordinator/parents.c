@@ -108,15 +108,20 @@ sc_parents_free(sc_core *core, job *j)
 
 /* ---- waiting ---- */
 
+// NULL: it is gone, and nobody knows how it ended.
+static bool
+has_failed(const job *of)
+{
+    return !of || (sc_job_has_ended(of->state) && of->state != SC_JOB_SUCCEEDED);
+}
+
 // The first parent that keeps it from ever being begun.
 static const parent *
 failed(const job *j)
 {
-    for (uint32_t i = 0; !j->on_any && i < j->n_parents; i++) {
-        const job *of = j->parents[i].job;
-        if (!of || (sc_job_has_ended(of->state) && of->state != SC_JOB_SUCCEEDED))
+    for (uint32_t i = 0; !j->on_any && i < j->n_parents; i++)
+        if (has_failed(j->parents[i].job))
             return &j->parents[i];
-    }
     return NULL;
 }
 
@@ -144,7 +149,7 @@ sc_parents_forbid(sc_core *core, const job *j, char *text, size_t size)
 {
     for (uint32_t i = 0; !j->on_any && i < j->n_parents; i++) {
         const job *of = sc_jobs_find(core, &j->parents[i].id);
-        if (!of || (sc_job_has_ended(of->state) && of->state != SC_JOB_SUCCEEDED)) {
+        if (has_failed(of)) {
             say(&j->parents[i].id, of, text, size);
             return true;
         }
