@@ -38,8 +38,9 @@ struct sc_started {
     LIST_ENTRY(sc_started) node;
     sc_assignment *assignment;
     uint32_t offset;
-    uint32_t once; /* where the assignment is_once: its slot, see once.h */
-    sc_slice args; /* borrowed from the assignment; empty for an array, see sc_started_args */
+    uint32_t once;    /* where the assignment is_once: its slot, see once.h */
+    bool is_given_up; /* it was answered for, and still executes */
+    sc_slice args;    /* borrowed from the assignment; empty for an array, see sc_started_args */
     sc_report report;
 };
 

@@ -142,7 +142,7 @@ sc_session_end(sc_session *s, sc_started *task, const sc_ending *ending, int64_t
     a->n_executing--;
     if (!sc_assignment_is_answered(a, task->offset))
         answer(s, a, task->offset, ending, now_ms);
-    else
+    else if (!task->is_given_up) /* else until its result is safe, as ever */
         sc_once_remove(&s->once, a->token, a->first + task->offset);
     if (a->is_dirty && (a->n_open == 0 || a->values.len >= SC_CHUNK_MAX_BYTES)) {
         sc_delivery_flush(&s->delivery, a);
@@ -159,6 +159,7 @@ sc_session_give_up(sc_session *s, sc_started *task, const sc_ending *ending, int
 
     if (sc_assignment_is_answered(a, task->offset))
         return;
+    task->is_given_up = true;
     sc_reports_drop(&s->reports, task);
     answer(s, a, task->offset, ending, now_ms);
     sc_session_flush(s, now_ms);

@@ -2,14 +2,19 @@
 /* The worker's session, by scripts: a line of steps, and the line of what the session then sent and
  * cancelled, in the same short words. Included by one file of a test program.
  *
- *   W     WELCOME; oN: WELCOME that answers HELLO number N; w: WHO; vN: REFUSED with code N; aN:
- * RESULTS_ACK r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown
- * handler, O tasks that may not be repeated, B a broken table, N of the next epoch tN    take N
- * tasks eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2
- * KiB; V: with 16 MiB; Z: with 4 bytes less than what is sent at once mN    a task of the first
- * handler took N ns q     RECALL run:first+count (run 0: the whole job), then N of the next epoch;
- * Q: cancel; F: forget f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain;
- *         nN: N ms pass without a tick
+ *   W     WELCOME; oN: WELCOME that answers HELLO number N; w: WHO; vN: REFUSED with code N;
+ *         aN: RESULTS_ACK
+ *   r     RUN run:first+count, then aN attempt, cN class, T thread handler, U unknown handler,
+ *         O tasks that may not be repeated, B a broken table, N of the next epoch
+ *   tN    take N tasks
+ *   eI    end the task of index I; E: with an error worth a retry; X: with 300 KiB; Y: with 2 KiB;
+ *         V: with 16 MiB; Z: with 4 bytes less than what is sent at once
+ *   uI    the task of index I is given up: answered for while it executes
+ *   mN    a task of the first handler took N ns
+ *   q     RECALL run:first+count (run 0: the whole job), then N of the next epoch; Q: cancel;
+ *         F: forget
+ *   f     flush; kN: tick N ms later; lN: tick that comes N ms late; d: drain; nN: N ms pass
+ *         without a tick
  *   r...$ of an array whose arguments name results of another job; g: PAGE for the last READ, with
  *         one value; G: and the end; RN: REFUSED with code N
  *   pI:N/OF task of index I is N of OF far
@@ -303,6 +308,14 @@ step_end(struct world *w, char kind, uint64_t index)
 }
 
 static void
+step_give_up(struct world *w, uint64_t index)
+{
+    static const sc_ending ending = {.outcome = SC_DEAD, .data = "{}", .len = 2};
+
+    sc_session_give_up(w->session, find_started(w, index), &ending, w->now_ms);
+}
+
+static void
 step_recall(struct world *w, char kind, const char *words)
 {
     unsigned run, first, count;
@@ -350,6 +363,8 @@ step(struct world *w, char *word)
         step_take(w, n);
     else if (strchr("eEXYVZ", *word))
         step_end(w, *word, (uint64_t)n);
+    else if (*word == 'u')
+        step_give_up(w, (uint64_t)n);
     else if (strchr("qQF", *word))
         step_recall(w, *word, word + 1);
     else if (*word == 'p')
