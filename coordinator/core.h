@@ -41,6 +41,7 @@ typedef struct sc_core_options {
     uint64_t store_max_bytes; /* payloads and results in the store together */
     uint64_t max_jobs;
     int64_t retention_ms; /* ended jobs are forgotten after this */
+    bool is_shared;       /* others may lead in our place: peers look for us at several endpoints */
 } sc_core_options;
 
 /* Comes back with SC_EVENT_STORED as it went out. */

@@ -57,8 +57,6 @@ enum {
     WINDOW_BYTES = 4 << 20,                  // upload on its way: enough for 16 chunks
     ADOPT_AHEAD = 1024 * SC_CHUNK_MAX_TASKS, // places beyond those known to be handed out that a
                                              // worker may come back with after a restart
-    ADOPT_WAIT_MS = 500,                     // restored jobs wait so long for workers to come back,
-    ADOPT_LIST_MS = 2000,                    // and so long in all for lists that have begun
     SAVE_CHUNKS = 64, // a job's record is written again when its prefix has moved so far
     // Open runs of a worker, a message each: a quarter of what its link queues (proto/link.c), so
     // that many small runs (tasks tried again, calls) never fill it.

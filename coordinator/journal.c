@@ -186,8 +186,8 @@ give(sc_journal *j, const answer *a)
     const sc_journal_events *e = &j->events;
     switch (a->type) {
     case ANSWER_LEADING:
-        e->on_leading(e->arg,
-                      &(sc_journal_start){a->epoch, a->next_number, a->jobs, a->tasks, a->n_jobs});
+        e->on_leading(e->arg, &(sc_journal_start){a->epoch, a->next_number, a->jobs, a->tasks,
+                                                  a->n_jobs, j->backend->beat != NULL});
         break;
     case ANSWER_WAITING:
         e->on_waiting(e->arg, a->err.text);

@@ -32,6 +32,7 @@ typedef struct sc_journal_start {
     const sc_saved_job *jobs;     /* by number */
     sc_saved_tasks *const *tasks; /* of each that has been committed and not ended; else NULL */
     size_t n_jobs;
+    bool is_shared; /* others may lead it, from other hosts */
 } sc_journal_start;
 
 typedef struct sc_journal_events {

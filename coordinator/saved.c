@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 
+enum {
+    RETURN_MS = 500, // restored jobs wait at least so long for workers to come back,
+    LIST_MS = 1500,  // and so much longer for lists that have begun
+};
+
 /* ---- writing ---- */
 
 static sc_saved_state
@@ -184,12 +189,22 @@ sc_saved_written(sc_core *core)
 
 /* ---- the wait for workers ---- */
 
+// How long restored jobs wait for workers to come back. One that knows several endpoints notices
+// after a lease that the one before us is gone, then may try one that does not answer before it
+// tries ours (proto/search.h).
+static int64_t
+return_ms(const sc_core *core)
+{
+    int64_t search_ms = core->options.lease_ms + 2 * core->options.heartbeat_ms;
+    return core->options.is_shared && search_ms > RETURN_MS ? search_ms : RETURN_MS;
+}
+
 // It begins then.
 void
 sc_saved_wait_from(sc_core *core, int64_t ms)
 {
     core->restored_ms = ms;
-    sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED, ms + ADOPT_WAIT_MS);
+    sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED, ms + return_ms(core));
 }
 
 static bool
@@ -239,11 +254,11 @@ void
 sc_saved_check_restored(sc_core *core)
 {
     int64_t waited_ms = core->now_ms - core->restored_ms;
-    if (!core->is_restoring || waited_ms < ADOPT_WAIT_MS)
+    if (!core->is_restoring || waited_ms < return_ms(core))
         return;
-    if (waited_ms < ADOPT_LIST_MS && somebody_lists(core)) {
+    if (waited_ms < return_ms(core) + LIST_MS && somebody_lists(core)) {
         sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED,
-                          core->restored_ms + ADOPT_LIST_MS);
+                          core->restored_ms + return_ms(core) + LIST_MS);
         return;
     }
     core->is_restoring = false;
@@ -264,7 +279,7 @@ sc_saved_check_restored(sc_core *core)
 void
 sc_saved_listed(sc_core *core)
 {
-    int64_t first_ms = core->restored_ms + ADOPT_WAIT_MS;
+    int64_t first_ms = core->restored_ms + return_ms(core);
     if (core->is_restoring)
         sc_core_timer_set(core, &core->restored_timer, TIMER_RESTORED,
                           core->now_ms > first_ms ? core->now_ms : first_ms);

@@ -297,6 +297,7 @@ new_core(sc_shell *s, const sc_journal_start *start)
         .store_max_bytes = memory + (uint64_t)sc_settings_int(settings, SC_SET_SPILL_MAX),
         .max_jobs = (uint64_t)sc_settings_int(settings, SC_SET_JOBS_MAX),
         .retention_ms = sc_settings_int(settings, SC_SET_JOB_RETENTION),
+        .is_shared = start->is_shared,
     };
     return sc_core_new(&options, emit, s, now(s), &s->core);
 }

@@ -90,7 +90,7 @@ sc_plan_started(running *t)
     const handing *h = &j->handings[t->index - j->first];
     if (j->is_durable && runs_elsewhere(t)) {
         w->n_started_again++;
-        if (w->shape.is_restarts_only && !w->shape.has_standby) // it takes longer to find that one
+        if (w->shape.is_restarts_only)
             sc_sim_fail(w, "task %" PRIu64 " of job %u starts again while it runs", t->index,
                         j->number);
     }

@@ -216,6 +216,7 @@ sc_host_start(world *w)
         .store_max_bytes = w->shape.is_store_small ? 32 << 10 : 64 << 20,
         .max_jobs = 100,
         .retention_ms = 7 * 86400000,
+        .is_shared = w->shape.has_standby,
     };
     w->journal = sc_model_journal_new();
     start_host(w, 0, sc_sim_ms(w));

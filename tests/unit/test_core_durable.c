@@ -128,6 +128,44 @@ Test(core_durable, what_a_worker_comes_back_with)
     }
 }
 
+// Who has several endpoints misses the one before for a lease, then looks for the next.
+Test(core_durable, where_others_may_lead_workers_have_the_time_to_find_us)
+{
+    static const struct {
+        const char *name;
+        bool is_shared;
+        int64_t away_ms;
+        bool want_adopted;
+    } rows[] = {
+        {"alone, back in time", false, 400, true},
+        {"alone, late", false, 700, false},
+        {"shared, back after a search", true, 1150, true},
+        {"shared, late", true, 1400, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        sc_message m;
+        begin(&f, "a!"); // not to be repeated: dead where nobody comes back with it
+        f.options.is_shared = rows[i].is_shared;
+        sc_fake_array(&f, CLIENT, 1, 0, 1, &durable);
+        for (int k = 0; k < 3; k++)
+            sc_fake_written(&f, f.n_writes);
+        cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m), "%s", rows[i].name);
+        sc_run run = m.run;
+        sc_fake_restart(&f, f.n_writes);
+        sc_fake_client(&f, CLIENT);
+        for (int64_t t = 0; t < rows[i].away_ms; t += 50)
+            sc_fake_pass(&f, 50, WORKER);
+        sc_fake_hello_worker(&f, WORKER, &(sc_fake_worker){.handlers = "a!"});
+        held(&f, &run, run.first, 1, true);
+        sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect_eq(info.running, rows[i].want_adopted, "%s", rows[i].name);
+        cr_expect_eq(info.dead, !rows[i].want_adopted, "%s", rows[i].name);
+        sc_fake_stop(&f);
+    }
+}
+
 // Of the writes of a job some prefix is kept; whatever it is, the job comes back and ends.
 Test(core_durable, any_prefix_comes_back)
 {
