@@ -62,6 +62,10 @@ on_welcome(sc_client_session *s, const sc_welcome *welcome, int64_t now_ms)
 
     if (s->state == SC_UP && s->epoch == welcome->epoch)
         return; // the answer to a HELLO that was repeated
+    // It is from before we were out of touch, and so may be answers behind it: what is said again
+    // now would be taken for answered by them.
+    if (welcome->hello != 0 && welcome->hello < s->first_hello)
+        return;
     heartbeat_ms = heartbeat_ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : heartbeat_ms;
     lease_ms = lease_ms < 2 * heartbeat_ms ? 2 * heartbeat_ms : lease_ms;
     sc_liveness_init(&s->liveness, heartbeat_ms, lease_ms, now_ms);
@@ -79,11 +83,18 @@ on_welcome(sc_client_session *s, const sc_welcome *welcome, int64_t now_ms)
 }
 
 static void
-seek(sc_client_session *s, int64_t now_ms, int64_t hello_ms)
+begin_search(sc_client_session *s, int64_t now_ms)
 {
     s->state = SC_SEEKING;
-    s->hello_ms = hello_ms;
+    s->first_hello = s->n_hellos + 1;
     sc_search_begin(&s->search, false, now_ms);
+}
+
+static void
+seek(sc_client_session *s, int64_t now_ms, int64_t hello_ms)
+{
+    begin_search(s, now_ms);
+    s->hello_ms = hello_ms;
     s->is_told = false;
     s->options.on_event(s->options.arg, SC_CLIENT_DISCONNECTED, NULL);
 }
@@ -177,8 +188,7 @@ sc_client_session_message(sc_client_session *s, const sc_message *message, int64
     switch (message->type) {
     case SC_MSG_WHO:
         if (s->state == SC_UP) {
-            s->state = SC_SEEKING;
-            sc_search_begin(&s->search, false, now_ms);
+            begin_search(s, now_ms);
             say_hello(s, now_ms);
         }
         break;

@@ -23,11 +23,12 @@ struct sc_client_session {
     sc_search search;     // in SC_SEEKING and SC_UNREACHABLE; its epoch always
     sc_liveness liveness; // in SC_UP
     uint64_t n_hellos;
-    bool is_hello_unsaid;        // the link had no room for it
-    int64_t hello_ms;            // when HELLO is due, in SC_SEEKING and SC_UNREACHABLE
-    int64_t connect_ms;          // when SC_SEEKING becomes SC_UNREACHABLE, unless it has been up
-    int64_t taken_ms;            // when the name was first found taken; INT64_MAX: it was not
-    int64_t retry_ms;            // when those that wait are tried again, in SC_UP
+    uint64_t first_hello; // of this search; WELCOME that answers an earlier one does not count
+    bool is_hello_unsaid; // the link had no room for it
+    int64_t hello_ms;     // when HELLO is due, in SC_SEEKING and SC_UNREACHABLE
+    int64_t connect_ms;   // when SC_SEEKING becomes SC_UNREACHABLE, unless it has been up
+    int64_t taken_ms;     // when the name was first found taken; INT64_MAX: it was not
+    int64_t retry_ms;     // when those that wait are tried again, in SC_UP
     sc_client_request *requests; // open ones, by id
     sc_client_request *waiting;  // those that have something to say, in order
     sc_client_request *held;     // calls that stood before them, until fewer are on their way

@@ -277,7 +277,7 @@ do_session(world *w, const word *x)
 {
     sc_message welcome = {
         .type = SC_MSG_WELCOME,
-        .welcome = {1, x->a, {"1", 1}, {"h", 1}, 1, w->heartbeat_ms, w->lease_ms, 1 << 24}};
+        .welcome = {1, x->a, {"1", 1}, {"h", 1}, 1, w->heartbeat_ms, w->lease_ms, 1 << 24, x->b}};
     sc_message refused = {.type = SC_MSG_REFUSED, .refused = {.request = x->a}};
 
     refused.refused.code = sc_error_from_name(x->code, strlen(x->code));
