@@ -192,7 +192,8 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     bool is_lost = strcmp(why->code, "lost") == 0 && w->n_restarts > 0 && !a->plan->is_durable;
     bool is_trouble = strcmp(why->code, "journal") == 0 && w->shape.is_journal_failing;
     if (strcmp(why->code, "unknown_handler") == 0 || is_lost || is_trouble) {
-        a->client->n_acts++; // until it has submitted again
+        a->client->n_acts++; // until it has submitted again, as another job
+        sc_plan_rename(w, a->plan);
         sc_sim_after(w, 200 * US_A_MS, submit_now, a->plan, a->client->number);
     }
 }

@@ -86,7 +86,7 @@ static void
 make_one(world *w, plan *j, uint32_t number, uint32_t n_plans)
 {
     static const uint32_t slowness[] = {0, 1, 2, 2, 3, 3};
-    j->id = j->old_id = sc_plan_new_id(w, number);
+    j->id = sc_plan_new_id(w, number);
     j->number = number;
     j->handler = (handler_kind)sc_sim_random(w, N_HANDLERS);
     j->is_array = sc_sim_random(w, 2);
@@ -130,6 +130,13 @@ sc_plan_make(world *w)
     }
 }
 
+void
+sc_plan_rename(world *w, plan *j)
+{
+    j->old_ids[j->n_old++ % N_OLD_IDS] = j->id;
+    j->id = sc_plan_new_id(w, j->n_old);
+}
+
 // What was accepted is submitted anew, as another job; what was not its client says again itself,
 // or is told that it is lost.
 static void
@@ -148,8 +155,8 @@ lose(world *w, plan *j)
     j->submitted_at = j->ended_at = 0;
     if (!was_accepted || !client || client->is_dead)
         return;
-    j->old_id = j->id;
-    j->id = sc_plan_new_id(w, ++j->n_losses);
+    j->n_losses++;
+    sc_plan_rename(w, j);
     sc_client_submit_later(client, j);
 }
 
@@ -207,12 +214,20 @@ sc_plan_free(world *w)
     free(w->plans);
 }
 
+static bool
+has_id(const plan *j, const sc_uuid *id)
+{
+    bool is_known = memcmp(&j->id, id, sizeof *id) == 0;
+    for (uint32_t i = 0; !is_known && i < j->n_old && i < N_OLD_IDS; i++)
+        is_known = memcmp(&j->old_ids[i], id, sizeof *id) == 0;
+    return is_known;
+}
+
 plan *
 sc_plan_find(const world *w, const sc_uuid *id)
 {
     for (uint32_t i = 0; i < w->n_plans; i++)
-        if (memcmp(&w->plans[i].id, id, sizeof *id) == 0 ||
-            memcmp(&w->plans[i].old_id, id, sizeof *id) == 0)
+        if (has_id(&w->plans[i], id))
             return &w->plans[i];
     return NULL;
 }

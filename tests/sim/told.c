@@ -104,8 +104,8 @@ sc_told_check_end(world *w)
             sc_history_forget(w->history, &j->id);
         if (!j->is_accepted || j->is_dropped)
             sc_history_forget(w->shown, &j->id);
-        if (memcmp(&j->old_id, &j->id, sizeof j->id) != 0)
-            sc_history_forget(w->history, &j->old_id);
+        for (uint32_t k = 0; k < j->n_old && k < N_OLD_IDS; k++)
+            sc_history_forget(w->history, &j->old_ids[k]);
     }
     sc_history_finish(w->history);
     sc_history_finish(w->shown);

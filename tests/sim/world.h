@@ -38,6 +38,7 @@
 #include "worker/session.h"
 
 enum {
+    N_OLD_IDS = 8,
     N_ENDPOINTS = 2, // of a world with a standby
     N_HANDLERS = 4,
     N_TRACED = 50,
@@ -141,7 +142,9 @@ typedef struct handing {
 
 typedef struct plan plan;
 struct plan {
-    sc_uuid id, old_id; // it gets another where its coordinator was lost with it
+    sc_uuid id; // it gets another where its coordinator was lost with it, or it was refused
+    sc_uuid old_ids[N_OLD_IDS];
+    uint32_t n_old;
     uint32_t number, n_losses;
     handler_kind handler;
     bool is_array, is_durable;
@@ -513,6 +516,8 @@ extern const char *const sc_plan_handlers[N_HANDLERS];
 void sc_plan_make(world *w);
 /** An id for a job, made by the client. */
 sc_uuid sc_plan_new_id(world *w, uint32_t number);
+/** It is submitted anew, as another job: each submission has an id of its own. */
+void sc_plan_rename(world *w, plan *j);
 void sc_plan_free(world *w);
 /** Its tasks may not be repeated. */
 bool sc_plan_is_once(const plan *j);
