@@ -294,7 +294,6 @@ struct job {
     sc_undone asked;                    // of a retry that waits for the journal; 0: there is none
     uint64_t asked_by, asked_request;   // client and request of it
     uint64_t retried_by, retry_request; // and of the last one
-    uint64_t first_run;                 // of this coordinator's since then: below, they are over
     uint64_t seq;                       // order of submission
     bool is_array;
     uint64_t first_index; // index = first_index + place
@@ -528,6 +527,12 @@ static inline void
 bit_clear(bits *b, uint32_t i)
 {
     b->words[i / 64] &= ~((uint64_t)1 << (i % 64));
+}
+// Another after each retry, for it follows a retry's undone marks, which grow.
+static inline uint64_t
+sc_job_life(const job *j)
+{
+    return j->undone.dead_before;
 }
 // Cancelled while it runs?
 static inline bool

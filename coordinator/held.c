@@ -124,14 +124,16 @@ adopt_task(sc_core *core, worker *w, job *j, const sc_held_run *held, uint64_t i
     return true;
 }
 
-// Was this token given by this coordinator, or for a durable job by one before it? What was given
-// before the job was retried is over: in that run the task may have been cancelled.
+// Was this given by this coordinator, or for a durable job by one before it? What was given before
+// the job was retried is over: in that run the task may have been cancelled.
 static bool
-was_given(const sc_core *core, const job *j, const sc_token *token)
+was_given(const sc_core *core, const job *j, const sc_held_run *held)
 {
-    if (token->epoch == core->options.epoch)
-        return token->run < core->next_run && (!j || token->run >= j->first_run);
-    return j && j->number && token->epoch < core->options.epoch;
+    if (j && held->life != sc_job_life(j))
+        return false;
+    if (held->token.epoch == core->options.epoch)
+        return held->token.run < core->next_run;
+    return j && j->number && held->token.epoch < core->options.epoch;
 }
 
 // After a restart nobody knows how far a job had been handed out: as far as workers say, within
@@ -154,7 +156,7 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
     job *j = sc_jobs_find(core, &held->job);
     // after a restart what waits is kept too: it may start before we could say that it must not
     bool is_kept = held->is_started || held->token.epoch < core->options.epoch;
-    bool is_ours = is_kept && was_given(core, j, &held->token);
+    bool is_ours = is_kept && was_given(core, j, held);
     uint64_t kept_until = held->first; // all below are kept, or told to be forgotten
     if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))

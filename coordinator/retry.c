@@ -151,7 +151,6 @@ reopened(sc_core *core, job *j)
 {
     j->undone = j->asked;
     j->has_expired = false;
-    j->first_run = core->next_run;
     sc_jobs_move(core, j, SC_JOB_RUNNING);
     sc_saved_put_state(core, j);
     for (watch *w = j->watches; w; w = w->job_next) {

@@ -61,7 +61,7 @@ send_run(sc_core *core, const run *r, const sc_uuid *id, uint64_t first, sc_slic
                      .is_array = j && j->is_array,
                      .timeout_ms = j ? j->timeout_ms : 0,
                      .kill_after_ms = j ? j->kill_after_ms : 0,
-                     .life = j ? j->undone.dead_before : 0};
+                     .life = j ? sc_job_life(j) : 0};
     sc_core_send(core, r->worker->peer, &m);
 }
 

@@ -310,7 +310,8 @@ typedef struct sc_held_run {
     sc_token token;
     uint64_t first, count;
     bool is_started;
-    uint32_t attempt; /* of RUN */
+    uint32_t attempt; /* of RUN, */
+    uint64_t life;    /* too: what is held of an earlier one is over */
 } sc_held_run;
 
 /* Part of the list of what a worker holds, results not yet acknowledged included. READY ends it. */

@@ -13,6 +13,7 @@ sc_assignment_init(sc_assignment *a, const sc_message *run)
     *a = (sc_assignment){.job = run->run.job,
                          .token = run->run.token,
                          .first = run->run.first,
+                         .life = run->run.life,
                          .count = run->run.count,
                          .class = run->run.class,
                          .attempt = run->run.attempt,
@@ -122,7 +123,8 @@ sc_assignment_list(const sc_assignment *a, uint32_t *at, sc_held_run *out)
                          .first = a->first + from,
                          .count = to - from,
                          .is_started = from < a->next,
-                         .attempt = a->attempt};
+                         .attempt = a->attempt,
+                         .life = a->life};
     return to > from;
 }
 

@@ -63,6 +63,7 @@ struct sc_assignment {
     sc_uuid job;
     sc_token token;
     uint64_t first;
+    uint64_t life; /* of the job, as RUN says */
     uint32_t count, class, attempt;
     uint32_t handler; /* its place in HELLO */
     uint32_t kind;    /* sc_slot_kind */

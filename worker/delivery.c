@@ -31,7 +31,7 @@ sc_delivery_flush(sc_delivery *d, sc_assignment *a)
                           .base = a->first,
                           .cost_ns = sc_cost_p90(&d->config.costs[a->handler])};
 
-    if (sc_outbox_add(&d->outbox, &results, &a->records, &a->values) != 0)
+    if (sc_outbox_add(&d->outbox, &results, a->life, &a->records, &a->values) != 0)
         return;
     d->dirty_bytes -= n_bytes;
     TAILQ_REMOVE(&d->dirty, a, dirty_node);

@@ -94,7 +94,8 @@ fill(sc_outbox *o, sc_parcel *p, sc_buffer *table, sc_buffer *bytes)
 }
 
 int
-sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table, sc_buffer *bytes)
+sc_outbox_add(sc_outbox *o, const sc_results *results, uint64_t life, sc_buffer *table,
+              sc_buffer *bytes)
 {
     sc_parcel *p = calloc(1, sizeof *p);
 
@@ -103,6 +104,7 @@ sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table, sc_buff
         return SC_ENOMEM;
     }
     p->results = *results;
+    p->life = life;
     TAILQ_INSERT_TAIL(&o->parcels, p, node);
     if (!o->unsent)
         o->unsent = p;
@@ -221,7 +223,8 @@ sc_parcel_list(const sc_parcel *p, uint32_t *at, sc_held_run *out)
                          .token = p->results.token,
                          .first = index_of(p, *at),
                          .is_started = true,
-                         .attempt = sc_records_get(p->table, *at).attempt};
+                         .attempt = sc_records_get(p->table, *at).attempt,
+                         .life = p->life};
     while (*at < n && index_of(p, *at) == out->first + out->count) {
         out->count++;
         ++*at;

@@ -19,6 +19,7 @@ typedef struct sc_parcel sc_parcel; /* one message of results */
 struct sc_parcel {
     TAILQ_ENTRY(sc_parcel) node;
     sc_results results;    /* its number is valid once it was sent */
+    uint64_t life;         /* of its job, as in RUN */
     sc_slice table, bytes; /* kept */
     size_t n_bytes;        /* what it counts for */
     bool is_replaced;      /* its values are errors of ours */
@@ -36,11 +37,10 @@ typedef struct sc_outbox {
 void sc_outbox_init(sc_outbox *o, sc_once *once);
 /** Releases what is left; it is not acknowledged by that. */
 void sc_outbox_fini(sc_outbox *o);
-/** Add a message. Copies the table, takes the memory of the bytes, empties
- * both buffers.
- *  @return 0, or SC_ENOMEM (the buffers stay as they are) */
-SC_MUST_USE int sc_outbox_add(sc_outbox *o, const sc_results *results, sc_buffer *table,
-                              sc_buffer *bytes);
+/** Add a message. Copies the table, takes the memory of the bytes, empties both buffers.
+ *  @param life  of its job, as in RUN @return 0, or SC_ENOMEM (the buffers stay as they are) */
+SC_MUST_USE int sc_outbox_add(sc_outbox *o, const sc_results *results, uint64_t life,
+                              sc_buffer *table, sc_buffer *bytes);
 /** None was sent, and the next is number 1. */
 void sc_outbox_restart(sc_outbox *o);
 /** The next message to send, with the next number, or false. It borrows from the outbox. */

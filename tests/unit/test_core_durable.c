@@ -34,7 +34,7 @@ come_back(sc_fake *f, uint64_t n_safe, const char *handlers)
 static void
 held(sc_fake *f, const sc_run *run, uint64_t first, uint64_t count, bool is_started)
 {
-    sc_held_run one = {run->job, run->token, first, count, is_started, run->attempt};
+    sc_held_run one = {run->job, run->token, first, count, is_started, run->attempt, run->life};
     sc_message m = {.type = SC_MSG_HELD, .held = {{&one, 1}}};
     sc_fake_say(f, WORKER, &m);
 }

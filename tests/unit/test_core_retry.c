@@ -311,28 +311,52 @@ Test(core_retry, not_to_be_repeated)
     sc_fake_stop(&f);
 }
 
+static void
+restart(sc_fake *f)
+{
+    sc_fake_restart(f, f->n_writes);
+    sc_fake_client(f, CLIENT);
+}
+
 // A worker that was silent comes back with tasks that it was told to cancel: it is to forget them,
-// and what it says of them does not count.
+// and what it says of them does not count; also where another coordinator has followed meanwhile.
 Test(core_retry, what_was_given_before)
 {
-    sc_fake f;
-    begin(&f, "a");
-    sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
-    sc_run run = sc_fake_take_run(&f, WORKER);
-    cr_assert_eq(run.count, N);
-    cancel(&f, 0, N);
-    sc_fake_pass(&f, 900, WORKER);
-    expect_counts(&f, "silent", SC_JOB_CANCELLED, 0, 0, N);
-    sc_fake_worker_ready(&f, OTHER, &(sc_fake_worker){.slots_async = 64});
-    retry(&f, 5, 1, false);
-    sc_fake_forget_sent(&f);
-    sc_held_run held = {run.job, run.token, run.first, run.count, true, run.attempt};
-    sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.slots_async = 64}, &held, 1);
-    cr_expect_eq(sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET), N);
-    cr_expect_eq(sc_fake_n_recalled(&f, OTHER, SC_RECALL_FORGET), 0);
-    sc_fake_results(&f, WORKER, &run, 0, N, SC_CANCELLED, 0, MS);
-    expect_counts(&f, "said of what is over", SC_JOB_RUNNING, 0, 0, 0);
-    sc_fake_stop(&f);
+    enum { NEVER, BEFORE_CANCEL, AFTER_RETRY };
+    static const struct {
+        const char *name;
+        int restart;
+    } rows[] = {{"no restart", NEVER},
+                {"a restart before it is cancelled", BEFORE_CANCEL},
+                {"a restart after it is tried again", AFTER_RETRY}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        begin(&f, "a");
+        sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
+        sc_run run = sc_fake_take_run(&f, WORKER);
+        cr_assert_eq(run.count, N);
+        sc_held_run held = {run.job, run.token, run.first, N, true, run.attempt, run.life};
+        if (rows[i].restart == BEFORE_CANCEL) {
+            restart(&f);
+            sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.slots_async = 64}, &held, 1);
+        }
+        cancel(&f, 0, N);
+        sc_fake_pass(&f, 900, WORKER);
+        expect_counts(&f, rows[i].name, SC_JOB_CANCELLED, 0, 0, N);
+        retry(&f, 5, 1, false);
+        if (rows[i].restart == AFTER_RETRY)
+            restart(&f);
+        sc_fake_worker_ready(&f, OTHER, &(sc_fake_worker){.slots_async = 64});
+        sc_fake_forget_sent(&f);
+        sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.slots_async = 64}, &held, 1);
+        cr_expect_eq(sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET), N, "%s", rows[i].name);
+        cr_expect_eq(sc_fake_n_recalled(&f, OTHER, SC_RECALL_FORGET), 0, "%s", rows[i].name);
+        sc_fake_results(&f, WORKER, &run, 0, N, SC_CANCELLED, 0, MS);
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect(info.done + info.dead + info.cancelled == 0 && !sc_job_has_ended(info.state),
+                  "%s: said of what is over", rows[i].name);
+        sc_fake_stop(&f);
+    }
 }
 
 // The time of a job that is retried is not over at once.
