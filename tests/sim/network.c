@@ -215,12 +215,13 @@ sc_net_replay(process *p)
     send_packet(p->conn, TO_CORE, copy);
 }
 
-// Messages that may be said twice and change nothing the second time.
+// Messages that may be said twice and change nothing the second time; an OPEN that is refused for
+// want of a worker might be accepted then, which no session says twice.
 static bool
 may_repeat(sc_message_type type)
 {
-    return type == SC_MSG_OPEN || type == SC_MSG_CHUNK || type == SC_MSG_COMMIT ||
-           type == SC_MSG_CALL || type == SC_MSG_RESULTS;
+    return type == SC_MSG_CHUNK || type == SC_MSG_COMMIT || type == SC_MSG_CALL ||
+           type == SC_MSG_RESULTS;
 }
 
 static void
