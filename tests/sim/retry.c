@@ -95,7 +95,8 @@ begin_life(world *w, plan *j)
     j->n_retries++;
     j->has_begun = j->is_cancelled = j->is_unwanted = false;
     j->retry_write = w->host->n_writes;
-    j->past = j->last;
+    // all that those before this coordinator gave, and still give where they do not know of it
+    j->past = (sc_token){w->options.epoch, j->last.epoch == w->options.epoch ? j->last.run : 0};
 }
 
 void
