@@ -82,6 +82,21 @@ sc_error_text(int code)
     return text ? text : "unknown error";
 }
 
+bool
+sc_error_may_pass(int code)
+{
+    switch (code) {
+    case SC_ELIMIT:
+    case SC_EBUSY:
+    case SC_ETIMEOUT:
+    case SC_ELOST:
+    case SC_EJOURNAL:
+        return true;
+    default:
+        return code < 0 && !find_row(code); // the system's
+    }
+}
+
 int
 sc_error_set(sc_error *err, int code, const char *format, ...)
 {

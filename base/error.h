@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,6 +73,10 @@ int sc_error_from_name(const char *name, size_t len);
 
 /** One line of text for a code; system errors by strerror. Never NULL. */
 const char *sc_error_text(int code);
+
+/** May the same succeed a little later? No memory or no room now, a disk or a database that fails;
+ *  not what is missing, damaged or wrong. */
+bool sc_error_may_pass(int code);
 
 /** Fill `err` (may be NULL) and return `code`, so that a failing function can `return
  *  sc_error_set(...)`. */

@@ -277,6 +277,9 @@ timer_due(sc_core *core, timer *t)
     case TIMER_RESTORED:
         sc_saved_check_restored(core);
         break;
+    case TIMER_UNREAD:
+        sc_schedule_unread(core, SC_CONTAINER(t, chunk, unread_timer));
+        break;
     case TIMER_RETENTION:
         sc_jobs_retention_timer(core);
         break;

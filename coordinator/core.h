@@ -186,8 +186,8 @@ void sc_core_written(sc_core *core, uint64_t n, int64_t now_ms);
 /** The journal cannot be written, and why; NULL: it can again. Durable jobs are refused meanwhile,
  * all else goes on. */
 void sc_core_trouble(sc_core *core, const char *why, int64_t now_ms);
-/** The payload asked for; status < 0: it cannot be read, and its tasks are dead. The slices are
- * borrowed. */
+/** The payload asked for; status < 0: it cannot be read. Where that may pass it is asked for again,
+ * for about a minute; else the job's open tasks are dead. The slices are borrowed. */
 void sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_slice table,
                    sc_slice bytes, int64_t now_ms);
 /** The results asked for: `page` as PAGE goes out, but for `request`, `is_end` and `n_dropped`. The

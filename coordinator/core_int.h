@@ -88,6 +88,7 @@ typedef enum timer_kind {
     TIMER_CALL,
     TIMER_STOP,
     TIMER_RESTORED,
+    TIMER_UNREAD,
     TIMER_RETENTION
 } timer_kind;
 typedef struct timer {
@@ -218,8 +219,10 @@ struct chunk {
     uint32_t n_ended, n_dead, n_cancelled; // n_ended with the other two
     run *runs;                             // open ones (run.chunk_prev/chunk_next)
     bits ended;
-    bits *unwanted; // cancelled while they ran; NULL: none
-    bool is_fetching;
+    bits *unwanted;        // cancelled while they ran; NULL: none
+    bool is_fetching;      // its payload has been asked for, or is to be asked for again:
+    uint32_t n_unread;     // so often it could not be read
+    timer unread_timer;    // until then
     sc_slice table, bytes; // payload while it is needed; empty otherwise and in array jobs
     uint32_t n_exceptions;
     exception_page *exceptions[BIT_WORDS]; // those of 64 offsets each; NULL: none there

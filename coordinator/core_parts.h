@@ -181,6 +181,7 @@ void sc_room_unreserve(sc_core *core, worker *w);
 void sc_schedule(sc_core *core);
 void sc_schedule_lane(sc_core *core, job *j);
 void sc_schedule_calls(sc_core *core, handler *h);
+void sc_schedule_unread(sc_core *core, chunk *c);
 void sc_schedule_alone(sc_core *core, worker *w, exception *e);
 
 /* recall.c */

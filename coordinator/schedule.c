@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+enum { // payload that cannot be read is asked for again, for about a minute
+    UNREAD_MS = 100,
+    UNREAD_MAX_MS = 5000,
+    MAX_UNREAD = 20,
+};
+
 /* ---- lanes ---- */
 
 // Not what waits for its payload. That of tasks that come back may have to be read, chunk by chunk,
@@ -65,6 +71,14 @@ send_run(sc_core *core, const run *r, const sc_uuid *id, uint64_t first, sc_slic
     sc_core_send(core, r->worker->peer, &m);
 }
 
+static void
+fetch(sc_core *core, const chunk *c)
+{
+    core->emit(core->arg, &(sc_action){.type = SC_ACTION_GET_CHUNK,
+                                       .number = c->job->number,
+                                       .chunk = {c->job->id, c->number}});
+}
+
 // The chunk's payload is needed: true where it is here, else it has been asked for.
 static bool
 have_payload(sc_core *core, chunk *c)
@@ -74,11 +88,44 @@ have_payload(sc_core *core, chunk *c)
         return true;
     if (!c->is_fetching) {
         c->is_fetching = true;
-        core->emit(core->arg, &(sc_action){.type = SC_ACTION_GET_CHUNK,
-                                           .number = j->number,
-                                           .chunk = {j->id, c->number}});
+        fetch(core, c);
     }
     sc_schedule_lane(core, j);
+    return false;
+}
+
+// It could not be read: a disk that fails or a want of memory may pass. While the journal cannot be
+// written either, that is why, and does not count.
+// @return false where it is not asked for again
+static bool
+ask_later(sc_core *core, chunk *c, int status)
+{
+    int64_t wait_ms = UNREAD_MS;
+    if (!sc_error_may_pass(status) || c->n_unread >= MAX_UNREAD)
+        return false;
+    for (uint32_t i = 0; i < c->n_unread && wait_ms < UNREAD_MAX_MS; i++)
+        wait_ms *= 2;
+    c->n_unread += !(core->trouble && c->job->number);
+    sc_core_timer_set(core, &c->unread_timer, TIMER_UNREAD, core->now_ms + wait_ms);
+    return true;
+}
+
+void
+sc_schedule_unread(sc_core *core, chunk *c)
+{
+    if (c->is_fetching)
+        fetch(core, c);
+}
+
+// @return false without memory
+static bool
+keep_payload(chunk *c, sc_slice table, sc_slice bytes)
+{
+    c->table = sc_slice_keep(table);
+    c->bytes = sc_slice_keep(bytes);
+    if (c->table.data && (c->bytes.data || bytes.len == 0))
+        return true;
+    sc_tasks_drop_payload(c);
     return false;
 }
 
@@ -91,19 +138,19 @@ sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_
     chunk *c = j ? sc_tasks_find_chunk(j, number) : NULL;
     if (!c || !c->is_fetching)
         return;
-    c->is_fetching = false;
-    j->is_next_fetching = false; // if it is another's, that is found out
     // Nobody needs it any more: its tasks have ended meanwhile, and it may be gone from the store.
     bool is_needed = c->n_ended < c->count;
-    if (status == 0 && is_needed) {
-        c->table = sc_slice_keep(table);
-        c->bytes = sc_slice_keep(bytes);
-    }
-    if (is_needed && !c->table.data) {
-        sc_tasks_end_all(core, j, status < 0 ? status : SC_ENOMEM);
+    if (status == 0 && is_needed && !keep_payload(c, table, bytes))
+        status = SC_ENOMEM;
+    if (status < 0 && is_needed && ask_later(core, c, status))
         return;
-    }
-    sc_schedule_lane(core, j);
+    c->is_fetching = false;
+    c->n_unread = 0;
+    j->is_next_fetching = false; // if it is another's, that is found out
+    if (status < 0 && is_needed)
+        sc_tasks_end_all(core, j, status);
+    else
+        sc_schedule_lane(core, j);
 }
 
 // What is about to be handed out: a stretch of one chunk.

@@ -102,6 +102,7 @@ free_chunk(sc_core *core, chunk *c)
     for (exception *e; (e = sc_exceptions_next(c, 0));)
         sc_exceptions_drop(core, e);
     sc_tasks_drop_payload(c);
+    sc_core_timer_stop(core, &c->unread_timer);
     free(c->unwanted);
     HASH_DEL(c->job->chunks, c);
     if (c->is_fetching) // nobody is told when it comes

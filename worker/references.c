@@ -13,6 +13,8 @@ enum {
     ID_LEN = SC_UUID_TEXT - 1,
     PAGE_BYTES = 1 << 20,
     KEPT = 16, // of them all where nobody holds them
+    // READ is said again where the reason may pass, with the ticks of the session: some seconds
+    MAX_REFUSED = 64,
 };
 /* A quote within a string is escaped, so this text is in no string; nor does one that ends in { go
  * on like this. */
@@ -327,6 +329,7 @@ on_page(sc_references *r, sc_reference *ref, const sc_message *m)
         return copy_on(r, ref);
     ref->next = m->page.next;
     ref->is_said = false;
+    ref->n_refused = 0;
     return NULL;
 }
 
@@ -341,6 +344,10 @@ sc_references_answer(sc_references *r, const sc_message *m)
         return NULL; // of another session, or nobody needed it any more
     if (m->type == SC_MSG_PAGE)
         return on_page(r, ref, m);
+    if (sc_error_may_pass((int)m->refused.code) && ref->n_refused++ < MAX_REFUSED) {
+        ref->is_said = false;
+        return NULL;
+    }
     return fail_of(r, ref, m->refused.code < 0 ? (int)m->refused.code : SC_EMALFORMED,
                    sc_text_copy(m->refused.text, text, sizeof text));
 }

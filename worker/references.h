@@ -48,6 +48,7 @@ typedef struct sc_reference {
     bool has_value;       /* a value of it is in `out` */
     uint64_t request;     /* of the last READ */
     bool is_said;         /* that READ went out */
+    uint32_t n_refused;   /* so often, for a reason that may pass */
 } sc_reference;
 
 typedef struct sc_references {
@@ -76,7 +77,8 @@ bool sc_references_next(sc_references *r, sc_message *out);
 void sc_references_said(sc_references *r);
 /** There is another session: what was said is to be said again. */
 void sc_references_restart(sc_references *r);
-/** PAGE, or REFUSED. @return that which is READY or FAILED now, or NULL */
+/** PAGE, or REFUSED. Where the reason may pass it is to be said again, for a while.
+ * @return that which is READY or FAILED now, or NULL */
 sc_reference *sc_references_answer(sc_references *r, const sc_message *message);
 
 #endif

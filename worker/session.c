@@ -310,7 +310,9 @@ on_answer(sc_session *s, const sc_message *m, int64_t now_ms)
 
     if (ref)
         settle_reference(s, ref, now_ms);
-    read_references(s, now_ms);
+    if (ref || m->type == SC_MSG_PAGE)
+        read_references(s, now_ms);
+    /* else with the next tick: why it was refused may have passed by then */
 }
 
 static void

@@ -112,7 +112,7 @@ store_answers(world *w, event *e)
         return;
     }
     sc_trace(w, TRACE_STORE, p->question.type, e->number, (uint64_t)-p->status);
-    if (p->question.type == SC_ASKED_CHUNK && p->status < 0)
+    if (p->question.type == SC_ASKED_CHUNK && p->status == SC_EMALFORMED)
         sc_plan_find(w, &p->question.job)->is_unreadable = true;
     sc_model_store_show(h->kept, h->n_written); // of what may be lost with it nobody hears
     if (p->question.type == SC_ASKED_TASKS)
@@ -131,7 +131,9 @@ ask(host *h, const sc_model_question *question)
     SC_ASSERT(p);
     *p = (pending){*question, 0, h};
     if (w->shape.is_store_failing && sc_sim_chance(w, 50))
-        p->status = question->type == SC_ASKED_STORED ? SC_ESTOREFULL : -EIO;
+        p->status = question->type == SC_ASKED_STORED                           ? SC_ESTOREFULL
+                    : question->type == SC_ASKED_CHUNK && sc_sim_chance(w, 200) ? SC_EMALFORMED
+                                                                                : -EIO;
     int64_t us = (int64_t)sc_sim_random(w, (uint64_t)w->shape.store_us);
     if (sc_sim_chance(w, 5))
         us *= 100;

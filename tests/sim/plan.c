@@ -377,7 +377,7 @@ is_excused(const world *w, const plan *j, const sc_model_result *r)
         return j->expires_ms > 0 && r->attempt == 1 && j->undone.dead_before == 0;
     if (has_code(r, "store_full"))
         return j->is_given_up;
-    if (has_code(r, sc_error_name(-EIO)))
+    if (has_code(r, sc_error_name(SC_EMALFORMED)))
         return j->is_unreadable;
     uint32_t n = j->blames[r->index - j->first], n_maybe = j->maybes[r->index - j->first];
     return has_code(r, "poison") && n <= SC_POISON_COUNT && n + n_maybe >= SC_POISON_COUNT;

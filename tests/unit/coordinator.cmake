@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(test test_core_adopt test_core_calls test_core_cancel test_core_durable test_core_end test_core_jobs test_core_leases test_core_keys test_core_memory test_core_parents test_core_poison test_core_progress test_core_results test_core_retry test_core_schedule
-    test_core_sessions test_core_tasks test_history)
+foreach(test test_core_adopt test_core_calls test_core_cancel test_core_durable test_core_end
+    test_core_jobs test_core_leases test_core_keys test_core_memory test_core_parents
+    test_core_payload test_core_poison test_core_progress test_core_results test_core_retry
+    test_core_schedule test_core_sessions test_core_tasks test_history)
   sc_unit_test(${test} LINK sc_test_core)
 endforeach()
 sc_library(sc_test_server ${CMAKE_SOURCE_DIR}/tests/support/postgres_server.c LINK sc_base)

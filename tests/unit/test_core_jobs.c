@@ -459,18 +459,6 @@ Test(jobs, late_answer_of_a_dropped_upload)
     cr_expect_eq(sc_fake_ask(&f, 1, 1).state, SC_N_JOB_STATES, "it is not open");
 }
 
-Test(jobs, payload_cannot_be_read)
-{
-    sc_fake_open(&f, 1, 1, NULL);
-    chunk(1, 0, 0, 3, 1);
-    f.holds_answers = true;
-    sc_fake_commit(&f, 1, 1, 1, 3);
-    sc_fake_answer(&f, 0);
-    f.store_status = SC_ENOTFOUND;
-    sc_fake_answer(&f, 0);
-    cr_expect_eq(sc_fake_ask(&f, 1, 1).dead, 3);
-}
-
 /* ---- forgetting ---- */
 
 Test(jobs, the_first_ended_is_forgotten)

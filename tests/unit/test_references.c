@@ -275,6 +275,37 @@ Test(references, lives)
     sc_references_fini(&r);
 }
 
+/* Refused for what may pass, a READ is said again, but not for ever; for anything else, never. */
+Test(references, refused)
+{
+    static const struct {
+        const char *name;
+        int code, want;
+    } codes[] = {
+        {"disk", -EIO, 65},        {"memory", SC_ENOMEM, 65},     {"no room", SC_EBUSY, 65},
+        {"unknown", SC_ENOJOB, 1}, {"damaged", SC_EMALFORMED, 1}, {"no code", 0, 1}};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        sc_references r;
+        sc_message run = make_run(1, rows[0].pieces, 4), m;
+        const sc_reference *failed = NULL;
+        int n = 0;
+
+        sc_references_init(&r);
+        sc_reference *held = sc_references_hold(&r, &run);
+        for (; !failed && n < 1000; n++) {
+            cr_assert(sc_references_next(&r, &m), "%s", codes[i].name);
+            sc_references_said(&r);
+            sc_message no = {.type = SC_MSG_REFUSED, .refused = {.request = m.read.request}};
+            no.refused.code = codes[i].code;
+            failed = sc_references_answer(&r, &no);
+        }
+        cr_expect_eq(n, codes[i].want, "%s: said %d times", codes[i].name, n);
+        cr_expect(failed == held && held->state == SC_REFERENCE_FAILED, "%s", codes[i].name);
+        sc_reference_release(held);
+        sc_references_fini(&r);
+    }
+}
+
 /* Of those that nobody holds a few are kept. */
 Test(references, kept)
 {

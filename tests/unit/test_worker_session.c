@@ -361,6 +361,8 @@ Test(session, arguments_that_are_results)
         {"refused", "W r1:0+2$ R-5010 t1", "HELLO READY READ=0 RESULTS#1:1=0-1- none "},
         {"refused, and asked again for the next", "W r1:0+1$ R-5010 r2:1+1$ G t1",
          "HELLO READY READ=0 RESULTS#1:1=0- READ=0 2/1 "},
+        {"refused for what may pass", "W r1:0+1$ R-5 . k100 R-5004 k100 G t1",
+         "HELLO READY READ=0 READ=0 READ=0 1/0 "},
         {"given back meanwhile", "W r1:0+2$ q1:0+2 G t1",
          "HELLO READY READ=0 RECALLED:1=0+2, none "},
         {"given back in part, refused", "W r1:0+3$ q1:1+1 R-5010",
