@@ -1,56 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `seedcore retry`: tasks of an ended job that are dead or cancelled are tried again. */
-#include "client/cli/cli.h"
-#include "client/cli/job.h"
+#include "client/cli/change.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
 static void
-say(sc_cli *cli, const sc_job_status *job)
+say(const sc_change *change, const sc_job_status *job)
 {
     char left[SC_FORMAT_BYTES], total[SC_FORMAT_BYTES];
 
     sc_format_count(job->queued + job->delayed + job->running, left);
     sc_format_count(job->total, total);
-    sc_cli_say(cli, "job %s %s: %s of %s tasks to be tried again", job->id, job->state, left,
-               total);
+    sc_cli_say(change->cli, "job %s %s: %s of %s tasks to be tried again", job->id, job->state,
+               left, total);
 }
 
-static void
-on_retried(void *arg, const sc_job_status *job, const sc_failure *why)
+static int
+ask(sc_change *change, const char *job, sc_job_cb cb)
 {
-    sc_cli *cli = arg;
+    bool is_dead_only = sc_args_has(&change->cli->args, SC_OPT_DEAD);
 
-    if (sc_cli_failed(cli, why))
-        return;
-    if (sc_args_has(&cli->args, SC_OPT_JSON))
-        sc_job_json(job, &cli->out);
-    else
-        say(cli, job);
-    sc_cli_end(cli, SC_EXIT_DONE);
-}
-
-/* The prefix that was typed names this one. */
-static void
-on_job(void *arg, const sc_job_status *job, const sc_failure *why)
-{
-    sc_cli *cli = arg;
-
-    if (sc_cli_failed(cli, why))
-        return;
-    sc_cli_refused(cli, sc_client_retry(cli->client, job->id, sc_args_has(&cli->args, SC_OPT_DEAD),
-                                        on_retried, cli));
+    return sc_client_retry(change->cli->client, job, is_dead_only, cb, change);
 }
 
 static int
 run(sc_cli *cli)
 {
-    int status = sc_cli_connect(cli);
+    sc_change change = {.cli = cli, .ask = ask, .say = say};
 
-    if (status)
-        return status;
-    sc_cli_ask_job(cli, cli->args.words[0], false, on_job, cli);
-    return sc_cli_run(cli);
+    return sc_change_run(&change);
 }
 
 static const struct poptOption options[] = {
