@@ -13,7 +13,7 @@ on_changed(void *arg, const sc_job_status *job, const sc_failure *why)
     if (sc_cli_failed(cli, why))
         return;
     if (sc_args_has(&cli->args, SC_OPT_JSON))
-        sc_job_json(job, &cli->out);
+        sc_job_range_json(job, change->first, change->n, &cli->out);
     else
         change->say(change, job);
     sc_cli_end(cli, SC_EXIT_DONE);

@@ -103,8 +103,18 @@ add_fields(const sc_job_status *job, sc_out *o)
 void
 sc_job_json(const sc_job_status *job, sc_out *o)
 {
+    sc_job_range_json(job, 0, 0, o);
+}
+
+void
+sc_job_range_json(const sc_job_status *job, uint64_t first, uint64_t n, sc_out *o)
+{
     sc_out_begin(o);
     add_fields(job, o);
+    if (n > 0) {
+        sc_out_field_number(o, "first", first);
+        sc_out_field_number(o, "last", first + n - 1);
+    }
     sc_out_end(o);
 }
 

@@ -18,6 +18,8 @@ void sc_job_release(sc_job_status *job);
 bool sc_job_succeeded(const sc_job_status *job);
 /** The object on one line. */
 void sc_job_json(const sc_job_status *job, sc_out *o);
+/** The same with the tasks that were asked for, where n is not 0. */
+void sc_job_range_json(const sc_job_status *job, uint64_t first, uint64_t n, sc_out *o);
 /** The same with what its running tasks say of how far they are. */
 void sc_job_progress_json(const sc_job_status *job, sc_out *o);
 /** A row under sc_job_columns. @param now_ms  unix time */

@@ -25,7 +25,7 @@ def test_queued_and_running(cluster):
     said = c.ok("cancel", job[:13])
     assert job in said.stderr and "cancelled" in said.stderr and said.stdout == ""
     done = c.ok("cancel", job, "--json").json
-    assert done["cancelled"] + done["running"] == 1000000
+    assert done["cancelled"] + done["running"] == 1000000 and "first" not in done
     assert c.run("wait", job).status == 1
     assert status(c, job)["cancelled"] == 1000000 and status(c, job)["state"] == "cancelled"
     rows = c.ok("results", job).stdout
@@ -36,12 +36,17 @@ def test_queued_and_running(cluster):
 def test_a_range(cluster):
     c = cluster(workers=1)
     job = submit(c, "sleep", "--array", "100-199", "--args", '{"ms": 300}')
-    assert c.ok("cancel", job, "150-159", "--json").json["total"] == 100
+    said = c.ok("cancel", job, "150-159")
+    assert f"cancelling tasks 150 to 159 of job {job}: in all " in said.stderr and " of 100 tasks cancelled" in said.stderr, repr(said)
+    row = c.ok("cancel", job, "150-159", "--json").json
+    assert (row["total"], row["first"], row["last"]) == (100, 150, 159)
     assert c.run("wait", job).status == 1
     rows = c.ok("results", job).rows
     assert [row["index"] for row in rows if row["status"] == "cancelled"] == list(range(150, 160))
     assert all(row["status"] == "done" for row in rows if not 150 <= row["index"] < 160)
     assert rows[50]["error"]["code"] == "cancelled"
+    said = c.ok("cancel", job, "150-150")
+    assert said.stderr == f"seedcore: cancelling task 150 of job {job}: it has ended (cancelled), in all 10 of 100 tasks are cancelled\n"
 
 
 def test_what_does_not_end_loses_its_process(cluster):
