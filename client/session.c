@@ -82,6 +82,16 @@ on_welcome(sc_client_session *s, const sc_welcome *welcome, int64_t now_ms)
     sc_client_requests_flush(s, now_ms);
 }
 
+// The owner believes that the coordinator is there.
+static void
+tell_lost(sc_client_session *s)
+{
+    if (!s->is_told)
+        return;
+    s->is_told = false;
+    s->options.on_event(s->options.arg, SC_CLIENT_DISCONNECTED, NULL);
+}
+
 static void
 begin_search(sc_client_session *s, int64_t now_ms)
 {
@@ -95,8 +105,7 @@ seek(sc_client_session *s, int64_t now_ms, int64_t hello_ms)
 {
     begin_search(s, now_ms);
     s->hello_ms = hello_ms;
-    s->is_told = false;
-    s->options.on_event(s->options.arg, SC_CLIENT_DISCONNECTED, NULL);
+    tell_lost(s);
 }
 
 // No request is left and none is taken any more; `state` is SC_REFUSED_FOR_GOOD or SC_UNREACHABLE.
@@ -156,6 +165,7 @@ on_refused(sc_client_session *s, const sc_refused *refused, int64_t now_ms)
     } else if (may_try_again(s, code, now_ms)) {
         if (s->state == SC_UP)
             seek(s, now_ms, now_ms + s->liveness.heartbeat_ms);
+        tell_lost(s); // it had asked who we are
         if (code == SC_ESHUTDOWN)
             sc_search_reject(&s->search);
     } else {
@@ -245,6 +255,8 @@ tick_seeking(sc_client_session *s, int64_t now_ms)
     if (s->state == SC_SEEKING && !s->has_been_up && now_ms >= s->connect_ms) {
         snprintf(text, sizeof text, "no coordinator answers at %s", s->options.endpoints);
         give_up(s, SC_UNREACHABLE, SC_ENOCOORD, text);
+    } else if (sc_liveness_is_gone(&s->liveness, now_ms)) {
+        tell_lost(s); // it asked who we are, and has said no more
     }
 }
 
