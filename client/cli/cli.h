@@ -49,6 +49,7 @@ typedef struct sc_cli {
     sc_client *client;
     const char *job; /* the JOB that was asked for last, named in errors that do not name it */
     bool is_connected;
+    bool is_lost;    /* that was said, and not yet that it is back */
     bool is_patient; /* set by a verb once it waits for work: a lost coordinator is looked for
                         without limit */
     bool is_waiting_for_workers;

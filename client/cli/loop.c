@@ -128,11 +128,12 @@ on_client_event(void *arg, sc_client_event event, const sc_failure *why)
         return;
     switch (event) {
     case SC_CLIENT_CONNECTED:
-        if (cli->is_connected)
+        if (cli->is_lost)
             sc_cli_say(cli,
                        sc_endpoints_are_many(endpoints) ? "the coordinator is back at %s"
                                                         : "the coordinator is back",
                        sc_client_endpoint(cli->client));
+        cli->is_lost = false;
         cli->is_connected = true;
         if (!cli->is_waiting_for_workers)
             uv_timer_stop(&cli->limit);
@@ -141,6 +142,7 @@ on_client_event(void *arg, sc_client_event event, const sc_failure *why)
         sc_cli_say(cli, "lost the coordinator at %s; looking for it%s%s",
                    sc_client_endpoint(cli->client), sc_endpoints_are_many(endpoints) ? " at " : "",
                    sc_endpoints_are_many(endpoints) ? endpoints : "");
+        cli->is_lost = true;
         if (cli->is_patient)
             break;
         cli->is_connected = false;
