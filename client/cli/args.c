@@ -83,7 +83,8 @@ static void
 suggest(const sc_option_table *table, const char *option, char *out, size_t size)
 {
     char name[SC_ARGS_NAME_BYTES];
-    int best = 3;
+    size_t dashes = strspn(option, "-"); // some write -json
+    int best = 3, most;
 
     *out = '\0';
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(option, "="), option);
@@ -91,10 +92,11 @@ suggest(const sc_option_table *table, const char *option, char *out, size_t size
         snprintf(out, size, "; here it is --workers");
         return;
     }
-    for (size_t i = 0; i < table->n_rows && strncmp(name, "--", 2) == 0; i++) {
-        int distance = sc_text_distance(name + 2, table->rows[i].longName);
+    most = (int)strlen(name + dashes) / 3 + 1; // as for verbs
+    for (size_t i = 0; i < table->n_rows; i++) {
+        int distance = sc_text_distance(name + dashes, table->rows[i].longName);
 
-        if (distance >= best)
+        if (distance >= best || distance > most)
             continue;
         best = distance;
         snprintf(out, size, "; did you mean --%s?", table->rows[i].longName);

@@ -169,7 +169,9 @@ find_verb(sc_cli *cli, int argc, const char *const *argv, int *n_words)
         *n_words = 2;
         return 0;
     }
-    if (group->run || (argc > 1 && is_help(argv[1])))
+    if (group->run && (argc < 2 || group->max_words > 0 || !sc_verbs_suggest(group->name, argv[1])))
+        return 0;
+    if (argc > 1 && is_help(argv[1]))
         return 0;
     if (argc < 2)
         return missing_verb(cli, group);

@@ -78,6 +78,15 @@ sc_verbs_find_in(const char *group, const char *word)
     return NULL;
 }
 
+/* Is it the second word of the verb? */
+static bool
+is_below(const sc_verb *verb, const char *word)
+{
+    const char *space = strchr(verb->name, ' ');
+
+    return space && strcmp(space + 1, word) == 0;
+}
+
 /* What other programs call it. */
 static const char *
 other_word(const char *word)
@@ -108,5 +117,8 @@ sc_verbs_suggest(const char *group, const char *word)
             near = name;
         }
     }
+    for (size_t i = 0; i < N_VERBS && !near && !*group; i++)
+        if (is_below(verbs[i], word))
+            near = verbs[i]->name;
     return near;
 }

@@ -38,7 +38,8 @@ const sc_verb *sc_verbs_find(const char *name);
 /** By the second word of a name, or NULL. */
 const sc_verb *sc_verbs_find_in(const char *group, const char *word);
 /** The name (below `group`, "" for none) that is nearest to what was typed, or
- * what other programs call so ("stop"); NULL where nothing is near. */
+ * what other programs call so ("stop"), or of which it is the second word ("drain"); NULL where
+ * nothing is near. */
 const char *sc_verbs_suggest(const char *group, const char *word);
 
 #endif
