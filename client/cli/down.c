@@ -10,7 +10,11 @@
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
-enum { HOST_BYTES = 256 };
+enum {
+    HOST_BYTES = 256,
+    TEXT_BYTES = 96,
+    QUIET_MS = 2000, // a person looks whether it hangs after some seconds
+};
 
 struct down;
 
@@ -25,23 +29,43 @@ struct down {
     sc_cli *cli;
     struct process *processes;
     size_t n_processes, n_running;
+    uv_timer_t timer;                        // off a terminal: until it is said what is waited for
     char endpoint[SC_ENDPOINT_TEXT_MAX + 1]; // of the coordinator that ends
 };
+
+static void
+describe(const struct down *d, char *text, size_t size)
+{
+    snprintf(text, size, "ending: running tasks are finished first, %zu process%s left",
+             d->n_running, d->n_running == 1 ? "" : "es");
+}
 
 /* A drain takes as long as the tasks that run; on a terminal it is said what is waited for. */
 static void
 draw(struct down *d)
 {
     const sc_term *term = &d->cli->term_error;
-    char text[96];
+    char text[TEXT_BYTES];
     sc_out line;
 
-    snprintf(text, sizeof(text), "ending: running tasks are finished first, %zu process%s left",
-             d->n_running, d->n_running == 1 ? "" : "es");
+    describe(d, text, sizeof(text));
     sc_out_init(&line);
     sc_text_cut(&line, text, term->columns - 1, term->is_utf8);
     sc_cli_progress(d->cli, &line);
     sc_out_fini(&line);
+}
+
+/* Elsewhere once, where it takes long. */
+static void
+on_timer(uv_timer_t *timer)
+{
+    struct down *d = timer->data;
+    char text[TEXT_BYTES];
+
+    if (d->cli->is_ended)
+        return;
+    describe(d, text, sizeof(text));
+    sc_cli_say(d->cli, "%s", text);
 }
 
 static void
@@ -117,6 +141,8 @@ on_stopped(void *arg, const char *host, const uint64_t *pids, size_t n_pids, con
         return;
     for (size_t i = 0; i < n_pids; i++)
         watch_process(d, (long)pids[i]);
+    if (!d->cli->term_error.is_terminal)
+        uv_timer_start(&d->timer, on_timer, QUIET_MS, 0);
     end_if_done(d);
 }
 
@@ -157,6 +183,8 @@ run(sc_cli *cli)
 
     if (status)
         return status;
+    uv_timer_init(&cli->loop, &d.timer);
+    d.timer.data = &d;
     sc_cli_refused(cli, sc_client_cluster(cli->client, on_cluster, &d));
     status = sc_cli_run(cli);
     free(d.processes);

@@ -159,6 +159,17 @@ def test_down_says_what_it_waits_for(cluster):
     assert process.result().status == 0
 
 
+def test_down_says_what_it_waits_for_without_a_terminal(cluster):
+    """A line once it takes long; test_down_says_what_will_not_run has those that do not."""
+    c = cluster(workers=1)
+    process = c.start("call", "sleep", "--args", '{"ms":4000}')
+    wait_for(lambda: c.workers()[0]["running"] == 1, what="the task")
+    result = c.ok("down")
+    waits, ended = result.stderr.splitlines()
+    assert re.fullmatch(r"seedcore: ending: running tasks are finished first, \d process(es)? left", waits), repr(result)
+    assert ended.endswith("has ended") and process.result().status == 0
+
+
 @pytest.mark.parametrize("tasks, says", [
     ([], None),
     ([["--array", "0-0"]], "1 job is open: what is durable goes on with the next start, what is volatile is gone"),
