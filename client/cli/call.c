@@ -86,10 +86,15 @@ static void
 on_workers(void *arg)
 {
     struct call *c = arg;
-    int rc = sc_client_call(c->cli->client, c->cli->args.words[0], c->args, strlen(c->args),
-                            c->timeout_ms, on_result, c);
+    sc_cli *cli = c->cli;
+    int64_t left_ms = c->timeout_ms;
 
-    sc_cli_refused(c->cli, rc);
+    if (cli->workers_by) // some of it was spent on the wait for a worker
+        left_ms = cli->workers_by - (int64_t)uv_now(&cli->loop);
+    if (cli->workers_by && left_ms < 1)
+        left_ms = 1;
+    sc_cli_refused(cli, sc_client_call(cli->client, cli->args.words[0], c->args, strlen(c->args),
+                                       left_ms, on_result, c));
 }
 
 static int
@@ -119,14 +124,17 @@ run(sc_cli *cli)
     if (status || (status = sc_cli_connect(cli)))
         return status;
     cli->arg = &c;
+    cli->patience_ms = c.timeout_ms;
     sc_cli_with_workers(cli, on_workers);
     return sc_cli_run(cli);
 }
 
 static const struct poptOption options[] = {
     SC_OPTION("args", SC_OPT_ARGS, "what the handler is given (default null)", "JSON"),
-    SC_OPTION("timeout", SC_OPT_TIMEOUT, "give up after this time, 1ms to 1d (default: never)",
-              "DURATION"),
+    SC_OPTION(
+        "timeout", SC_OPT_TIMEOUT,
+        "give up after this time, also while no worker has joined, 1ms to 1d (default: never)",
+        "DURATION"),
     POPT_TABLEEND,
 };
 

@@ -53,6 +53,9 @@ typedef struct sc_cli {
     bool is_patient; /* set by a verb once it waits for work: a lost coordinator is looked for
                         without limit */
     bool is_waiting_for_workers;
+    int64_t patience_ms; /* set by a verb: it waits for a first worker no longer than this, either;
+                            0: no such limit */
+    int64_t workers_by;  /* loop time when that is over; 0: it has not waited */
     void (*on_workers)(void *arg);   /* see sc_cli_with_workers */
     void (*on_interrupt)(void *arg); /* SIGINT, SIGTERM, SIGHUP; NULL: says so and ends with 130 */
     void *arg;                       /* of both */
@@ -104,7 +107,7 @@ void sc_cli_ask_job(sc_cli *cli, const char *job, bool wait, sc_job_cb cb, void 
 SC_MUST_USE int sc_cli_check_name(sc_cli *cli, const char *what, const char *name,
                                   size_t max_bytes);
 /** Calls `next` once some handler is known; ends with 1 where no worker joins within the connect
- * timeout. */
+ * timeout, or patience_ms. */
 void sc_cli_with_workers(sc_cli *cli, void (*next)(void *arg));
 
 #endif

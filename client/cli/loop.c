@@ -108,13 +108,16 @@ on_limit(uv_timer_t *timer)
     sc_cli_end(cli, SC_EXIT_FAILED);
 }
 
-/* Starts the time in which an answer must come. */
+/* Starts the time in which an answer must come: the coordinator's, or that of a first worker. */
 static void
 start_limit(sc_cli *cli)
 {
-    int64_t ms = sc_settings_int(cli->settings, SC_SET_CONNECT_TIMEOUT);
+    int64_t ms = sc_settings_int(cli->settings, SC_SET_CONNECT_TIMEOUT), left_ms;
 
     uv_update_time(&cli->loop);
+    left_ms = cli->workers_by - (int64_t)uv_now(&cli->loop);
+    if (cli->is_connected && cli->workers_by && left_ms < ms)
+        ms = left_ms > 0 ? left_ms : 0;
     uv_timer_start(&cli->limit, on_limit, (uint64_t)ms, 0);
 }
 
@@ -135,7 +138,9 @@ on_client_event(void *arg, sc_client_event event, const sc_failure *why)
                        sc_client_endpoint(cli->client));
         cli->is_lost = false;
         cli->is_connected = true;
-        if (!cli->is_waiting_for_workers)
+        if (cli->is_waiting_for_workers)
+            start_limit(cli);
+        else
             uv_timer_stop(&cli->limit);
         break;
     case SC_CLIENT_DISCONNECTED:
@@ -311,6 +316,8 @@ on_handler(void *arg, const sc_handler_status *handler, const sc_failure *why)
         return;
     if (!handler && !cli->is_waiting_for_workers) {
         cli->is_waiting_for_workers = true;
+        if (cli->patience_ms)
+            cli->workers_by = (int64_t)uv_now(&cli->loop) + cli->patience_ms;
         start_limit(cli);
         ask_handlers(cli);
         return;

@@ -373,3 +373,15 @@ def test_no_worker_has_joined(sandbox):
     for command in (["submit", "echo"], ["call", "echo"], ["submit", "echo", "--array", "1-2"]):
         result = sandbox.run(*command, "--connect-timeout", "1s")
         assert result.status == 1 and "no worker has joined yet" in result.stderr, repr(result)
+
+
+def test_the_time_of_a_call_holds_without_workers(sandbox):
+    """It gives up when it is over, however long others would wait for a first worker; one that joins in time is in time."""
+    sandbox.start("seedcore-coordinator").endpoint()
+    call = ["call", "echo", "--args", "1", "--connect-timeout", "60s"]
+    result = sandbox.run(*call, "--timeout", "300ms")
+    assert result.status == 1 and "no worker has joined yet" in result.stderr and result.stdout == "", repr(result)
+    waiting = sandbox.start(*call, "--timeout", "60s")
+    wait_for(lambda: sandbox.ok("status", "--json").json["clients"] == 2, what="its session")
+    sandbox.start("seedcore-worker", "--processes", 1)
+    assert waiting.result().stdout == "1\n"
