@@ -364,22 +364,24 @@ sc_jobs_client_left(sc_core *core, uint64_t instance)
 
 /* ---- handlers ---- */
 
+// Those that some worker offers now: what nobody offers any more is of no use to who asks.
 void
 sc_jobs_refuse_handler(sc_core *core, peer *p, uint64_t request, sc_text name)
 {
-    char known[1500] = "";
+    char offered[1500] = "";
     size_t at = 0;
-    for (uint32_t i = 0; i < core->n_handlers && at < sizeof known - SC_NAME_MAX - 4; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
-                               core->handlers[i]->name);
-    if (core->n_handlers == 0)
-        sc_core_refuse(
-            core, p, request, SC_ENOHANDLER,
-            "unknown handler %.*s: no worker has joined yet; start one with `seedcore-worker`",
-            (int)name.len, name.data);
+    for (uint32_t i = 0; i < core->n_handlers && at < sizeof offered - SC_NAME_MAX - 4; i++)
+        if (core->handlers[i]->n_workers > 0)
+            at += (size_t)snprintf(offered + at, sizeof offered - at, "%s%s", at ? ", " : "",
+                                   core->handlers[i]->name);
+    if (at == 0)
+        sc_core_refuse(core, p, request, SC_ENOHANDLER,
+                       "unknown handler %.*s: no worker has joined yet, or all have left; start "
+                       "one with `seedcore-worker`",
+                       (int)name.len, name.data);
     else
         sc_core_refuse(core, p, request, SC_ENOHANDLER, "unknown handler %.*s; there are: %s",
-                       (int)name.len, name.data, known);
+                       (int)name.len, name.data, offered);
 }
 
 // The same for a job that was kept, before any worker has said so: what the handler needs is not

@@ -141,15 +141,21 @@ Test(jobs, open_is_refused)
     }
 }
 
+// With those that are offered: of other workers too, and no more once these have left.
 Test(jobs, unknown_handler_is_refused_with_those_that_exist)
 {
+    static const char *const wants[] = {": a, c", ": a", "with `seedcore-worker`"};
     sc_open spec = {.handler = sc_text_of("b")};
-    char text[300];
-    sc_message m;
-    sc_fake_array(&f, 1, 1, 0, 5, &spec);
-    cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
-    sc_text_copy(m.refused.text, text, sizeof text);
-    cr_expect(strstr(text, "there are: a"), "%s", text);
+    sc_fake_worker_ready(&f, 3, &(sc_fake_worker){.handlers = "c"});
+    for (uint32_t i = 0; i < 3; i++) {
+        char text[300];
+        sc_message m;
+        sc_fake_array(&f, 1, 1 + i, 0, 5, &spec);
+        cr_assert(sc_fake_take(&f, 1, SC_MSG_REFUSED, &m));
+        sc_text_copy(m.refused.text, text, sizeof text);
+        cr_expect_str_eq(text + strlen(text) - strlen(wants[i]), wants[i], "%s", text);
+        sc_fake_say(&f, 3 - i, &(sc_message){.type = SC_MSG_BYE});
+    }
 }
 
 // A run carries all pieces at once, and must fit a message.
