@@ -47,6 +47,7 @@ hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents
         .after = after,
         .n_after = parents->n,
         .on_any = info->on_any,
+        .is_unoffered = info->is_unoffered,
         .n_reporting = info->n_reporting,
         .reports = reports,
         .n_reports = progress->n,

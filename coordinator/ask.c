@@ -71,6 +71,7 @@ info_of(const sc_core *core, const job *j)
                          .ended_at = sc_job_has_ended(sc_ask_told_state(core, j)) ? j->ended_at : 0,
                          .key = sc_text_of(j->key ? j->key : ""),
                          .on_any = j->on_any,
+                         .is_unoffered = j->handler->n_workers == 0,
                          .n_reporting = j->n_reports};
 }
 

@@ -76,6 +76,7 @@ static const sc_field sc_job_info_fields[] = {
     F(14, I64, sc_job_info, ended_at, 0),
     F(15, TEXT, sc_job_info, key, SC_LABEL_MAX),
     F(16, BOOL, sc_job_info, on_any, 1),
+    F(17, BOOL, sc_job_info, is_unoffered, 1),
     F(20, U64, sc_job_info, n_reporting, ANY),
 };
 static const sc_schema job_info = SCHEMA(sc_job_info, "job");

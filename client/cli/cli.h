@@ -56,7 +56,10 @@ typedef struct sc_cli {
     int64_t patience_ms; /* set by a verb: it waits for a first worker no longer than this, either;
                             0: no such limit */
     int64_t workers_by;  /* loop time when that is over; 0: it has not waited */
-    void (*on_workers)(void *arg);   /* see sc_cli_with_workers */
+    void (*on_workers)(void *arg); /* see sc_cli_with_workers */
+    const char *handler; /* set by a verb: that of which it is to know whether it is offered */
+    bool is_offered;     /* it is, by a worker that was there when sc_cli_with_workers looked */
+    bool has_workers;    /* some handler is */
     void (*on_interrupt)(void *arg); /* SIGINT, SIGTERM, SIGHUP; NULL: says so and ends with 130 */
     void *arg;                       /* of both */
 } sc_cli;

@@ -60,6 +60,12 @@ sc_job_release(sc_job_status *job)
 }
 
 bool
+sc_job_is_stranded(const sc_job_status *job)
+{
+    return job->is_unoffered && job->queued + job->delayed > 0;
+}
+
+bool
 sc_job_succeeded(const sc_job_status *job)
 {
     return job->state && strcmp(job->state, "succeeded") == 0;
@@ -94,6 +100,8 @@ add_fields(const sc_job_status *job, sc_out *o)
     sc_out_field_number(o, "priority", (uint64_t)job->priority);
     sc_out_field_time(o, "submitted_at", job->submitted_at);
     sc_out_field_time(o, "ended_at", job->ended_at);
+    sc_out_field(o, "offered");
+    sc_out_text(o, job->is_unoffered ? "false" : "true");
     if (*job->key)
         sc_out_field_text(o, "key", job->key);
     if (job->n_after > 0)

@@ -14,6 +14,8 @@ extern const sc_table_column sc_job_columns[SC_JOB_COLUMNS];
 sc_job_status sc_job_keep(const sc_job_status *job);
 void sc_job_release(sc_job_status *job);
 
+/** True where tasks of it wait and no worker offers its handler now. */
+bool sc_job_is_stranded(const sc_job_status *job);
 /** True where all its tasks are done. */
 bool sc_job_succeeded(const sc_job_status *job);
 /** The object on one line. */

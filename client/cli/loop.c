@@ -312,9 +312,14 @@ on_handler(void *arg, const sc_handler_status *handler, const sc_failure *why)
     sc_cli *cli = arg;
     void (*next)(void *arg) = cli->on_workers;
 
-    if (sc_cli_failed(cli, why) || !next)
+    if (sc_cli_failed(cli, why))
         return;
-    if (!handler && !cli->is_waiting_for_workers) {
+    if (handler) {
+        cli->has_workers = true;
+        cli->is_offered |= cli->handler && strcmp(handler->handler, cli->handler) == 0;
+        return;
+    }
+    if (!cli->has_workers && !cli->is_waiting_for_workers) {
         cli->is_waiting_for_workers = true;
         if (cli->patience_ms)
             cli->workers_by = (int64_t)uv_now(&cli->loop) + cli->patience_ms;

@@ -70,12 +70,24 @@ bar_line(const sc_status_view *v, const char *name, const sc_progress *progress,
     sc_out_text(v->out, "\n");
 }
 
+/* Why nothing more of it begins. */
+static void
+waiting_line(const sc_status_view *v, const sc_job_status *job)
+{
+    if (!sc_job_is_stranded(job))
+        return;
+    name_line(v, "waiting");
+    sc_out_text(v->out, "no worker offers ");
+    sc_text_add(v->out, job->handler, strlen(job->handler), v->term->is_utf8);
+    sc_out_text(v->out, " now\n");
+}
+
 /* A line for each task that says how far it is, where there is room for them. */
 static void
 task_lines(const sc_status_view *v, const sc_job_status *job)
 {
     char name[NAME_BYTES], text[SC_FORMAT_BYTES];
-    int lines = v->term->rows - LINES_BESIDE - (int)job->n_after;
+    int lines = v->term->rows - LINES_BESIDE - (int)job->n_after - sc_job_is_stranded(job);
     size_t room = lines > 1 ? (size_t)lines : 1;
     size_t n = job->n_reports < room || !v->term->is_terminal ? job->n_reports : room;
 
@@ -113,6 +125,7 @@ sc_status_job(const sc_status_view *v, const sc_job_status *job, const sc_progre
     name_line(v, "state");
     sc_out_printf(v->out, "%s%s%s\n", sc_term_colour(v->term, sc_job_colour(job->state)),
                   job->state, sc_term_colour(v->term, SC_COLOUR_NONE));
+    waiting_line(v, job);
     name_line(v, "tasks");
     add_counts(v->out, names, counts, sizeof(counts) / sizeof(counts[0]));
     sc_out_text(v->out, "\n");
@@ -146,6 +159,8 @@ sc_status_job_line(const sc_job_status *job, int64_t now_ms, sc_out *o)
     }
     if (job->n_reporting > n)
         sc_out_printf(o, " and %llu more", (unsigned long long)(job->n_reporting - n));
+    if (sc_job_is_stranded(job))
+        sc_out_printf(o, "; no worker offers %s now", job->handler);
     sc_out_text(o, "\n");
 }
 

@@ -289,6 +289,9 @@ on_accepted(void *arg, const char *job)
     snprintf(s->job, sizeof(s->job), "%s", job);
     s->jobs[0] = s->job;
     write_id(s);
+    if (!s->cli->is_offered)
+        sc_cli_say(s->cli, "no worker offers %s now: what has not run yet waits for one",
+                   s->spec.handler);
     if (sc_args_has(&s->cli->args, SC_OPT_WAIT) || s->has_output)
         sc_watch_start(&s->watch, s->cli, s->jobs, 1, on_end, s);
     else
@@ -403,6 +406,7 @@ run(sc_cli *cli)
         (status = sc_cli_connect(cli)) == 0) {
         cli->on_interrupt = on_interrupt;
         cli->arg = &s;
+        cli->handler = s.spec.handler;
         sc_cli_with_workers(cli, on_workers);
         status = close_output(&s, sc_cli_run(cli));
     }

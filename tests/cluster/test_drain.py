@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers leave: what runs ends in them, what waits runs elsewhere, and they are not started again."""
 import os
+import re
 import signal
 
 import pytest
 
-from cluster import wait_for
+from cluster import BIN, wait_for
+
+PLUGIN = ["--plugin", str(BIN.parent / "plugins/plugin_faults.so")]
 
 
 def submit(c, *args):
@@ -110,3 +113,24 @@ def test_unknown(sandbox):
     coordinator.endpoint()
     result = sandbox.run("workers", "drain", "w\x1b[1m-1".replace("\x1b", ""))
     assert result.status == 1 and "no worker or supervisor is named w[1m-1; there are: none" in result.stderr, repr(result)
+
+
+def test_what_nobody_offers_any_more(cluster):
+    """A job of it is accepted, says what it waits for, and runs once there is a worker again."""
+    c, file = cluster(workers=1), ["--args", '"/dev/null"']
+    offering = ["seedcore-worker", "--processes", 1, "--name", "p", *PLUGIN]
+    c.start(*offering)
+    wait_for(lambda: "p-1" in names(c), what="its worker")
+    quiet = c.ok("submit", "t.until", *file, "--wait")
+    assert "no worker offers" not in quiet.stderr and status(c, quiet.stdout.strip())["offered"]
+    c.ok("workers", "drain", "p")
+    said = c.ok("submit", "t.until", *file)
+    job, waits = said.stdout.strip(), "no worker offers t.until now"
+    assert said.stderr == f"seedcore: {waits}: what has not run yet waits for one\n", repr(said)
+    assert re.search(f"^waiting +{waits}$", c.ok("status", job).stdout, re.M)
+    assert status(c, job)["offered"] is False and c.ok("jobs", "--json").rows[0]["offered"] is False
+    refused = c.run("submit", "t.nothing")
+    assert refused.status == 1 and "there are: echo, " in refused.stderr and "t.until" not in refused.stderr, repr(refused)
+    c.start(*offering)
+    c.ok("wait", job)
+    assert status(c, job)["offered"] and "waiting" not in c.ok("status", job).stdout

@@ -69,6 +69,50 @@ Test(cli_status, line_of_a_job)
     }
 }
 
+/* Said where something waits, and not where all of it runs or has ended. */
+Test(cli_status, nobody_offers_its_handler)
+{
+    static const struct {
+        const char *name;
+        bool is_unoffered;
+        uint64_t queued, delayed;
+        bool is_said;
+    } rows[] = {
+        {"it is offered", false, 3, 0, false},
+        {"it is not, and some are queued", true, 3, 0, true},
+        {"or wait for another attempt", true, 0, 3, true},
+        {"the rest runs", true, 0, 0, false},
+    };
+    sc_term term = {.columns = 80, .rows = 24};
+    sc_progress progress = {.label = ""};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        sc_job_status job = job_of(0, 0);
+        sc_out o, line, json;
+        sc_status_view view = {&term, &o};
+
+        job.is_unoffered = rows[i].is_unoffered;
+        job.queued = rows[i].queued;
+        job.delayed = rows[i].delayed;
+        sc_out_init(&o);
+        sc_out_init(&line);
+        sc_out_init(&json);
+        sc_status_job(&view, &job, &progress);
+        sc_status_job_line(&job, 3000, &line);
+        sc_job_json(&job, &json);
+        cr_expect_eq(strstr(text_of(&o), "\nwaiting      no worker offers a now\n") != NULL,
+                     rows[i].is_said, "%s: %s", rows[i].name, text_of(&o));
+        cr_expect_eq(strstr(text_of(&line), "; no worker offers a now\n") != NULL, rows[i].is_said,
+                     "%s: %s", rows[i].name, text_of(&line));
+        cr_expect_not_null(strstr(text_of(&json), rows[i].is_unoffered ? ",\"offered\":false"
+                                                                       : ",\"offered\":true"),
+                           "%s: %s", rows[i].name, text_of(&json));
+        sc_out_fini(&o);
+        sc_out_fini(&line);
+        sc_out_fini(&json);
+    }
+}
+
 Test(cli_status, json_of_a_job)
 {
     sc_job_status job = job_of(3, 2), kept = sc_job_keep(&job);
