@@ -48,6 +48,7 @@ hand_out_job(sc_client_ask *ask, const sc_job_info *info, const sc_list *parents
         .n_after = parents->n,
         .on_any = info->on_any,
         .is_unoffered = info->is_unoffered,
+        .is_retried = info->is_retried,
         .n_reporting = info->n_reporting,
         .reports = reports,
         .n_reports = progress->n,

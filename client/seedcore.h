@@ -214,6 +214,7 @@ typedef struct sc_job_status {
     size_t n_after;
     bool on_any;
     bool is_unoffered;    /* no ready worker offers its handler now */
+    bool is_retried;      /* by sc_client_retry: submitted_at is from before, ended_at the last */
     uint64_t n_reporting; /* running tasks that have said how far they are */
     /* At most 32 of them, those that began to first, by index; none in lists of jobs. */
     const sc_task_report *reports;

@@ -72,6 +72,7 @@ info_of(const sc_core *core, const job *j)
                          .key = sc_text_of(j->key ? j->key : ""),
                          .on_any = j->on_any,
                          .is_unoffered = j->handler->n_workers == 0,
+                         .is_retried = j->undone.dead_before > 0,
                          .n_reporting = j->n_reports};
 }
 

@@ -377,6 +377,7 @@ typedef struct sc_job_info {
     sc_list after;                  /* sc_parent; in the answer about one job alone */
     bool on_any;
     bool is_unoffered;    /* no ready worker offers its handler now */
+    bool is_retried;      /* tasks of it that had ended were tried again */
     uint64_t n_reporting; /* running tasks that have said how far they are */
 } sc_job_info;
 

@@ -77,6 +77,7 @@ static const sc_field sc_job_info_fields[] = {
     F(15, TEXT, sc_job_info, key, SC_LABEL_MAX),
     F(16, BOOL, sc_job_info, on_any, 1),
     F(17, BOOL, sc_job_info, is_unoffered, 1),
+    F(18, BOOL, sc_job_info, is_retried, 1),
     F(20, U64, sc_job_info, n_reporting, ANY),
 };
 static const sc_schema job_info = SCHEMA(sc_job_info, "job");

@@ -3,6 +3,7 @@
  */
 #include "client/cli/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +103,8 @@ add_fields(const sc_job_status *job, sc_out *o)
     sc_out_field_time(o, "ended_at", job->ended_at);
     sc_out_field(o, "offered");
     sc_out_text(o, job->is_unoffered ? "false" : "true");
+    sc_out_field(o, "retried");
+    sc_out_text(o, job->is_retried ? "true" : "false");
     if (*job->key)
         sc_out_field_text(o, "key", job->key);
     if (job->n_after > 0)
@@ -165,7 +168,8 @@ sc_job_colour(const char *state)
     return strcmp(state, "cancelled") == 0 ? SC_COLOUR_YELLOW : SC_COLOUR_BLUE;
 }
 
-/* From the submission to the end, or until now. */
+/* From the submission to the last end, or until now. Nobody keeps when a job was retried, so for
+ * one that was this is no time that its tasks took, and whoever prints it says so. */
 static char *
 time_taken(const sc_job_status *job, int64_t now_ms, char out[SC_FORMAT_BYTES])
 {
@@ -175,7 +179,7 @@ time_taken(const sc_job_status *job, int64_t now_ms, char out[SC_FORMAT_BYTES])
 void
 sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table)
 {
-    char time[SC_FORMAT_BYTES];
+    char time[SC_FORMAT_BYTES], text[SC_FORMAT_BYTES + 16];
 
     sc_table_text(table, job->id, SC_COLOUR_NONE);
     sc_table_text(table, job->name, SC_COLOUR_NONE);
@@ -184,7 +188,9 @@ sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table)
     sc_table_number(table, job->total);
     sc_table_number(table, job->done);
     sc_table_number(table, job->dead);
-    sc_table_text(table, time_taken(job, now_ms, time), SC_COLOUR_NONE);
+    snprintf(text, sizeof(text), "%s%s", time_taken(job, now_ms, time),
+             job->is_retried ? ", retried" : "");
+    sc_table_text(table, text, SC_COLOUR_NONE);
 }
 
 void
@@ -211,5 +217,9 @@ sc_job_sentence(const sc_job_status *job, int64_t now_ms, sc_out *o)
         if (count > 0)
             sc_out_printf(o, ", %s %s", sc_format_count(count, text), counts[i].name);
     }
-    sc_out_printf(o, ", in %s", time_taken(job, now_ms, text));
+    time_taken(job, now_ms, text);
+    if (job->is_retried)
+        sc_out_printf(o, ", %s after it was submitted, retried since", text);
+    else
+        sc_out_printf(o, ", in %s", text);
 }

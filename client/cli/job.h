@@ -26,7 +26,8 @@ void sc_job_range_json(const sc_job_status *job, uint64_t first, uint64_t n, sc_
 void sc_job_progress_json(const sc_job_status *job, sc_out *o);
 /** A row under sc_job_columns. @param now_ms  unix time */
 void sc_job_row(const sc_job_status *job, int64_t now_ms, sc_table *table);
-/** "12 tasks done, 1 dead, in 3.2 s". */
+/** "12 tasks done, 1 dead, in 3.2 s"; of a job that was retried: "..., 26 h after it was submitted,
+ * retried since". */
 void sc_job_sentence(const sc_job_status *job, int64_t now_ms, sc_out *o);
 /** Colour that goes with a job's state. */
 sc_colour sc_job_colour(const char *state);

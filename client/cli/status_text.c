@@ -33,15 +33,15 @@ text_line(const sc_status_view *v, const char *name, const char *text)
 }
 
 static void
-time_line(const sc_status_view *v, const char *name, int64_t unix_ms)
+time_line(const sc_status_view *v, const char *name, int64_t unix_ms, const char *rest)
 {
     char time[SC_FORMAT_BYTES], ago[SC_FORMAT_BYTES];
 
     if (unix_ms == 0)
         return;
     name_line(v, name);
-    sc_out_printf(v->out, "%s (%s ago)\n", sc_format_time(unix_ms, time),
-                  sc_format_duration(sc_clock_unix_ms() - unix_ms, ago));
+    sc_out_printf(v->out, "%s (%s ago)%s\n", sc_format_time(unix_ms, time),
+                  sc_format_duration(sc_clock_unix_ms() - unix_ms, ago), rest);
 }
 
 /* "12 done, 3 dead": what is nothing is left out, but for the first. */
@@ -131,8 +131,8 @@ sc_status_job(const sc_status_view *v, const sc_job_status *job, const sc_progre
     sc_out_text(v->out, "\n");
     if (!job->has_ended && job->total > 0)
         bar_line(v, "progress", progress, "task", job->total);
-    time_line(v, "submitted", job->submitted_at);
-    time_line(v, "ended", job->ended_at);
+    time_line(v, "submitted", job->submitted_at, job->is_retried ? ", retried since" : "");
+    time_line(v, "ended", job->ended_at, "");
     task_lines(v, job);
 }
 

@@ -59,13 +59,16 @@ def test_cancelled_tasks_run_again(cluster):
     c.ok("cancel", job)
     assert c.run("wait", job).status == 1
     before = status(c, job)
+    assert not before["retried"] and "retried" not in c.ok("jobs").stdout
     assert before["state"] == "cancelled" and before["cancelled"] > 0
     refused = c.run("retry", job, "--dead")
     assert refused.status == 1 and "none of its tasks is dead" in refused.stderr, repr(refused)
     c.ok("retry", job)
     reader = c.start("results", job, "--wait")
     os.kill(c.coordinator_pid(), signal.SIGKILL)
-    assert c.ok("wait", job, "--json", timeout=60).json["state"] == "succeeded"
+    row = c.ok("wait", job, "--json", timeout=60).json
+    assert row["state"] == "succeeded" and row["retried"] and row["submitted_at"] == before["submitted_at"], row
+    assert ", retried\n" in c.ok("jobs").stdout and "retried since" in c.ok("status", job).stdout
     rows = [json.loads(line) for line in reader.result(60).stdout.splitlines()]
     assert [row["index"] for row in rows] == list(range(100, 2100))
     assert all(row["status"] == "done" for row in rows)

@@ -69,6 +69,46 @@ Test(cli_status, line_of_a_job)
     }
 }
 
+/* What it took cannot be told: when it was retried is not kept. */
+Test(cli_status, a_job_that_was_retried)
+{
+    static const struct {
+        bool is_retried;
+        const char *line, *row;
+    } rows[] = {
+        {false, "running: 12 tasks done, 28 running, in 2.0 s\n", "  2.0 s\n"},
+        {true, "running: 12 tasks done, 28 running, 2.0 s after it was submitted, retried since\n",
+         "  2.0 s, retried\n"},
+    };
+    sc_term term = {.columns = 120, .table_columns = 120, .rows = 24};
+    sc_progress progress = {.label = ""};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        sc_job_status job = job_of(0, 0);
+        sc_out o, line, row;
+        sc_status_view view = {&term, &o};
+        sc_table table;
+
+        job.is_retried = rows[i].is_retried;
+        sc_out_init(&o);
+        sc_out_init(&line);
+        sc_out_init(&row);
+        sc_status_job(&view, &job, &progress);
+        cr_expect_eq(strstr(text_of(&o), " ago), retried since\n") != NULL, rows[i].is_retried,
+                     "%s", text_of(&o));
+        sc_status_job_line(&job, 3000, &line);
+        cr_expect_str_eq(text_of(&line), rows[i].line, "%s", text_of(&line));
+        sc_table_init(&table, sc_job_columns, SC_JOB_COLUMNS, &term);
+        sc_job_row(&job, 3000, &table);
+        sc_table_write(&table, &row);
+        cr_expect(strstr(text_of(&row), rows[i].row), "%s", text_of(&row));
+        sc_table_fini(&table);
+        sc_out_fini(&o);
+        sc_out_fini(&line);
+        sc_out_fini(&row);
+    }
+}
+
 /* Said where something waits, and not where all of it runs or has ended. */
 Test(cli_status, nobody_offers_its_handler)
 {
