@@ -369,6 +369,10 @@ const sc_verb sc_verb_dead = {
         "\"...\"},\"history\":[{\"attempt\":1,\"at\":\"...\",\"worker\":\"w-2\",\"error\":{...}},"
         "...]}\n"
         "\n"
+        "When the last error came, and in which worker a task was whose worker process died, is "
+        "not "
+        "kept, so it is not shown.\n"
+        "\n"
         "`seedcore retry JOB --dead` tries them again.\n",
     .max_words = 1,
     .options = options,

@@ -71,6 +71,9 @@ def test_one_among_many(cluster):
     row = c.ok("dead", last, "--json").json
     assert row["index"] == 7 and row["error"]["code"] == "poison"
     assert [one["error"]["code"] for one in row["history"]] == ["died", "died"]
+    assert all(one["at"].endswith("Z") and one["worker"] == "" for one in row["history"]) and row["worker"] == ""
+    table = [line.split() for line in c.ok("dead", last).stdout.splitlines()[1:]]
+    assert [line[2] != "-" for line in table] == [False, True, True], "of the last nobody keeps when"
 
 
 @pytest.mark.parametrize("args", [["--volatile"], []])
