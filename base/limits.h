@@ -46,6 +46,13 @@ enum {
     SC_MAX_PARENTS = 16,                 /* jobs that another can wait for */
     SC_MAX_ARRAY_PIECES = 256,           /* "$index" may stand 255 times in the arguments */
 
+    /* A job that is tried again, from its first open task to the last that has ended. A chunk is
+     * found anew for each that lies there, some microseconds and 300 bytes each: this many are some
+     * 100 ms of the loop. What lies between stretches that have ended is queued again, 64 bytes
+     * each. */
+    SC_RETRY_MAX_CHUNKS = 65536,
+    SC_RETRY_MAX_STRETCHES = 1 << 20,
+
     /* Poison: a task whose worker process died this often while it was executing is dead. */
     SC_POISON_COUNT = 3,
 

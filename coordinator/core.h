@@ -79,7 +79,8 @@ typedef enum sc_action_type {
     SC_ACTION_PUT_ATTEMPT,  /* keep how a task was tried, and when it is to be tried again */
     SC_ACTION_PUT_STATE,    /* keep the part of a job's record that changes */
     SC_ACTION_GET_RESULTS,  /* answered by SC_EVENT_RESULTS */
-    SC_ACTION_GET_TASKS,    /* of a durable job that has ended; answered by SC_EVENT_TASKS */
+    SC_ACTION_GET_TASKS,    /* of a durable job that has ended; answered by SC_EVENT_TASKS, within
+                               SC_RETRY_MAX_CHUNKS and SC_RETRY_MAX_STRETCHES or with SC_ELIMIT */
     SC_ACTION_DROP_RESULTS, /* of a job that has ended: make room */
     SC_ACTION_DROP_JOB,     /* forget all of it */
     SC_ACTION_CALL_PASSED, /* a message of a call went by and no batch runs: the loop may look again

@@ -106,7 +106,7 @@
       "SELECT key, place, n_tasks, span, dead, cancelled, lowest, outcome, attempt, "              \
       "''::bytea AS worker, CASE WHEN span <> n_tasks OR dead > 0 OR cancelled > 0 THEN records "  \
       "END, ''::bytea FROM ended WHERE (place, key) >= ($1::bigint, $3::bigint) AND "              \
-      "place < $2::bigint ORDER BY place, key LIMIT 1024")                                         \
+      "place < $2::bigint ORDER BY place, key LIMIT 512")                                          \
     X(ENDED_FAILED,                                                                                \
       SC_JOURNAL_BATCH(SC_JOURNAL_ENDED_COLUMNS, SC_JOURNAL_ENDED_BYTES, "ended", "place, key",    \
                        "(dead > 0 OR cancelled > 0) AND "                                          \

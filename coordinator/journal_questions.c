@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked of the journal: payload of a chunk, results, the tasks of a job. Called by the
  * journal's thread (journal_thread.c), which says when a question may be answered. */
+#include "base/limits.h"
 #include "coordinator/journal_int.h"
 
 enum { SLICE_ROWS = 4096 }; // of a job that is retried, read between two groups
@@ -66,8 +67,9 @@ static answer *
 answer_tasks(const sc_journal_backend *b, void *backend, request *r, sc_error *err)
 {
     const sc_action *action = &r->kept.action;
+    const sc_tasks_bounds bounds = {SLICE_ROWS, SC_RETRY_MAX_STRETCHES, SC_RETRY_MAX_CHUNKS};
     if (!r->reader)
-        r->reader = sc_tasks_reader_new(action->number, &action->tasks.undone, SLICE_ROWS);
+        r->reader = sc_tasks_reader_new(action->number, &action->tasks.undone, &bounds);
     int rc = r->reader ? sc_tasks_reader_step(r->reader, b, backend, err) : SC_ENOMEM;
     if (rc == 1)
         return NULL;

@@ -32,10 +32,17 @@ int sc_journal_tasks(const sc_journal_backend *b, void *backend, const sc_saved_
  * Nothing may be written of it meanwhile. */
 typedef struct sc_tasks_reader sc_tasks_reader;
 
-/** @param undone  as if these had not ended @param max_rows  of a slice, at least 1 @return NULL
- *  without memory */
-sc_tasks_reader *sc_tasks_reader_new(uint64_t number, const sc_undone *undone, uint64_t max_rows);
-/** Read on. @return 1: it goes on; 0: all is there; a code: it is of no use any more */
+typedef struct sc_tasks_bounds {
+    uint64_t max_rows;      /* of a slice, at least 1; rows with many records count as some */
+    uint64_t max_stretches; /* of what has ended, from the chunk of the first open task on */
+    uint64_t max_chunks;    /* from that one to the last of which something has ended */
+} sc_tasks_bounds;
+
+/** @param undone  as if these had not ended @return NULL without memory */
+sc_tasks_reader *sc_tasks_reader_new(uint64_t number, const sc_undone *undone,
+                                     const sc_tasks_bounds *bounds);
+/** Read on. @return 1: it goes on; 0: all is there; a code: it is of no use any more. SC_ELIMIT: it
+ *  has more stretches or chunks than it may have */
 int sc_tasks_reader_step(sc_tasks_reader *r, const sc_journal_backend *b, void *backend,
                          sc_error *err);
 /** What is there, of the reader. The record's prefix and counts belong to the tasks. */

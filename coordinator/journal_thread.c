@@ -351,7 +351,7 @@ answered(state *s, answer *a, const sc_error *err)
         sc_journal_answer_free(a);
         return rc;
     }
-    if (rc < 0)
+    if (rc < 0 && rc != SC_ELIMIT) // more than may be asked for: nothing is wrong with the journal
         sc_log_error("the journal cannot be read: %s", err->text);
     DL_APPEND(list, a);
     post(s, list);

@@ -5,13 +5,6 @@
  * whatever dies in between. Part of the core. */
 #include "coordinator/core_int.h"
 
-enum {
-    // A chunk is found anew for each that lies behind the first task to be tried again, some
-    // microseconds and 300 bytes each: this many are some 100 ms of the loop.
-    MAX_CHUNKS = 65536,
-    MAX_STRETCHES = 1 << 20, // what lies between them is queued again, 64 bytes each
-};
-
 /* ---- what is refused ---- */
 
 static uint64_t
@@ -175,9 +168,6 @@ sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_job *
     job *j = sc_jobs_find(core, id);
     if (!j || j->asked.dead_before == 0)
         return; // it was forgotten
-    if (status == 0 && ((j->n_tasks - saved->state.prefix) / SC_CHUNK_MAX_TASKS >= MAX_CHUNKS ||
-                        tasks->n_ended > MAX_STRETCHES))
-        status = SC_ELIMIT;
     if (status == 0 && core->trouble)
         status = SC_EJOURNAL;
     if (status == 0)

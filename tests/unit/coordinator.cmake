@@ -7,7 +7,7 @@ foreach(test test_core_adopt test_core_calls test_core_cancel test_core_durable 
 endforeach()
 sc_library(sc_test_server ${CMAKE_SOURCE_DIR}/tests/support/postgres_server.c LINK sc_base)
 target_compile_definitions(sc_test_server PRIVATE SC_TEST_SUPPORT="${CMAKE_SOURCE_DIR}/tests/support")
-foreach(test test_journal_backends test_journal_lives test_journal_postgres test_journal_sqlite)
+foreach(test test_journal_backends test_journal_lives test_journal_postgres test_journal_retry test_journal_sqlite)
   sc_unit_test(${test} LINK sc_coordinator sc_test_server)
 endforeach()
 foreach(test test_journal test_journal_cache test_journal_faults test_journal_trouble test_spill test_store test_store_index test_store_places test_store_results)

@@ -161,7 +161,8 @@ check_tasks(life *l, uint64_t prefix)
 static void
 check_reader(life *l)
 {
-    sc_tasks_reader *r = sc_tasks_reader_new(3, &l->undone, 1 + below(l, 50));
+    const sc_tasks_bounds bounds = {1 + below(l, 50), N, N};
+    sc_tasks_reader *r = sc_tasks_reader_new(3, &l->undone, &bounds);
     int rc;
     while ((rc = sc_tasks_reader_step(r, l->w.b, l->w.journal, &l->w.err)) == 1)
         continue;

@@ -256,6 +256,7 @@ step(struct world *w, int i)
 typedef struct seen {
     int n_jobs;
     sc_saved_job jobs[3];
+    sc_saved_chunk chunks[3]; // of job 1: what is given is borrowed
     size_t chunk_bytes, args_bytes;
 } seen;
 
@@ -263,7 +264,12 @@ static inline int
 see_job(void *arg, const sc_saved_job *job)
 {
     seen *s = arg;
-    s->jobs[s->n_jobs++] = *job;
+    sc_saved_job *is = &s->jobs[s->n_jobs++];
+    *is = *job;
+    is->chunks = sc_slice_borrow(s->chunks, job->number == 1 ? job->chunks.len : 0);
+    cr_assert_leq(is->chunks.len, sizeof s->chunks);
+    if (is->chunks.len > 0)
+        memcpy(s->chunks, job->chunks.data, is->chunks.len);
     if (job->number == 1)
         s->chunk_bytes = job->chunks.len;
     else
