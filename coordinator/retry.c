@@ -5,6 +5,8 @@
  * whatever dies in between. Part of the core. */
 #include "coordinator/core_int.h"
 
+#include <stdio.h>
+
 /* ---- what is refused ---- */
 
 static uint64_t
@@ -59,9 +61,25 @@ refuse_now(sc_core *core, peer *p, const sc_retry *m, job *j)
     return true;
 }
 
+// What the journal could not give, or could not be taken.
 static void
-refuse_all(sc_core *core, job *j, int code, const char *why)
+refuse_all(sc_core *core, job *j, int code, bool is_read)
 {
+    char why[400];
+    unsigned long long waiting = core->queue_bytes + core->call_bytes;
+    if (code == SC_ELIMIT && is_read)
+        snprintf(why, sizeof why,
+                 "the queue has no room for its payload (%llu of %llu bytes wait); try again when "
+                 "jobs have ended",
+                 waiting, (unsigned long long)core->options.queue_max_bytes);
+    else if (code == SC_ELIMIT)
+        snprintf(why, sizeof why,
+                 "its dead or cancelled tasks lie too scattered among the others (at most %d "
+                 "stretches of those, over at most %d chunks of %d tasks); submit them again, as a "
+                 "job of their own",
+                 SC_RETRY_MAX_STRETCHES, SC_RETRY_MAX_CHUNKS, SC_CHUNK_MAX_TASKS);
+    else
+        snprintf(why, sizeof why, "%s", sc_error_text(code));
     for (watch *w = j->watches, *next; w; w = next) {
         next = w->job_next;
         if (!w->is_retry)
@@ -168,13 +186,12 @@ sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_job *
     job *j = sc_jobs_find(core, id);
     if (!j || j->asked.dead_before == 0)
         return; // it was forgotten
-    if (status == 0 && core->trouble)
-        status = SC_EJOURNAL;
-    if (status == 0)
-        status = sc_restore_again(core, j, saved, tasks);
-    if (status == 0)
+    int rc = status == 0 && core->trouble ? SC_EJOURNAL : status;
+    if (rc == 0)
+        rc = sc_restore_again(core, j, saved, tasks);
+    if (rc == 0)
         reopened(core, j);
     else
-        refuse_all(core, j, status, sc_error_text(status));
+        refuse_all(core, j, rc, status == 0);
     j->asked = (sc_undone){0};
 }

@@ -223,6 +223,45 @@ Test(core_retry, refusals)
     sc_fake_stop(&f);
 }
 
+// A bound is said with its number and with what to do; the job is as it was.
+Test(core_retry, too_scattered)
+{
+    sc_fake f;
+    begin(&f, "a");
+    failed_upload(&f, &durable);
+    f.store_status = SC_ELIMIT;
+    retry(&f, 5, 1, false);
+    cr_expect_eq(refused(&f, "too scattered among the others (at most 1048576 stretches of those, "
+                             "over at most 65536 chunks of 1000 tasks); submit them again"),
+                 SC_ELIMIT);
+    expect_counts(&f, "refused", SC_JOB_CANCELLED, 2, 2, 2);
+    f.store_status = 0;
+    retry(&f, 6, 1, false);
+    expect_counts(&f, "again", SC_JOB_RUNNING, 2, 0, 0);
+    sc_fake_stop(&f);
+}
+
+Test(core_retry, no_room_in_the_queue)
+{
+    sc_fake f;
+    sc_fake_init(&f);
+    f.options.queue_max_bytes = 100;
+    sc_fake_start(&f);
+    sc_fake_client(&f, CLIENT);
+    sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.slots_async = 64});
+    failed_upload(&f, &durable);
+    sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_BYE});
+    sc_fake_open(&f, CLIENT, 2, &durable);
+    for (uint32_t k = 0; k < 2; k++)
+        sc_fake_chunk(&f, CLIENT, 2, &(sc_chunk){.number = k, .first = k * 2ul, .count = 2}, 10);
+    sc_fake_commit(&f, CLIENT, 2, 2, 4);
+    sc_fake_forget_sent(&f);
+    retry(&f, 5, 1, false);
+    cr_expect_eq(refused(&f, "no room for its payload (56 of 100 bytes wait)"), SC_ELIMIT);
+    expect_counts(&f, "refused", SC_JOB_CANCELLED, 2, 2, 2);
+    sc_fake_stop(&f);
+}
+
 // Its time is over while the journal is asked: it is kept.
 Test(core_retry, kept_meanwhile)
 {
