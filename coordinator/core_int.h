@@ -546,6 +546,7 @@ sc_tasks_is_unwanted(const chunk *c, uint32_t offset)
 /** The next stretch of set bits at or after `from` below `end`. @return false where there is none
  */
 bool sc_bits_next(const bits *b, uint32_t from, uint32_t end, uint32_t *first, uint32_t *count);
+void sc_bits_set(bits *b, uint32_t first, uint32_t count);
 
 #include "coordinator/core_parts.h"
 

@@ -84,8 +84,7 @@ restore_ended(sc_core *core, job *j, const sc_saved_stretch *s)
             ended = (outcomes){.dead = s->dead ? stop - first : 0,
                                .cancelled = s->dead ? 0 : stop - first};
         ended.done = stop - first - ended.dead - ended.cancelled;
-        for (uint32_t i = first; i < stop; i++)
-            bit_set(&c->ended, i);
+        sc_bits_set(&c->ended, first, stop - first);
         sc_tasks_count_ended(core, c, &ended);
         place = c->first + stop;
     }

@@ -29,6 +29,15 @@ sc_bits_next(const bits *b, uint32_t from, uint32_t end, uint32_t *first, uint32
     return true;
 }
 
+void
+sc_bits_set(bits *b, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first, end = first + count, n; i < end; i += n) {
+        n = end - i < 64 - i % 64 ? end - i : 64 - i % 64;
+        b->words[i / 64] |= UINT64_MAX >> (64 - n) << (i % 64);
+    }
+}
+
 /* ---- chunks ---- */
 
 uint32_t

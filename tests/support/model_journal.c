@@ -280,6 +280,22 @@ by_place(const known *a, const known *b)
     return a->place < b->place ? -1 : a->place > b->place;
 }
 
+// Neighbours of one outcome are one stretch.
+static void
+add_ended(sc_saved_tasks *t, const known *k)
+{
+    sc_saved_stretch one = {k->place, 1, k->outcome == SC_DEAD, k->outcome == SC_CANCELLED};
+    sc_saved_stretch *last = t->n_ended ? &t->ended[t->n_ended - 1] : NULL;
+    if (!last || last->place + last->count != one.place || !last->dead != !one.dead ||
+        !last->cancelled != !one.cancelled) {
+        t->ended[t->n_ended++] = one;
+        return;
+    }
+    last->count++;
+    last->dead += one.dead;
+    last->cancelled += one.cancelled;
+}
+
 // What sc_saved_tasks says of a job, from what is known of each task.
 static void
 conclude(found *f)
@@ -297,8 +313,7 @@ conclude(found *f)
         }
         if (k->place < f->job.state.prefix)
             continue;
-        t->ended[t->n_ended++] =
-            (sc_saved_stretch){k->place, 1, k->outcome == SC_DEAD, k->outcome == SC_CANCELLED};
+        add_ended(t, k);
         t->done += k->outcome == SC_DONE;
         t->dead += k->outcome == SC_DEAD;
         t->cancelled += k->outcome == SC_CANCELLED;

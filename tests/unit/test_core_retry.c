@@ -143,6 +143,54 @@ Test(core_retry, what_has_failed_is_tried_again)
     }
 }
 
+// As `work`, with a message for what comes before, is dead and comes behind.
+static uint64_t
+work_much(sc_fake *f, uint64_t dead_from, uint64_t dead_until)
+{
+    sc_message m;
+    uint64_t n = 0;
+    while (sc_fake_take(f, WORKER, SC_MSG_RUN, &m)) {
+        sc_run run = m.run;
+        for (uint32_t i = 0, k; i < run.count; i += k) {
+            uint64_t at = run.first + i;
+            bool is_dead = at >= dead_from && at < dead_until;
+            uint64_t until = is_dead ? dead_until : at < dead_from ? dead_from : UINT64_MAX;
+            k = until - at < run.count - i ? (uint32_t)(until - at) : run.count - i;
+            sc_fake_results(f, WORKER, &run, i, k, is_dead ? SC_DEAD : SC_DONE, 0, MS);
+        }
+        n += run.count;
+    }
+    return n;
+}
+
+// What has ended lies over several chunks, before and behind what is tried again.
+Test(core_retry, over_chunks)
+{
+    static const struct {
+        uint64_t n, from, until; // those are dead
+    } rows[] = {{2500, 1063, 1065}, {2500, 64, 128},   {3000, 999, 1001}, {3000, 0, 1},
+                {2100, 2099, 2100}, {4000, 500, 3500}, {2500, 1, 2499}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        uint64_t n = 0, some;
+        begin(&f, "a");
+        sc_fake_array(&f, CLIENT, 1, 0, rows[i].n, &durable);
+        while (work_much(&f, rows[i].from, rows[i].until) > 0)
+            continue;
+        sc_fake_forget_sent(&f);
+        retry(&f, 5, 1, false);
+        while ((some = work_much(&f, 0, 0)) > 0)
+            n += some;
+        cr_expect_eq(n, rows[i].until - rows[i].from, "row %zu: %d again", i, (int)n);
+        sc_fake_forget_sent(&f);
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect(info.state == SC_JOB_SUCCEEDED && info.done == rows[i].n, "row %zu: %d", i,
+                  (int)info.done);
+        cr_expect_eq(sc_model_store_n_twice(f.store), 0);
+        sc_fake_stop(&f);
+    }
+}
+
 // Said again, it changes nothing: its answer may have been lost.
 Test(core_retry, said_again)
 {
