@@ -497,12 +497,9 @@ sc_tasks_end_range(sc_core *core, const range *r, int code)
 {
     chunk *c = r->chunk;
     put_range(core, c->job, c->first + r->first, r->count, r->attempt, code);
-    for (uint32_t i = r->first; i < r->first + r->count; i++) {
-        exception *e = sc_exceptions_find(c, i);
-        bit_set(&c->ended, i);
-        if (e)
-            sc_exceptions_drop(core, e);
-    }
+    sc_bits_set(&c->ended, r->first, r->count);
+    for (exception *e; (e = sc_exceptions_next(c, r->first)) && e->offset < r->first + r->count;)
+        sc_exceptions_drop(core, e);
     outcomes ended = {0};
     *(outcome_of(code) == SC_CANCELLED ? &ended.cancelled : &ended.dead) = r->count;
     sc_tasks_count_ended(core, c, &ended);
