@@ -18,6 +18,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 import sanitizers
 
@@ -288,3 +289,22 @@ def free_tcp_endpoint():
 def parent_of(pid):
     # The second field, the name in parentheses, may hold anything; the fourth is the parent.
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+class Begun(NamedTuple):
+    """A task of t.timed (plugin_faults.c) has begun."""
+    index: int
+    at: float  # time.monotonic()
+    pid: int
+
+
+def begun_tasks(log):
+    """What they have noted in the file that FAULTS_LOG names."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [Begun(int(index), int(ns) / 1e9, int(pid)) for _, index, ns, pid in map(str.split, lines)]
+
+
+def longest_pause(begun, since):
+    """The longest time around and after `since` in which no task began."""
+    times = sorted(b.at for b in begun)
+    return max(b - a for a, b in zip(times, times[1:]) if b > since)

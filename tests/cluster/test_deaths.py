@@ -12,22 +12,15 @@ import subprocess
 import sys
 import termios
 import time
-from typing import NamedTuple
 
 import pytest
 
-from cluster import BIN, wait_for
+from cluster import BIN, begun_tasks, longest_pause, wait_for
 from history import History
 
 PLUGIN = BIN.parent / "plugins/plugin_faults.so"
 # A second is promised; these programs carry sanitizers and share the machine.
 AGAIN_S = 3
-
-
-class Begun(NamedTuple):
-    index: int
-    at: float  # time.monotonic()
-    pid: int
 
 
 @pytest.fixture
@@ -37,10 +30,7 @@ def timed(cluster):
         c = cluster(workers=workers, args=["--plugin", str(PLUGIN)], env={"FAULTS_LOG": "begun.log", **(env or {})})
         log = c.folder / "begun.log"
 
-        def begun():
-            lines = log.read_text().splitlines() if log.exists() else []
-            return [Begun(int(index), int(ns) / 1e9, int(pid)) for _, index, ns, pid in map(str.split, lines)]
-        c.begun = begun
+        c.begun = lambda: begun_tasks(log)
         return c
     return start
 
@@ -127,12 +117,6 @@ def test_killed_supervisor(timed, figures):
             f"{ms(max(again.values()))}; {verdict}")
     assert max(again.values()) < AGAIN_S
     wait_for(lambda: len(c.workers()) == 3, what="`up` has started it again")
-
-
-def longest_pause(begun, since):
-    """The longest time around and after `since` in which no task began."""
-    times = sorted(b.at for b in begun)
-    return max(b - a for a, b in zip(times, times[1:]) if b > since)
 
 
 def test_killed_coordinator(timed, figures):
