@@ -262,11 +262,12 @@ clear_group(sc_postgres_journal *j)
     clear_rows(&j->dropped_chunks);
 }
 
-// As long as the server cannot be asked, it is not known what became of the last commit.
+// As long as the server cannot be asked, it is not known what became of the last commit; where it
+// is there, the same group has to come next.
 static int
 unknown(const sc_postgres_journal *j, int rc, sc_error *err)
 {
-    if (!j->is_unknown || rc == SC_ESTATE)
+    if ((!j->is_unknown && !j->is_there) || rc == SC_ESTATE)
         return rc;
     err->code = SC_EUNKNOWN;
     return SC_EUNKNOWN;

@@ -86,6 +86,36 @@ Test(journal_postgres, answers_that_are_lost)
     }
 }
 
+// A commit is there and its answer is lost. Whatever fails on the way back, it is said to be
+// unknown until the same group is written again: another one in its place would be taken for it.
+Test(journal_postgres, unknown_until_it_is_repeated)
+{
+    static const char *const points[] = {"postgres.send", "postgres.finish", "postgres.answer"};
+    for (size_t p = 0; p < sizeof points / sizeof *points; p++) {
+        bool has_failed = true;
+        for (uint64_t nth = 1; has_failed; nth++) {
+            const char *group = "0";
+            int rc;
+            end(&w);
+            begin(&w, &sc_journal_postgres);
+            cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+            sc_fault_set("postgres.answer", 1);
+            cr_assert_eq(step(&w, 0), SC_EUNKNOWN, "%s", w.err.text);
+            sc_fault_reset();
+            for (int i = 0; i < 10000 && strcmp(group, "1") != 0; i++) // the server is at it
+                group = sc_test_server_do(&server, "sql SELECT last_group FROM seedcore.meta");
+            cr_assert_str_eq(group, "1", "it is there");
+            sc_fault_set(points[p], nth);
+            while ((rc = step(&w, 0)) < 0)
+                cr_assert_eq(rc, SC_EUNKNOWN, "%s, %d: %s", points[p], (int)nth, w.err.text);
+            has_failed = sc_fault_count(points[p]) >= nth;
+            sc_fault_reset();
+            do_steps(1, N_STEPS);
+            check(&w, points[p], N_STEPS);
+        }
+    }
+}
+
 // The same, with what the server does: sessions are ended, or all of it is as after a crash.
 Test(journal_postgres, server_that_goes_away)
 {
