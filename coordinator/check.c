@@ -128,9 +128,8 @@ check_open_job(const job *j)
         j->chunks || j->prefix ? j->done + j->dead + j->cancelled - t.ended : 0; // chunks let go
     SC_ASSERT(t.queued == j->queued && t.delayed == j->delayed && t.running == j->running);
     SC_ASSERT(t.ended == j->done + j->dead + j->cancelled);
-    bool should = !j->is_waiting && !j->handed_write && j->n_unmet == 0 &&
-                  ((j->again && !j->again->chunk->is_fetching) ||
-                   (j->next < j->stop && !j->is_next_fetching));
+    bool should = sc_job_may_begin(j) && ((j->again && !j->again->chunk->is_fetching) ||
+                                          (j->next < j->stop && !j->is_next_fetching));
     SC_ASSERT(j->is_in_lane == should);
     SC_ASSERT(!j->is_next_fetching || n_fetching > 0);
 }

@@ -328,12 +328,12 @@ struct job {
     timer staged_timer;
     // progress
     uint64_t queued, delayed, running, done, dead, cancelled; // sum to n_tasks
-    uint64_t next;   // place of the first task never handed out
-    uint64_t stop;   // no task from here on ever will be: n_tasks, or the rest is cancelled
-    uint64_t prefix; // all places below have ended
-    uint64_t handed, handed_write; // handlers that may not be repeated: below, tasks may be handed
-                                   // out once this write is safe
-    bool is_waiting;               // restored: workers have not said yet what they hold; in no lane
+    uint64_t next;         // place of the first task never handed out
+    uint64_t stop;         // no task from here on ever will be: n_tasks, or the rest is cancelled
+    uint64_t prefix;       // all places below have ended
+    uint64_t handed;       // handlers that may not be repeated: below, tasks may be handed out
+    uint64_t handed_write; // none of its tasks is handed out before this write is safe; 0: any may
+    bool is_waiting;       // restored: workers have not said yet what they hold; in no lane
     struct {
         uint64_t prefix, done, dead, cancelled;
     } behind; // places of chunks that have ended and been let go: below `prefix`, the first of a
@@ -536,6 +536,12 @@ static inline uint64_t
 sc_job_life(const job *j)
 {
     return j->undone.dead_before;
+}
+// May its tasks be handed out, wherever they wait?
+static inline bool
+sc_job_may_begin(const job *j)
+{
+    return !j->is_waiting && !j->handed_write && j->n_unmet == 0;
 }
 // Cancelled while it runs?
 static inline bool

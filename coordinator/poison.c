@@ -128,8 +128,7 @@ may_take(const worker *w, const exception *e)
 {
     const handler *h = e->chunk->job->handler;
     const job *j = e->chunk->job;
-    return !j->is_waiting && !j->handed_write && sc_set_has(w->offer->handlers, h->id) &&
-           w->slots[h->kind] > 0;
+    return sc_job_may_begin(j) && sc_set_has(w->offer->handlers, h->id) && w->slots[h->kind] > 0;
 }
 
 static exception *

@@ -21,8 +21,8 @@ has_work(const job *j)
 {
     bool has_again = j->again && !j->again->chunk->is_fetching;
     bool has_next = j->next < j->stop && !j->is_next_fetching;
-    return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && !j->is_waiting &&
-           !j->handed_write && j->n_unmet == 0 && (has_again || has_next);
+    return (j->state == SC_JOB_OPEN || j->state == SC_JOB_RUNNING) && sc_job_may_begin(j) &&
+           (has_again || has_next);
 }
 
 // After what it has to hand out has changed: keep a job in its lane, or out of it.

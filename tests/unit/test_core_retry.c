@@ -446,6 +446,39 @@ Test(core_retry, what_was_given_before)
     }
 }
 
+// A death of before is reported while the job waits for another again: what is to run alone waits,
+// too.
+Test(core_retry, blamed_while_it_waits)
+{
+    sc_fake f;
+    sc_parent after = {sc_fake_job(1), 0};
+    sc_open spec = {.is_durable = true, .on_any = true, .after = {&after, 1}};
+    begin(&f, "a");
+    sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
+    cr_assert_eq(work(&f, 0, N), N);
+    sc_fake_array(&f, CLIENT, 2, 0, N, &spec);
+    sc_run run = sc_fake_take_run(&f, WORKER);
+    cr_assert_eq(run.count, N);
+    sc_fake_results(&f, WORKER, &run, 0, N - 1, SC_DEAD, 0, MS);
+    sc_fake_results(&f, WORKER, &run, N - 1, 1, SC_DONE, 0, MS);
+    cr_assert_eq(sc_fake_ask(&f, CLIENT, 2).state, SC_JOB_FAILED);
+    retry(&f, 5, 1, false);
+    sc_run first = sc_fake_take_run(&f, WORKER);
+    cr_assert_eq(first.count, N, "the first runs");
+    retry(&f, 6, 2, false);
+    sc_fake_worker_ready(&f, OTHER, NULL);
+    sc_fake_forget_sent(&f);
+    sc_fake_supervisor(&f, 9);
+    sc_fake_died(&f, 9, 4711, &run, 0, 1, true, SC_DEATH_FAULT);
+    sc_fake_pass(&f, 100, OTHER + 1);
+    cr_expect_eq(sc_fake_count(&f, OTHER, SC_MSG_RUN), 0, "the second waits");
+    sc_fake_results(&f, WORKER, &first, 0, N, SC_DONE, 0, MS);
+    sc_fake_pass(&f, 100, OTHER + 1);
+    cr_expect_gt(sc_fake_count(&f, OTHER, SC_MSG_RUN) + sc_fake_count(&f, WORKER, SC_MSG_RUN), 0,
+                 "until the first has ended");
+    sc_fake_stop(&f);
+}
+
 // The time of a job that is retried is not over at once.
 Test(core_retry, expired)
 {
