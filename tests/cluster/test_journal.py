@@ -83,6 +83,7 @@ def test_ended_jobs_come_back(cluster):
     assert c.run("submit", "fail", "--args", '{"code": "no", "message": "m"}', "--wait", "--json").status == 1
     before = c.ok("jobs", "--json").rows, c.ok("results", good).rows
     kill_coordinator(c)
+    c.wait_for_workers(1)  # whether somebody offers its handler is said of a job, too
     assert (c.ok("jobs", "--json").rows, c.ok("results", good).rows) == before
 
 
