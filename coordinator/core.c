@@ -226,6 +226,8 @@ check_late(sc_core *core)
             sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
     if (core->is_restoring)
         sc_saved_wait_from(core, core->now_ms);
+    if (core->now_ms - due_ms >= core->options.lease_ms)
+        sc_saved_confirm(core);
 }
 
 void
@@ -243,6 +245,7 @@ void
 sc_core_turn(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    check_late(core); // before anything is handed out
     sc_jobs_make_room(core);
     sc_results_flush_acks(core);
     sc_schedule(core);

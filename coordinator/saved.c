@@ -110,13 +110,13 @@ is_once(const job *j)
     return j->handler->is_once || j->handed > 0;
 }
 
-// Nothing of the job is handed out before what was written last is safe.
+// Nothing of the job is handed out before what was written last, of any job, is safe.
 static void
 hold(sc_core *core, job *j)
 {
     sc_saved_handed_drop(core, j);
     DL_APPEND2(core->handed, j, handed_prev, handed_next);
-    j->handed_write = j->last_write;
+    j->handed_write = core->n_writes;
     sc_schedule_lane(core, j);
 }
 
@@ -168,6 +168,22 @@ sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until)
     sc_saved_put_state(core, j);
     hold(core, j);
     return false;
+}
+
+// We stood still, and another may lead since: tasks are handed out again once something is written,
+// which fails then. Else what runs there would be begun here, for nothing.
+void
+sc_saved_confirm(sc_core *core)
+{
+    bool is_written = false;
+    for (job *j = core->jobs_by_age; j && core->options.is_shared; j = j->order_next) {
+        if (!j->number || sc_job_has_ended(j->state))
+            continue;
+        if (!is_written)
+            sc_saved_put_state(core, j);
+        is_written = true;
+        hold(core, j);
+    }
 }
 
 void

@@ -166,6 +166,44 @@ Test(core_durable, where_others_may_lead_workers_have_the_time_to_find_us)
     }
 }
 
+// Who stood still may have been deposed meanwhile: a write that is safe says that it was not.
+Test(core_durable, who_stood_still_hands_out_nothing_before_a_write_is_safe)
+{
+    static const struct {
+        const char *name;
+        bool is_shared, is_durable;
+        int64_t still_ms;
+        bool want_wait;
+    } rows[] = {
+        {"for a lease", true, true, 1000, true},
+        {"nobody else may lead", false, true, 1000, false},
+        {"for less", true, true, 500, false},
+        {"volatile", true, false, 1000, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        sc_message m;
+        sc_open spec = durable;
+        sc_fake_init(&f);
+        f.options.is_shared = rows[i].is_shared;
+        sc_fake_start(&f);
+        f.holds_writes = true;
+        sc_fake_client(&f, CLIENT);
+        sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.handlers = "a", .credit_tasks = 1});
+        spec.is_durable = rows[i].is_durable;
+        sc_fake_array(&f, CLIENT, 1, 0, 4, &spec);
+        sc_fake_written(&f, f.n_writes);
+        cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m), "%s", rows[i].name);
+        sc_run run = m.run;
+        f.now_ms += rows[i].still_ms;
+        sc_fake_results(&f, WORKER, &run, 0, 1, SC_DONE, 0, 1000);
+        cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), !rows[i].want_wait, "%s", rows[i].name);
+        sc_fake_written(&f, f.n_writes);
+        cr_expect_eq(sc_fake_count(&f, WORKER, SC_MSG_RUN), 1, "%s: then", rows[i].name);
+        sc_fake_stop(&f);
+    }
+}
+
 // Of the writes of a job some prefix is kept; whatever it is, the job comes back and ends.
 Test(core_durable, any_prefix_comes_back)
 {
