@@ -2,8 +2,9 @@
 /* What a worker says after HELLO that it still has. What it was given and the core still counts as
  * its own is confirmed. What was taken from it, because it was silent for its lease, and is still
  * not done, it keeps where it has started: else a task that makes a worker stand still for a second
- * would begin again in one worker after the other and never end. All else it is told to forget, and
- * what it does not list was lost on the way. Part of the core. */
+ * would begin again in one worker after the other and never end. What has ended here it
+ * keeps until that is safe. All else it is told to forget, and what it does not list was lost on
+ * the way. Part of the core. */
 #include "coordinator/core_int.h"
 
 #include <string.h>
@@ -149,6 +150,20 @@ reach(sc_core *core, job *j, const sc_held_run *held)
            end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end);
 }
 
+// It has ended, and that may be lost with us: the result that the worker may have of it is the only
+// one then. It says that again, and forgets it when it is acknowledged.
+static bool
+is_needed(const sc_core *core, job *j, uint64_t index)
+{
+    uint64_t place = index - j->first_index;
+    if (sc_job_is_safe(core, j) || index < j->first_index || place >= j->n_tasks)
+        return false;
+    if (place < j->prefix)
+        return true;
+    chunk *c = sc_tasks_find_chunk(j, sc_tasks_chunk_of(j, place));
+    return c && bit_get(&c->ended, (uint32_t)(place - c->first));
+}
+
 static void
 adopt(sc_core *core, worker *w, const sc_held_run *held)
 {
@@ -161,16 +176,19 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
     if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))
         return;
+    if (is_ours && j && sc_job_has_ended(j->state) && !sc_job_is_safe(core, j))
+        return; // as is_needed
     if (!is_ours || !j || (j->state != SC_JOB_RUNNING && j->state != SC_JOB_OPEN) ||
         !sc_set_has(w->offer->handlers, j->handler->id) || !reach(core, j, held)) {
         forget(core, w, held, held->first, held->count);
         return;
     }
     for (uint64_t i = 0; i < held->count; i++) {
-        if (!adopt_task(core, w, j, held, held->first + i))
+        uint64_t index = held->first + i;
+        if (!adopt_task(core, w, j, held, index) && !is_needed(core, j, index))
             continue;
-        forget(core, w, held, kept_until, held->first + i - kept_until);
-        kept_until = held->first + i + 1;
+        forget(core, w, held, kept_until, index - kept_until);
+        kept_until = index + 1;
     }
     forget(core, w, held, kept_until, held->first + held->count - kept_until);
     run *r = sc_runs_find(core, &held->token);

@@ -282,6 +282,33 @@ Test(core_durable, results_said_again_are_no_safer)
 
 // Its COMMIT was kept, the answer lost, and by now the job has ended: the client is told that all
 // of it is here.
+// A worker whose session was lost lists a result that has counted. As long as that is not safe the
+// worker keeps it: we may be followed by one that never heard of it.
+Test(core_durable, a_result_that_is_not_safe_is_not_forgotten)
+{
+    for (int n_results = 1; n_results <= 2; n_results++) // of two: the job goes on, or has ended
+        for (int is_safe = 0; is_safe < 2; is_safe++) {
+            sc_fake f;
+            sc_message m;
+            begin(&f, "a");
+            sc_fake_array(&f, CLIENT, 1, 0, 2, &durable);
+            sc_fake_written(&f, f.n_writes);
+            cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+            sc_run run = m.run;
+            cr_assert_eq(run.count, 2);
+            sc_fake_results(&f, WORKER, &run, 0, (uint32_t)n_results, SC_DONE, 0, 1000);
+            if (is_safe)
+                sc_fake_written(&f, f.n_writes);
+            sc_core_send_failed(f.core, WORKER, f.now_ms);
+            sc_fake_forget_sent(&f);
+            sc_held_run one = {run.job, run.token, 0, (uint64_t)n_results, true, 1, run.life};
+            sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.handlers = "a"}, &one, 1);
+            cr_expect_eq(sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET),
+                         is_safe ? (uint64_t)n_results : 0, "%d, %d", n_results, is_safe);
+            sc_fake_stop(&f);
+        }
+}
+
 Test(core_durable, an_upload_that_has_ended_is_said_again)
 {
     sc_fake f;
