@@ -381,6 +381,14 @@ sc_core_leave(sc_core *core, int64_t now_ms)
     sc_peers_check_stopped(core, false);
 }
 
+void
+sc_core_deposed(sc_core *core, int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    for (peer *p = core->by_instance; p; p = p->by_instance.next)
+        sc_core_refuse(core, p, 0, SC_ESHUTDOWN, "another coordinator leads");
+}
+
 /* ---- every message ---- */
 
 static bool

@@ -247,8 +247,11 @@ end_badly(sc_shell *s)
 static void
 on_failed(void *arg, const sc_error *err)
 {
+    sc_shell *s = arg;
     sc_log_error("%s", err->text);
-    end_badly(arg);
+    if (s->core && err->code == SC_ESTATE)
+        sc_core_deposed(s->core, now(s));
+    end_badly(s);
 }
 
 /* ---- start, stop ---- */

@@ -201,3 +201,17 @@ Test(end, drain)
     drain("c1");
     cr_expect_eq(refusal(1), SC_ENOTFOUND, "a client is no worker");
 }
+
+// They look for the one that leads at once, not after a lease.
+Test(end, deposed)
+{
+    sc_message m;
+    sc_fake_client(&f, 1);
+    sc_fake_worker_ready(&f, 2, NULL);
+    sc_fake_forget_sent(&f);
+    sc_core_deposed(f.core, f.now_ms);
+    for (uint64_t link = 1; link <= 2; link++) {
+        cr_assert(sc_fake_take(&f, link, SC_MSG_REFUSED, &m), "link %d", (int)link);
+        cr_expect(m.refused.request == 0 && m.refused.code == SC_ESHUTDOWN);
+    }
+}
