@@ -386,7 +386,7 @@ sc_core_deposed(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
     for (peer *p = core->by_instance; p; p = p->by_instance.next)
-        sc_core_refuse(core, p, 0, SC_ESHUTDOWN, "another coordinator leads");
+        sc_core_refuse(core, p, 0, SC_ESHUTDOWN, "this coordinator leads no more");
 }
 
 /* ---- every message ---- */

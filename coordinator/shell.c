@@ -17,7 +17,8 @@
 #include "proto/link.h"
 
 enum {
-    SPIN_US = 100, // how long the loop looks for the next message of a call before it sleeps
+    FAREWELL_MS = 100, // from the last word to the end
+    SPIN_US = 100,     // how long the loop looks for the next message of a call before it sleeps
 };
 
 struct sc_shell {
@@ -34,6 +35,7 @@ struct sc_shell {
     bool must_spin;
     bool must_exit;
     bool is_stopping;
+    bool is_deposed;               // ends as soon as those who are here have heard of it
     uint64_t failed[SC_MAX_PEERS]; // links that a message could not be sent to, each once
     unsigned n_failed;
 };
@@ -83,11 +85,19 @@ emit(void *arg, const sc_action *action)
 
 static void on_timer(uv_timer_t *timer);
 
+// What a person should know has been logged.
+static void
+end_badly(sc_shell *s)
+{
+    s->status = 1;
+    sc_shell_stop(s);
+}
+
 static void
 set_timer(sc_shell *s)
 {
     int64_t next_ms = sc_core_next_ms(s->core);
-    if (next_ms == s->timer_ms)
+    if (next_ms == s->timer_ms || s->is_deposed)
         return;
     s->timer_ms = next_ms;
     int64_t wait_ms = next_ms - now(s);
@@ -137,6 +147,10 @@ on_timer(uv_timer_t *timer)
 {
     sc_shell *s = timer->data;
     s->timer_ms = INT64_MIN;
+    if (s->is_deposed) {
+        end_badly(s);
+        return;
+    }
     sc_link_drain(s->link); // silence is judged on what has arrived by now
     if (s->is_stopping)
         return; // the last of those who were waited for has left
@@ -236,22 +250,19 @@ on_waiting(void *arg, const char *leader)
     sc_log_info("waiting to lead: %s", leader);
 }
 
-// What a person should know has been logged.
-static void
-end_badly(sc_shell *s)
-{
-    s->status = 1;
-    sc_shell_stop(s);
-}
-
 static void
 on_failed(void *arg, const sc_error *err)
 {
     sc_shell *s = arg;
     sc_log_error("%s", err->text);
-    if (s->core && err->code == SC_ESTATE)
-        sc_core_deposed(s->core, now(s));
-    end_badly(s);
+    if (!s->core || err->code != SC_ESTATE) {
+        end_badly(s);
+        return;
+    }
+    // a connection that ends takes with it what its other side has received and not yet read
+    sc_core_deposed(s->core, now(s));
+    s->is_deposed = true;
+    uv_timer_start(&s->timer, on_timer, FAREWELL_MS, 0);
 }
 
 /* ---- start, stop ---- */
