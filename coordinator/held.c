@@ -150,13 +150,13 @@ reach(sc_core *core, job *j, const sc_held_run *held)
            end <= (is_once ? j->next : j->adopt_until) && sc_tasks_reach(core, j, end);
 }
 
-// It has ended, and that may be lost with us: the result that the worker may have of it is the only
-// one then. It says that again, and forgets it when it is acknowledged.
+// A result of a task that has ended here, and that may be lost with us: then the worker's is the
+// only one. It says it again, and forgets it when it is acknowledged.
 static bool
-is_needed(const sc_core *core, job *j, uint64_t index)
+is_needed(const sc_core *core, job *j, const sc_held_run *held, uint64_t index)
 {
     uint64_t place = index - j->first_index;
-    if (sc_job_is_safe(core, j) || index < j->first_index || place >= j->n_tasks)
+    if (!held->is_ended || sc_job_is_safe(core, j) || index < j->first_index || place >= j->n_tasks)
         return false;
     if (place < j->prefix)
         return true;
@@ -176,7 +176,7 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
     if (is_ours && memcmp(&held->job, &nil, sizeof nil) == 0 && has_room_for(w, false) &&
         sc_calls_adopt(core, w, &held->token))
         return;
-    if (is_ours && j && sc_job_has_ended(j->state) && !sc_job_is_safe(core, j))
+    if (is_ours && j && held->is_ended && sc_job_has_ended(j->state) && !sc_job_is_safe(core, j))
         return; // as is_needed
     if (!is_ours || !j || (j->state != SC_JOB_RUNNING && j->state != SC_JOB_OPEN) ||
         !sc_set_has(w->offer->handlers, j->handler->id) || !reach(core, j, held)) {
@@ -185,7 +185,7 @@ adopt(sc_core *core, worker *w, const sc_held_run *held)
     }
     for (uint64_t i = 0; i < held->count; i++) {
         uint64_t index = held->first + i;
-        if (!adopt_task(core, w, j, held, index) && !is_needed(core, j, index))
+        if (!adopt_task(core, w, j, held, index) && !is_needed(core, j, held, index))
             continue;
         forget(core, w, held, kept_until, index - kept_until);
         kept_until = index + 1;

@@ -43,7 +43,8 @@ note_started(sc_core *core, worker *w, const sc_died *m)
     for (run *r = w->runs; r; r = r->next)
         memset(&r->held, 0, sizeof r->held);
     for (uint32_t i = 0; i < m->started.n; i++) {
-        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true, 0, 0};
+        sc_held_run one = {started[i].job, started[i].token, started[i].index, 1, true, 0, 0,
+                           false};
         uint64_t offset = 0;
         run *r = sc_held_find_run(core, w, &one, &offset);
         if (r)

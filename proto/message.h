@@ -312,6 +312,7 @@ typedef struct sc_held_run {
     bool is_started;
     uint32_t attempt; /* of RUN, */
     uint64_t life;    /* too: what is held of an earlier one is over */
+    bool is_ended;    /* its results are held: they are said again after READY */
 } sc_held_run;
 
 /* Part of the list of what a worker holds, results not yet acknowledged included. READY ends it. */

@@ -41,7 +41,7 @@ static const sc_field sc_held_run_fields[] = {
     F(1, UUID, sc_held_run, job, 0),        F(2, TOKEN, sc_held_run, token, 0),
     F(3, U64, sc_held_run, first, ANY),     F(4, U64, sc_held_run, count, SC_CHUNK_MAX_TASKS),
     F(5, BOOL, sc_held_run, is_started, 1), F(6, U32, sc_held_run, attempt, 65535),
-    F(7, U64, sc_held_run, life, ANY),
+    F(7, U64, sc_held_run, life, ANY),      F(8, BOOL, sc_held_run, is_ended, 1),
 };
 static const sc_schema held_run = SCHEMA(sc_held_run, "held run");
 

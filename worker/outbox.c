@@ -224,7 +224,8 @@ sc_parcel_list(const sc_parcel *p, uint32_t *at, sc_held_run *out)
                          .first = index_of(p, *at),
                          .is_started = true,
                          .attempt = sc_records_get(p->table, *at).attempt,
-                         .life = p->life};
+                         .life = p->life,
+                         .is_ended = true};
     while (*at < n && index_of(p, *at) == out->first + out->count) {
         out->count++;
         ++*at;

@@ -219,12 +219,15 @@ held(world *w, uint64_t link, sc_message *m)
     static sc_held_run run; // lives until it is encoded
     const sc_run *chosen = choose_run(w);
     (void)link;
-    run = (sc_held_run){chosen->job,
-                        chosen->token,
-                        chosen->first,
-                        chosen->count,
-                        sc_speech_byte(&w->speech) & 1,
-                        1};
+    uint8_t flags = sc_speech_byte(&w->speech);
+    run = (sc_held_run){.job = chosen->job,
+                        .token = chosen->token,
+                        .first = chosen->first,
+                        .count = chosen->count,
+                        .is_started = flags & 1,
+                        .attempt = 1,
+                        .life = chosen->life,
+                        .is_ended = flags >> 1 & 1};
     m->held.runs = (sc_list){&run, 1};
 }
 

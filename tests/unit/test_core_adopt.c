@@ -94,7 +94,7 @@ Test(adopt, where_its_tasks_are)
         if (rows[i].n_ended)
             sc_fake_results(&f, SECOND, &other, 0, rows[i].n_ended, SC_DONE, 0, MS);
         sc_held_run held = {run.job, run.token, rows[i].first, rows[i].count, rows[i].is_started,
-                            1,       0};
+                            1,       0,         false};
         sc_fake_forget_sent(&f);
         come_back(&held, 1);
         cr_expect_eq(forgotten(FIRST), rows[i].want_first, "%s: by itself", rows[i].name);
@@ -109,7 +109,7 @@ Test(adopt, where_its_tasks_are)
 Test(adopt, results)
 {
     sc_run run = lose("a"), other = give_to_second();
-    sc_held_run held = {run.job, run.token, 10, 2, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 10, 2, true, 1, 0, false};
     come_back(&held, 1);
     sc_fake_results(&f, SECOND, &other, 0, N, SC_DONE, 0, MS);
     sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
@@ -123,8 +123,8 @@ Test(adopt, results)
 Test(adopt, entries_of_one_run)
 {
     sc_run run = lose("a");
-    sc_held_run held[] = {{run.job, run.token, 10, 1, true, 1, 0},
-                          {run.job, run.token, 12, 2, true, 1, 0}};
+    sc_held_run held[] = {{run.job, run.token, 10, 1, true, 1, 0, false},
+                          {run.job, run.token, 12, 2, true, 1, 0, false}};
     come_back(held, 2);
     cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).running, 4, "three kept, one handed out again");
     sc_fake_forget_sent(&f);
@@ -141,7 +141,7 @@ Test(adopt, entries_of_one_run)
 Test(adopt, again)
 {
     sc_run run = lose("a");
-    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0, false};
     for (int i = 0; i < 3; i++) {
         come_back(&held, 1);
         cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).running, N);
@@ -160,7 +160,7 @@ Test(adopt, next_attempt)
     sc_fake_pass(&f, 900, FIRST);
     sc_run other = give_to_second();
     sc_fake_results(&f, SECOND, &other, 0, 2, SC_DEAD, SC_RECORD_RETRY, MS);
-    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0, false};
     come_back(&held, 1);
     cr_expect_eq(forgotten(FIRST), 2, "those that failed");
     cr_expect_eq(forgotten(SECOND), 2, "the others");
@@ -171,7 +171,7 @@ Test(adopt, within_its_credit)
 {
     sc_fake_worker small = {.slots_async = N, .credit_tasks = 2, .handlers = "a b!"};
     sc_run run = lose("a");
-    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 10, N, true, 1, 0, false};
     sc_fake_hello_worker(&f, FIRST, &small);
     sc_fake_say(&f, FIRST, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
     cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).running, 2);
@@ -186,10 +186,10 @@ Test(adopt, unknown)
         sc_held_run held;
     } rows[] = {
         {"another coordinator's",
-         {run.job, {run.token.epoch - 1, run.token.run}, 10, 2, true, 1, 0}},
+         {run.job, {run.token.epoch - 1, run.token.run}, 10, 2, true, 1, 0, false}},
         {"a number not given yet",
-         {run.job, {run.token.epoch, run.token.run + 9}, 10, 2, true, 1, 0}},
-        {"no such job", {sc_fake_job(7), run.token, 10, 2, true, 1, 0}},
+         {run.job, {run.token.epoch, run.token.run + 9}, 10, 2, true, 1, 0, false}},
+        {"no such job", {sc_fake_job(7), run.token, 10, 2, true, 1, 0, false}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sc_fake_hello_worker(&f, FIRST, &able);
@@ -215,7 +215,7 @@ Test(adopt, call)
         if (rows[i].is_elsewhere)
             sc_fake_worker_ready(&f, SECOND, NULL);
         cr_expect_eq(sc_fake_count(&f, SECOND, SC_MSG_RUN), rows[i].is_elsewhere);
-        sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0};
+        sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0, false};
         sc_fake_come_back(&f, FIRST, NULL, &held, 1);
         cr_expect_eq(forgotten(FIRST), 0, "%s", rows[i].name);
         cr_expect_eq(forgotten(SECOND), rows[i].is_elsewhere, "%s", rows[i].name);
@@ -231,7 +231,7 @@ Test(adopt, call_again)
     sc_fake_call(&f, CLIENT, 7, "a", 0);
     sc_run run = sc_fake_take_run(&f, FIRST);
     sc_fake_pass(&f, 900, FIRST);
-    sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0, false};
     for (int i = 0; i < 2; i++) {
         sc_fake_come_back(&f, FIRST, NULL, &held, 1);
         cr_expect_eq(forgotten(FIRST), 0, "HELLO %d", i);

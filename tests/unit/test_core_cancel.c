@@ -171,7 +171,7 @@ Test(core_cancel, what_was_asked_does_not_begin_again)
         } else if (rows[i].how == GIVEN_BACK) {
             sc_fake_recalled(&f, WORKER, &run.token, &run.job, 0, 1);
         } else { // the question was lost with its connection
-            sc_held_run held = {run.job, run.token, 0, 2, true, 1, 0};
+            sc_held_run held = {run.job, run.token, 0, 2, true, 1, 0, false};
             sc_fake_come_back(&f, WORKER, NULL, &held, 1);
             cr_expect_eq(asked(WORKER), 1, "it is asked again");
             sc_fake_results(&f, WORKER, &run, 0, 1, SC_CANCELLED, 0, MS);
@@ -244,7 +244,7 @@ Test(core_cancel, survives_a_restart)
         sc_fake_restart(&f, f.n_writes);
         sc_fake_client(&f, CLIENT);
         if (rows[i].comes_back) {
-            sc_held_run held = {run.job, run.token, 0, 2, true, 1, 0};
+            sc_held_run held = {run.job, run.token, 0, 2, true, 1, 0, false};
             sc_fake_come_back(&f, WORKER, &w, &held, 1);
             n_forgotten = sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET);
         } else {
@@ -287,7 +287,7 @@ Test(core_cancel, expiry)
         sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(run.count, 3);
         if (rows[i].restarts) {
-            sc_held_run held = {run.job, run.token, 0, run.count, true, 1, 0};
+            sc_held_run held = {run.job, run.token, 0, run.count, true, 1, 0, false};
             sc_fake_restart(&f, f.n_writes);
             sc_fake_client(&f, CLIENT);
             sc_fake_come_back(&f, WORKER, &w, &held, 1);

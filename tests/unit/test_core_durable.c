@@ -34,7 +34,8 @@ come_back(sc_fake *f, uint64_t n_safe, const char *handlers)
 static void
 held(sc_fake *f, const sc_run *run, uint64_t first, uint64_t count, bool is_started)
 {
-    sc_held_run one = {run->job, run->token, first, count, is_started, run->attempt, run->life};
+    sc_held_run one = {run->job,   run->token,   first,     count,
+                       is_started, run->attempt, run->life, false};
     sc_message m = {.type = SC_MSG_HELD, .held = {{&one, 1}}};
     sc_fake_say(f, WORKER, &m);
 }
@@ -301,7 +302,7 @@ Test(core_durable, a_result_that_is_not_safe_is_not_forgotten)
                 sc_fake_written(&f, f.n_writes);
             sc_core_send_failed(f.core, WORKER, f.now_ms);
             sc_fake_forget_sent(&f);
-            sc_held_run one = {run.job, run.token, 0, (uint64_t)n_results, true, 1, run.life};
+            sc_held_run one = {run.job, run.token, 0, (uint64_t)n_results, true, 1, run.life, true};
             sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.handlers = "a"}, &one, 1);
             cr_expect_eq(sc_fake_n_recalled(&f, WORKER, SC_RECALL_FORGET),
                          is_safe ? (uint64_t)n_results : 0, "%d, %d", n_results, is_safe);

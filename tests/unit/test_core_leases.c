@@ -115,7 +115,7 @@ Test(leases, send_failed_after_we_stood_still)
         sc_fake_client(&f, 1);
         sc_fake_array(&f, 1, 1, 0, 1, NULL);
         cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m), "%s", rows[i].name);
-        sc_held_run held = {m.run.job, m.run.token, 0, 1, true, 1, 0};
+        sc_held_run held = {m.run.job, m.run.token, 0, 1, true, 1, 0, false};
         f.now_ms += rows[i].is_before_tick ? rows[i].late_ms : 0;
         if (!rows[i].is_before_tick)
             sc_fake_late_tick(&f, rows[i].late_ms);

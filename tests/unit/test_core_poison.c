@@ -480,7 +480,7 @@ Test(poison, kept_workers_fit)
 static void
 come_back(uint64_t link, const sc_run *run, uint64_t count)
 {
-    sc_held_run held = {run->job, run->token, run->first, count, true, 1, 0};
+    sc_held_run held = {run->job, run->token, run->first, count, true, 1, 0, false};
     sc_fake_forget_sent(&f);
     sc_fake_hello_worker(&f, link, NULL);
     sc_fake_say(&f, link, &(sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}});
@@ -562,8 +562,8 @@ Test(poison, silent_worker_keeps_no_call_beside_a_suspect)
     sc_run elsewhere = take_run(3); // the call waits
     sc_fake_supervisor(&f, 9);
     die(103, &elsewhere, "x", SC_DEATH_FAULT);
-    sc_held_run held[] = {{run.job, run.token, 0, 1, true, 1, 0},
-                          {call.job, call.token, 0, 1, true, 1, 0}};
+    sc_held_run held[] = {{run.job, run.token, 0, 1, true, 1, 0, false},
+                          {call.job, call.token, 0, 1, true, 1, 0, false}};
     sc_fake_hello_worker(&f, 2, &both);
     sc_fake_say(&f, 2, &(sc_message){.type = SC_MSG_HELD, .held = {{held, 2}}});
     sc_message m;
@@ -584,7 +584,7 @@ Test(poison, alone_after_hello)
     sc_fake_worker_ready(&f, 3, &w);
     run = take_run(3);
     sc_fake_hello_worker(&f, 3, &w);
-    sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0};
+    sc_held_run held = {run.job, run.token, 0, 1, true, 1, 0, false};
     m = (sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}};
     sc_fake_say(&f, 3, &m);
     sc_fake_say(&f, 3, &(sc_message){.type = SC_MSG_READY});

@@ -156,7 +156,7 @@ Test(progress, ends_with_the_attempt)
 // What a worker lists it has still; what it does not list was lost; so is all when it falls silent.
 Test(progress, of_a_worker_that_comes_back)
 {
-    sc_held_run held = {given.job, given.token, 10, 2, true, 1, 0};
+    sc_held_run held = {given.job, given.token, 10, 2, true, 1, 0, false};
     say(WORKER, given.token, 10, 1, 4);
     say(WORKER, given.token, 14, 2, 4);
     sc_fake_hello_worker(&f, WORKER, &(sc_fake_worker){.slots_async = 200});

@@ -422,7 +422,7 @@ Test(core_retry, what_was_given_before)
         sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
         sc_run run = sc_fake_take_run(&f, WORKER);
         cr_assert_eq(run.count, N);
-        sc_held_run held = {run.job, run.token, run.first, N, true, run.attempt, run.life};
+        sc_held_run held = {run.job, run.token, run.first, N, true, run.attempt, run.life, false};
         if (rows[i].restart == BEFORE_CANCEL) {
             restart(&f);
             sc_fake_come_back(&f, WORKER, &(sc_fake_worker){.slots_async = 64}, &held, 1);

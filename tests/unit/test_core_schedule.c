@@ -472,7 +472,7 @@ Test(schedule, nothing_to_give_back)
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 1, "asked again for nothing");
     sc_fake_results(&f, 2, &run, 0, 1, SC_DONE, 0, 10 * MS);
     cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_RECALL), 2, "it has ended something");
-    sc_held_run held = {run.job, run.token, 1, 5, false, 1, 0};
+    sc_held_run held = {run.job, run.token, 1, 5, false, 1, 0, false};
     sc_fake_hello_worker(&f, 2, &w);
     m = (sc_message){.type = SC_MSG_HELD, .held = {{&held, 1}}};
     sc_fake_say(&f, 2, &m);

@@ -305,7 +305,8 @@ Test(sessions, held)
         sc_fake_array(&f, 1, 1, 10, 4, NULL);
         sc_message m;
         cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
-        sc_held_run one = {m.run.job, m.run.token, rows[i].first, rows[i].count, false, 1, 0};
+        sc_held_run one = {m.run.job, m.run.token, rows[i].first, rows[i].count, false,
+                           1,         0,           false};
         one.token.epoch += rows[i].is_other_epoch;
         one.token.run += rows[i].is_known ? 0 : 100;
         sc_fake_hello_worker(&f, 3, &four); // another name, so as not to be mixed up
@@ -345,7 +346,7 @@ Test(sessions, lists_that_do_not_count)
         sc_fake_worker_ready(&f, 2, NULL);
         sc_fake_array(&f, 1, 1, 10, 2, NULL);
         cr_assert(sc_fake_take(&f, 2, SC_MSG_RUN, &m));
-        sc_held_run one = {m.run.job, m.run.token, 10, 2, false, 1, 0};
+        sc_held_run one = {m.run.job, m.run.token, 10, 2, false, 1, 0, false};
         sc_fake_hello_worker(&f, link, NULL);
         m = (sc_message){.type = SC_MSG_HELD, .held = {{&one, 1}}};
         sc_fake_say(&f, link, &m);

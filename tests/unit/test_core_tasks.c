@@ -327,7 +327,7 @@ Test(tasks, not_to_be_repeated)
         sc_fake_array(&f, 1, 1, 10, 4, NULL);
         sc_run run = take_run(2);
         if (rows[i].lists) {
-            sc_held_run held = {run.job, run.token, 10, 4, false, 1, 0};
+            sc_held_run held = {run.job, run.token, 10, 4, false, 1, 0, false};
             sc_message m = {.type = SC_MSG_HELD, .held = {{&held, 1}}};
             sc_fake_hello_worker(&f, 2, &w);
             sc_fake_say(&f, 2, &m);

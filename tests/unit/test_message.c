@@ -364,7 +364,7 @@ Test(message, long_lists)
         const char *name;
         sc_held_run run;
     } rows[] = {
-        {"too many bytes first", {{{1}}, {1795421462123, 1}, 1000, 1000, true, 1, 0}},
+        {"too many bytes first", {{{1}}, {1795421462123, 1}, 1000, 1000, true, 1, 0, false}},
         {"too many values first", {.first = 1, .count = 1}},
     };
     sc_decoder *decoder;
