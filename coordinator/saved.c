@@ -176,7 +176,9 @@ void
 sc_saved_confirm(sc_core *core)
 {
     bool is_written = false;
-    for (job *j = core->jobs_by_age; j && core->options.is_shared; j = j->order_next) {
+    if (!core->options.is_shared)
+        return;
+    for (job *j = core->jobs_by_age; j; j = j->order_next) {
         if (!j->number || sc_job_has_ended(j->state))
             continue;
         if (!is_written)

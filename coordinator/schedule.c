@@ -113,8 +113,7 @@ ask_later(sc_core *core, chunk *c, int status)
 void
 sc_schedule_unread(sc_core *core, chunk *c)
 {
-    if (c->is_fetching)
-        fetch(core, c);
+    fetch(core, c);
 }
 
 // @return false without memory
@@ -146,6 +145,7 @@ sc_core_chunk(sc_core *core, const sc_uuid *id, uint32_t number, int status, sc_
         return;
     c->is_fetching = false;
     c->n_unread = 0;
+    sc_core_timer_stop(core, &c->unread_timer);
     j->is_next_fetching = false; // if it is another's, that is found out
     if (status < 0 && is_needed)
         sc_tasks_end_all(core, j, status);

@@ -259,6 +259,7 @@ on_failed(void *arg, const sc_error *err)
         end_badly(s);
         return;
     }
+    s->status = 1; // also where a signal ends it first
     // a connection that ends takes with it what its other side has received and not yet read
     sc_core_deposed(s->core, now(s));
     s->is_deposed = true;
