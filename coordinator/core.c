@@ -245,6 +245,8 @@ void
 sc_core_turn(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    if (core->is_deposed)
+        return;
     check_late(core); // before anything is handed out
     sc_jobs_make_room(core);
     sc_results_flush_acks(core);
@@ -293,6 +295,8 @@ void
 sc_core_tick(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    if (core->is_deposed)
+        return;
     check_late(core);
     sc_heap_node *node;
     while ((node = sc_heap_pop_due(&core->timers, now_ms)))
@@ -341,7 +345,7 @@ int64_t
 sc_core_next_ms(const sc_core *core)
 {
     const sc_heap_node *top = sc_heap_top(&core->timers);
-    return top ? top->deadline_ms : INT64_MAX;
+    return top && !core->is_deposed ? top->deadline_ms : INT64_MAX;
 }
 
 bool

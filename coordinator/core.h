@@ -202,7 +202,8 @@ void sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_
 /** Asked to end without regard to workers: SC_ACTION_EXIT comes now, or once those who asked for
  * the end with STOP have said BYE (at most a lease later). */
 void sc_core_leave(sc_core *core, int64_t now_ms);
-/** We lead no more: all who are here are told to look for who does. */
+/** We lead no more: all who are here, and who still comes, are told to look for who does. Nothing
+ * else happens from now on. */
 void sc_core_deposed(sc_core *core, int64_t now_ms);
 /** How much of what is stored lies on disk: for CLUSTER. */
 void sc_core_store_spilled(sc_core *core, uint64_t bytes);

@@ -416,6 +416,7 @@ struct sc_core {
     bool is_stopping;     // asked to end: nothing new is taken
     bool is_leaving;      // waits for nobody but the askers, and for those one lease
     bool has_exited;
+    bool is_deposed; // who comes is told to look for who leads; nothing else happens
 
     peer *by_link, *by_instance; // hashes
     int64_t late_due_ms;         // the tick that came late last was due then,

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+static const char leads_no_more[] = "this coordinator leads no more";
+
 static const char *
 role_name(sc_role role)
 {
@@ -385,8 +387,9 @@ void
 sc_core_deposed(sc_core *core, int64_t now_ms)
 {
     core->now_ms = now_ms;
+    core->is_deposed = true;
     for (peer *p = core->by_instance; p; p = p->by_instance.next)
-        sc_core_refuse(core, p, 0, SC_ESHUTDOWN, "this coordinator leads no more");
+        sc_core_refuse(core, p, 0, SC_ESHUTDOWN, leads_no_more);
 }
 
 /* ---- every message ---- */
@@ -457,6 +460,11 @@ sc_peers_message(sc_core *core, uint64_t link, const sc_message *m)
 {
     peer *p = NULL;
     HASH_FIND(by_link, core->by_link, &link, sizeof link, p);
+    if (core->is_deposed) {
+        if (m->type == SC_MSG_HELLO)
+            sc_core_refuse_link(core, link, 0, SC_ESHUTDOWN, leads_no_more);
+        return;
+    }
     if (m->type == SC_MSG_HELLO) {
         hello(core, link, p, &m->hello);
         return;

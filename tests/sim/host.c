@@ -10,6 +10,10 @@
 
 #include "tests/sim/world.h"
 
+enum {
+    FAREWELL_MS = 100, // from the last word to the end
+};
+
 // After a turn the store is within its bound; what is over it is payload that is being uploaded.
 static void
 run_turn(host *h)
@@ -271,6 +275,23 @@ sc_host_restart(world *w)
     start_next(w, may_move ? (uint32_t)sc_sim_random(w, N_ENDPOINTS) : h->endpoint);
 }
 
+static void
+ends(world *w, event *e)
+{
+    (void)w;
+    host *h = e->object;
+    if (!h->is_dead)
+        stop_host(h);
+}
+
+void
+sc_host_deposed(host *h)
+{
+    sc_trace(h->world, TRACE_DEPOSED, h->endpoint, 0, 0);
+    sc_core_deposed(h->core, sc_sim_ms(h->world));
+    sc_sim_after(h->world, FAREWELL_MS * US_A_MS, ends, h, 0);
+}
+
 // It asks its journal now and then whether it leads.
 static void
 finds_out(world *w, event *e)
@@ -282,14 +303,7 @@ finds_out(world *w, event *e)
         sc_sim_after(w, h->stalled_until_us - w->now_us + (int64_t)sc_sim_random(w, 1000 * US_A_MS),
                      finds_out, h, 0);
     else
-        sc_host_end(h);
-}
-
-void
-sc_host_end(host *h)
-{
-    sc_trace(h->world, TRACE_DEPOSED, h->endpoint, 0, 0);
-    stop_host(h);
+        sc_host_deposed(h);
 }
 
 void

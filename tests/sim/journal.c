@@ -74,7 +74,7 @@ group_deposed(host *h)
         say_trouble(h, "the connection is lost");
         sc_host_after_event(h);
     } else {
-        sc_host_end(h);
+        sc_host_deposed(h);
     }
 }
 

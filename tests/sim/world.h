@@ -396,8 +396,8 @@ void sc_host_store_limit(world *w, uint64_t max_bytes);
 void sc_host_restart(world *w);
 /** Another leads, and the one that led until now does not know. */
 void sc_host_take_over(world *w);
-/** It has found out that it was deposed, and ends. */
-void sc_host_end(host *h);
+/** It has found out that it was deposed: says so, and ends when that has been read. */
+void sc_host_deposed(host *h);
 /** The one that listens there; NULL: nobody does. */
 host *sc_host_at(const world *w, uint32_t endpoint);
 /** None but the one that leads. */

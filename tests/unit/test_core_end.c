@@ -215,3 +215,20 @@ Test(end, deposed)
         cr_expect(m.refused.request == 0 && m.refused.code == SC_ESHUTDOWN);
     }
 }
+
+// Nor are they taken back when they look here again, and nothing is handed out.
+Test(end, deposed_is_found)
+{
+    sc_message m;
+    sc_fake_client(&f, 1);
+    sc_core_deposed(f.core, f.now_ms);
+    sc_fake_forget_sent(&f);
+    sc_fake_client(&f, 1);
+    sc_fake_hello_worker(&f, 2, NULL);
+    for (uint64_t link = 1; link <= 2; link++) {
+        cr_assert(sc_fake_take(&f, link, SC_MSG_REFUSED, &m), "link %d", (int)link);
+        cr_expect(m.refused.request == 0 && m.refused.code == SC_ESHUTDOWN);
+        cr_expect(!sc_fake_take(&f, link, SC_MSG_WELCOME, &m));
+    }
+    cr_expect_eq(sc_core_next_ms(f.core), INT64_MAX);
+}
