@@ -13,6 +13,7 @@
  * SQLite, and the next one for making the tables. In pg_locks a number is cut in two words. */
 #define LEAD_LOCK "1396918860"
 #define MAKE_LOCK "1396918861"
+#define ENDS_MS   "200" // how long is waited for the end of a session
 #define HAS_LEAD_LOCK                                                                              \
     "l.locktype = 'advisory' AND l.classid = 0 AND l.objid = " LEAD_LOCK " AND l.objsubid = 1 "    \
     "AND l.granted AND l.database = (SELECT oid FROM pg_database "                                 \
@@ -160,6 +161,7 @@ try_lock(sc_postgres_journal *j, sc_error *err)
     return rc;
 }
 
+// @return SC_EBUSY; 0: its session was ended, the lock is free
 static int
 describe_leader(sc_postgres_journal *j, const PGresult *rows, sc_error *err)
 {
@@ -168,19 +170,20 @@ describe_leader(sc_postgres_journal *j, const PGresult *rows, sc_error *err)
     if (PQntuples(rows) != 1)
         return sc_error_set(err, SC_EBUSY, "another leads with %s", name);
     long silent_ms = (long)sc_postgres_number(rows, 0, 3);
-    bool is_ended = sc_postgres_number(rows, 0, 4);
+    bool is_silent = !PQgetisnull(rows, 0, 4);
+    bool is_ended = is_silent && sc_postgres_number(rows, 0, 4);
     sc_error_set(err, SC_EBUSY, "%.64s pid %ld leads with %s since %s, its last sign %ld ms ago%s",
                  PQgetvalue(rows, 0, 0), (long)sc_postgres_number(rows, 0, 1), name,
                  sc_clock_format(sc_postgres_number(rows, 0, 2), since), silent_ms,
-                 is_ended ? ": its session is ended" : "");
-    if (is_ended)
+                 is_silent ? ": its session is ended" : "");
+    if (is_silent)
         sc_log_warn("%s", err->text);
-    return SC_EBUSY;
+    return is_ended ? 0 : SC_EBUSY;
 }
 
 // Who has the lock. One who has been silent is deposed: its session is ended, and with it what it
 // had not committed. Silent is who has neither beaten nor said anything else while the server had
-// nothing to do for it: a leader is not blamed for a slow server.
+// nothing to do for it: a leader is not blamed for a slow server. As describe_leader.
 static int
 look_at_leader(sc_postgres_journal *j, sc_error *err)
 {
@@ -190,7 +193,7 @@ look_at_leader(sc_postgres_journal *j, sc_error *err)
         " floor(extract(epoch FROM clock_timestamp() - m.beat_at) * 1000)::bigint,"
         " CASE WHEN greatest(m.beat_at, a.state_change) < clock_timestamp() - interval"
         "  '" SC_JOURNAL_SILENT "' AND coalesce(a.wait_event_type, 'Client') = 'Client'"
-        "  THEN pg_terminate_backend(l.pid)::int::bigint END"
+        "  THEN pg_terminate_backend(l.pid, " ENDS_MS ")::int::bigint END"
         " FROM meta m JOIN pg_locks l ON " HAS_LEAD_LOCK
         " LEFT JOIN pg_stat_activity a ON a.pid = l.pid LIMIT 1";
     PGresult *rows;
@@ -256,8 +259,10 @@ sc_postgres_journal_lead(sc_postgres_journal *j, uint64_t *epoch, uint64_t *next
     j->is_unknown = j->is_there = false; // of an attempt before
     if (rc == 0)
         rc = try_lock(j, err);
+    if (rc == 0 && (rc = look_at_leader(j, err)) == 0)
+        rc = try_lock(j, err);
     if (rc == 0)
-        return look_at_leader(j, err);
+        return SC_EBUSY; // another was faster, and will be looked at
     // whoever led before may have been a newer program
     if (rc == 1)
         rc = sc_postgres_journal_migrate(j, sc_postgres_journal_steps, SC_JOURNAL_VERSION, err);
