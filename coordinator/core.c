@@ -211,22 +211,24 @@ sc_core_malformed(sc_core *core, uint64_t link, const sc_error *err, int64_t now
     sc_peers_gone(core, p, "sent a malformed message");
 }
 
-// Were we stopped? Then every peer not heard of since is given as much longer, a connection that
-// broke meanwhile is forgiven, and those that restored jobs wait for have their time from now on.
+// Were we stopped: was a tick due long ago, and nothing asked since? Then every peer not heard of
+// since is given as much longer, a connection that broke meanwhile is forgiven, and those that
+// restored jobs wait for have their time from now on.
 static void
 check_late(sc_core *core)
 {
     int64_t due_ms = sc_core_next_ms(core);
-    if (due_ms >= core->now_ms - LATE_MS || due_ms == core->late_due_ms)
+    int64_t since_ms = due_ms > core->awake_ms ? due_ms : core->awake_ms;
+    core->awake_ms = core->now_ms;
+    if (since_ms >= core->now_ms - LATE_MS)
         return;
-    core->late_due_ms = due_ms;
     core->forgive_until_ms = core->now_ms + core->options.lease_ms;
     for (peer *p = core->by_instance; p; p = p->by_instance.next)
-        if (p->liveness.heard_ms < due_ms)
-            sc_liveness_shift(&p->liveness, core->now_ms - due_ms);
+        if (p->liveness.heard_ms <= since_ms)
+            sc_liveness_shift(&p->liveness, core->now_ms - since_ms);
     if (core->is_restoring)
         sc_saved_wait_from(core, core->now_ms);
-    if (core->now_ms - due_ms >= core->options.lease_ms)
+    if (core->now_ms - since_ms >= core->options.lease_ms)
         sc_saved_confirm(core);
 }
 

@@ -419,8 +419,8 @@ struct sc_core {
     bool is_deposed; // who comes is told to look for who leads; nothing else happens
 
     peer *by_link, *by_instance; // hashes
-    int64_t late_due_ms;         // the tick that came late last was due then,
-    int64_t forgive_until_ms;    // and until then a broken connection ends no session
+    int64_t awake_ms;            // when it was looked last whether we had stood still
+    int64_t forgive_until_ms;    // until then a broken connection ends no session
     uint32_t n_peers, n_clients, n_askers, n_ready;
     offer *offers[SC_MAX_PEERS]; // a handful; each worker's own in the worst case
     uint32_t n_offers;

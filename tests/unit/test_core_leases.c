@@ -70,6 +70,17 @@ Test(leases, lateness_counts_once)
     cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 1);
 }
 
+// We come to ourselves for one turn, before the tick that is due, and are stopped again.
+Test(leases, stopped_twice)
+{
+    sc_fake_client(&f, 1);
+    f.now_ms += 1000;
+    sc_core_turn(f.core, f.now_ms);
+    sc_fake_late_tick(&f, 1000);
+    sc_fake_say(&f, 1, &(sc_message){.type = SC_MSG_HEARTBEAT});
+    cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 0);
+}
+
 Test(leases, heartbeats_go_out)
 {
     sc_fake_client(&f, 1);
