@@ -31,11 +31,20 @@ stall(world *w, process *p)
     sc_trace(w, TRACE_STALL, p->number, p->kind, (uint64_t)ms);
 }
 
+// A stop of one that is stopped may be longer, never shorter: what it put off comes at its end.
+static void
+stall_host(world *w, int64_t us)
+{
+    host *h = w->host;
+    if (h->stalled_until_us < w->now_us + us)
+        h->stalled_until_us = w->now_us + us;
+}
+
 static void
 stall_core(world *w)
 {
     int64_t ms = 1 + (int64_t)sc_sim_random(w, sc_sim_random(w, 3) ? 300 : 5000);
-    w->host->stalled_until_us = w->now_us + ms * US_A_MS;
+    stall_host(w, ms * US_A_MS);
     w->n_stalls++;
     sc_trace(w, TRACE_LATE, (uint64_t)ms, 0, 0);
 }
@@ -46,7 +55,7 @@ take_over(world *w)
 {
     host *h = w->host;
     if (sc_sim_random(w, 2))
-        h->stalled_until_us = w->now_us + 1 + (int64_t)sc_sim_random(w, 5000 * US_A_MS);
+        stall_host(w, 1 + (int64_t)sc_sim_random(w, 5000 * US_A_MS));
     sc_host_take_over(w);
     if (sc_sim_random(w, 2))
         sc_client_visit(w, h->endpoint);
@@ -67,7 +76,10 @@ static void
 free_disk(world *w, event *e)
 {
     (void)e;
-    sc_host_store_limit(w, UINT64_MAX);
+    if (w->host->stalled_until_us > w->now_us)
+        sc_sim_after(w, w->host->stalled_until_us - w->now_us, free_disk, NULL, 0);
+    else
+        sc_host_store_limit(w, UINT64_MAX);
 }
 
 // Others fill the disk, and later there is room again.
