@@ -379,7 +379,7 @@ sc_host_message(conn *c, const sc_message *m)
     if (h->dying && !h->is_deposed)
         sc_plan_blame(w, &m->died, 1);
     plan *cancelled = m->type == SC_MSG_CANCEL ? sc_plan_find(w, &m->cancel.job) : NULL;
-    if (cancelled && !h->is_deposed)
+    if (cancelled) // one who was deposed, too, asks its workers to end what runs
         cancelled->is_cancelled = true;
     uint64_t n_writes = h->n_writes;
     sc_core_message(h->core, c->link, m, sc_sim_ms(w));
