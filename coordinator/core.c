@@ -67,7 +67,6 @@ sc_core_free(sc_core **core_at)
     }
     for (uint32_t i = 0; i < core->n_offers; i++)
         free(core->offers[i]);
-    free(core->trouble);
     sc_heap_fini(&core->timers);
     sc_slab_fini(&core->run_slab);
     sc_slab_fini(&core->chunk_slab);
@@ -329,10 +328,8 @@ void
 sc_core_trouble(sc_core *core, const char *why, int64_t now_ms)
 {
     core->now_ms = now_ms;
-    free(core->trouble);
-    core->trouble = why ? strdup(why) : NULL;
-    if (why && !core->trouble)
-        core->trouble = strdup("out of memory");
+    core->is_in_trouble = why != NULL;
+    snprintf(core->trouble, sizeof core->trouble, "%s", why ? why : "");
 }
 
 void

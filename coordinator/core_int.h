@@ -441,9 +441,10 @@ struct sc_core {
     uint64_t next_number;       // of a durable job
     uint64_t n_openings;        // OPENs that were taken
     uint64_t n_writes, written; // about durable jobs: emitted; safe
-    char *trouble;              // why the journal cannot be written; NULL: it can
-    job *handed;                // jobs that wait for a write before they hand out more
-    worker *unsafe;             // workers whose results wait for a write, in its order
+    bool is_in_trouble;         // the journal cannot be written, and why
+    char trouble[SC_ERROR_TEXT];
+    job *handed;    // jobs that wait for a write before they hand out more
+    worker *unsafe; // workers whose results wait for a write, in its order
     uint64_t queue_bytes, stored_bytes, store_max_bytes;
     uint64_t spilled_bytes; // of stored_bytes, as the store says
     uint64_t ended_bytes;   // of stored_bytes, results of ended jobs: can be dropped

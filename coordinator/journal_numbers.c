@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/error.h"
@@ -30,6 +31,7 @@ sc_numbers_add(sc_numbers **all, uint64_t number)
     SC_ASSERT(g);
     g->number = number;
     HASH_ADD(hh, *all, number, sizeof g->number, g);
+    SC_ASSERT(g->hh.tbl);
 }
 
 bool

@@ -13,8 +13,11 @@ sc_keys_set(job *j, sc_text key)
 {
     if (key.len == 0)
         return 0;
-    j->key = strndup(key.data, key.len);
-    return j->key ? 0 : SC_ENOMEM;
+    j->key = sc_core_alloc(1, key.len + 1);
+    if (!j->key)
+        return SC_ENOMEM;
+    memcpy(j->key, key.data, key.len);
+    return 0;
 }
 
 // Is there a job of this key? Then the asker is answered.

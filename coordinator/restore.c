@@ -289,7 +289,7 @@ int
 sc_core_restore(sc_core *core, const sc_saved_job *jobs, sc_saved_tasks *const *tasks, size_t n,
                 int64_t now_ms)
 {
-    sc_decoder *decoder;
+    sc_decoder *decoder = NULL;
     core->now_ms = now_ms;
     int rc = sc_decoder_new(&decoder);
     // those that have ended come last: where there are too many handlers the others find room

@@ -44,7 +44,7 @@ refuse_now(sc_core *core, peer *p, const sc_retry *m, job *j)
     uint64_t n = n_again(j, m->is_dead_only);
     if (core->is_stopping)
         sc_core_refuse(core, p, m->request, SC_ESHUTDOWN, "the cluster is ending");
-    else if (core->trouble)
+    else if (core->is_in_trouble)
         sc_core_refuse(core, p, m->request, SC_EJOURNAL,
                        "the journal cannot be written now: %s; try again later", core->trouble);
     else if (sc_parents_is_needed(j, why, sizeof why))
@@ -186,7 +186,7 @@ sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_job *
     job *j = sc_jobs_find(core, id);
     if (!j || j->asked.dead_before == 0)
         return; // it was forgotten
-    int rc = status == 0 && core->trouble ? SC_EJOURNAL : status;
+    int rc = status == 0 && core->is_in_trouble ? SC_EJOURNAL : status;
     if (rc == 0)
         rc = sc_restore_again(core, j, saved, tasks);
     if (rc == 0)

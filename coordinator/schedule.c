@@ -105,7 +105,7 @@ ask_later(sc_core *core, chunk *c, int status)
         return false;
     for (uint32_t i = 0; i < c->n_unread && wait_ms < UNREAD_MAX_MS; i++)
         wait_ms *= 2;
-    c->n_unread += !(core->trouble && c->job->number);
+    c->n_unread += !(core->is_in_trouble && c->job->number);
     sc_core_timer_set(core, &c->unread_timer, TIMER_UNREAD, core->now_ms + wait_ms);
     return true;
 }

@@ -125,7 +125,7 @@ new_job(sc_core *core, peer *p, const sc_message *m, handler *h)
 static bool
 refuse_trouble(sc_core *core, peer *p, uint64_t request, bool is_durable)
 {
-    if (!is_durable || !core->trouble)
+    if (!is_durable || !core->is_in_trouble)
         return false;
     sc_core_refuse(core, p, request, SC_EJOURNAL,
                    "the journal cannot be written now: %s; try again later", core->trouble);

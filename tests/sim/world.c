@@ -9,7 +9,7 @@
 #include "tests/sim/world.h"
 
 enum {
-    LOOK_MS = 100, // how often it is asked whether all is done
+    LOOK_MS = 100,               // how often it is asked whether all is done
     LIMIT_MS_SMALL = 900 * 1000, // of virtual time: some 50 tasks may block, one at a time
     LIMIT_MS_LARGE = 1200 * 1000,
     LIMIT_EVENTS_SMALL = 3 * 1000 * 1000,

@@ -30,13 +30,16 @@ emit(void *arg, const sc_action *action)
     sc_buffer header;
     sc_buffer_init(&header, 0);
     SC_ASSERT(sc_message_encode(m, &header) == 0 && f->n_sent < SC_FAKE_MAX_SENT);
-    f->sent[f->n_sent++] = (sc_fake_sent){
+    sc_fake_sent *sent = &f->sent[f->n_sent++];
+    *sent = (sc_fake_sent){
         .link = action->send.link,
         .type = m->type,
-        .header = sc_slice_of(sc_blob_copy(header.data, header.len)),
-        .table = sc_slice_keep(m->table),
-        .bytes = sc_slice_keep(m->bytes),
+        .header = sc_slice_borrow(header.data, header.len),
+        .table = m->table,
+        .bytes = m->bytes,
     };
+    SC_ASSERT(sc_slice_retain(&sent->header) == 0 && sc_slice_retain(&sent->table) == 0 &&
+              sc_slice_retain(&sent->bytes) == 0);
     sc_buffer_fini(&header);
 }
 

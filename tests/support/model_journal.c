@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define uthash_fatal(text) SC_ASSERT(!text)
 #include <uthash.h>
 
 #include "coordinator/action.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define uthash_fatal(text) SC_ASSERT(!text)
 #include <uthash.h>
 
 #include "base/buffer.h"
@@ -210,8 +211,9 @@ put_chunk(sc_model_store *s, const sc_action *a)
     SC_ASSERT(!find_chunk(j, a->put.ticket.number));
     kept_chunk *c = must(calloc(1, sizeof *c));
     c->number = a->put.ticket.number;
-    c->table = sc_slice_keep(a->put.table);
-    c->bytes = sc_slice_keep(a->put.bytes);
+    c->table = a->put.table;
+    c->bytes = a->put.bytes;
+    SC_ASSERT(sc_slice_retain(&c->table) == 0 && sc_slice_retain(&c->bytes) == 0);
     HASH_ADD(hh, j->chunks, number, sizeof c->number, c);
 }
 

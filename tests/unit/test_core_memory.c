@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "tests/support/fake_core.h"
+#include "tests/support/memory.h"
 
 #ifdef __SANITIZE_ADDRESS__
 size_t __sanitizer_get_current_allocated_bytes(void); // its header is not in Debian's gcc
@@ -53,7 +54,8 @@ join_all(void)
 static void
 submit_all(void)
 {
-    static const sc_open once = {.is_durable = true, .handler = {"b", 1}};
+    static const sc_open once = {
+        .is_durable = true, .handler = {"b", 1}, .key = {"k", 1}, .digest = {{1}}};
     static const sc_open spec = {
         .is_durable = true, .retries = 3, .backoff_base_ms = 1, .backoff_max_ms = 1};
     sc_chunk chunk = {.number = 0, .count = 5};
@@ -171,4 +173,36 @@ Test(core_memory, each_request_is_refused_once)
                       ending);
         cr_expect_gt(n, 1, "%s is never passed", points[i]);
     }
+}
+
+/* ---- at a restart ---- */
+
+static bool
+live_again(void)
+{
+    sc_memory_spare();
+    memset(&f, 0, sizeof f);
+    sc_fake_start(&f);
+    join_all();
+    submit_all();
+    have_trouble();
+    sc_memory_count();
+    sc_fake_restart(&f, f.n_writes);
+    sc_memory_spare();
+    sc_fake_client(&f, CLIENT);
+    bool is_good = true;
+    for (uint32_t job = 1; job <= N_JOBS; job++)
+        is_good &= sc_fake_ask(&f, CLIENT, job).total > 0;
+    sc_fake_stop(&f);
+    return is_good;
+}
+
+// A journal that there is no memory to read back is not led with.
+Test(core_memory, a_restart_without_memory)
+{
+    sc_memory_ending ending;
+    uint64_t nth = 1;
+    for (; (ending = sc_memory_refuse(nth, live_again)) != SC_MEMORY_UNTOUCHED; nth++)
+        cr_expect_leq(ending, SC_MEMORY_GAVE_UP, "request %d: ending %d", (int)nth, ending);
+    cr_expect_gt(nth, 20);
 }

@@ -137,12 +137,13 @@ FOR_EACH_BACKEND(one_leads)
 // and what was committed before it is there.
 Test(journal_backends, sqlite_faults)
 {
-    static const char *const points[] = {"journal.create",    "journal.open",   "journal.prepare",
-                                         "journal.step",      "journal.commit", "journal.read",
-                                         "journal.checkpoint"};
+    static const char *const points[] = {"journal.create", "journal.open",   "journal.prepare",
+                                         "journal.step",   "journal.commit", "journal.read",
+                                         "memory"};
     for (size_t p = 0; p < sizeof points / sizeof *points; p++) {
         bool has_failed = true;
-        for (uint64_t nth = 1; has_failed; nth++) {
+        uint64_t nth = 1;
+        for (; has_failed; nth++) {
             struct world w;
             int i = 0;
             begin(&w, &sc_journal_sqlite);
@@ -163,5 +164,36 @@ Test(journal_backends, sqlite_faults)
             check(&w, points[p], i);
             end(&w);
         }
+        cr_expect_gt(nth, 2, "%s is not passed", points[p]);
     }
+}
+
+// What cannot be copied out of the -wal stays there, and is copied the next time.
+Test(journal_backends, sqlite_checkpoint_fails)
+{
+    struct world w;
+    uint32_t len = 40 << 20; // more than is let lie in the -wal
+    begin(&w, &sc_journal_sqlite);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i < N_STEPS; i++)
+        cr_assert_eq(step(&w, i), 0, "%s", w.err.text);
+    sc_action a = {.type = SC_ACTION_PUT_CHUNK, .number = 1};
+    a.put.ticket.number = 3;
+    a.put.place = N_TASKS;
+    a.put.table = sc_slice_borrow(&len, sizeof len);
+    void *payload = calloc(1, len);
+    a.put.bytes = sc_slice_borrow(payload, len);
+    cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
+    sc_fault_set("journal.checkpoint", 1);
+    cr_expect_lt(w.b->tend(w.journal, &w.err), 0);
+    cr_expect(w.err.text[0]);
+    sc_fault_reset();
+    cr_assert_eq(group(&w, &a, 1) < 0, true, "the same chunk twice");
+    a.put.ticket.number = 4;
+    a.put.place = N_TASKS + 1;
+    cr_assert_eq(group(&w, &a, 1), 0, "%s", w.err.text);
+    cr_expect_eq(w.b->tend(w.journal, &w.err), 0, "%s", w.err.text);
+    check(&w, "after it", N_STEPS);
+    free(payload);
+    end(&w);
 }
