@@ -61,6 +61,37 @@ sc_member_rejoin(sc_member *m, int64_t now_ms)
     say_hello(m, now_ms);
 }
 
+/* While JOINING. */
+static void
+leave_if_due(sc_member *m, int64_t now_ms)
+{
+    if (now_ms < sc_search_leave_ms(&m->search, m->is_hello_sent, &m->liveness))
+        return;
+    m->config.next(m->config.arg);
+    sc_search_left(&m->search, now_ms);
+    m->is_hello_sent = false; // to the one that is there now
+}
+
+// Nobody is where we said HELLO last: perhaps at the next endpoint.
+static void
+rejoin_elsewhere(sc_member *m, int64_t now_ms)
+{
+    move(m, SC_MEMBER_JOINING, now_ms);
+    sc_search_begin(&m->search, true, now_ms);
+    leave_if_due(m, now_ms);
+    say_hello(m, now_ms);
+}
+
+void
+sc_member_back(sc_member *m, int64_t now_ms)
+{
+    m->was_mute = false;
+    if (m->state == SC_MEMBER_JOINED && m->is_cut_off)
+        rejoin_elsewhere(m, now_ms);
+    else
+        sc_member_rejoin(m, now_ms);
+}
+
 static bool
 on_welcome(sc_member *m, const sc_welcome *welcome, int64_t now_ms)
 {
@@ -181,17 +212,6 @@ sc_member_was_mute(sc_member *m, int64_t now_ms)
     return m->was_mute;
 }
 
-/* While JOINING. */
-static void
-leave_if_due(sc_member *m, int64_t now_ms)
-{
-    if (now_ms < sc_search_leave_ms(&m->search, m->is_hello_sent, &m->liveness))
-        return;
-    m->config.next(m->config.arg);
-    sc_search_left(&m->search, now_ms);
-    m->is_hello_sent = false; // to the one that is there now
-}
-
 void
 sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
 {
@@ -201,10 +221,8 @@ sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
     }
     if (m->state == SC_MEMBER_JOINED && sc_liveness_is_gone(&m->liveness, now_ms)) {
         sc_log_warn("coordinator silent for %" PRId64 " ms", m->config.lease_ms);
-        move(m, SC_MEMBER_JOINING, now_ms);
-        sc_search_begin(&m->search, true, now_ms);
-        leave_if_due(m, now_ms);
-        sc_member_rejoin(m, now_ms);
+        m->was_mute = false;
+        rejoin_elsewhere(m, now_ms);
         return;
     }
     if (m->state == SC_MEMBER_JOINING)
@@ -236,6 +254,7 @@ sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms)
         return SC_ECLOSED;
     (void)sc_member_was_mute(m, now_ms);
     rc = m->config.send(m->config.arg, message);
+    m->is_cut_off = rc != 0;
     if (rc == 0)
         sc_liveness_said(&m->liveness, now_ms);
     return rc;

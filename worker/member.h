@@ -51,6 +51,7 @@ typedef struct sc_member {
     int64_t refused_ms;   /* first refusal in a row that may pass, -1 = none */
     bool was_joined;      /* once at least */
     bool was_mute;        /* see sc_member_was_mute */
+    bool is_cut_off;      /* the last word could not be sent */
     uint64_t epoch;       /* of the coordinator that welcomed us last */
     int code;             /* ENDED by a refusal: why, else 0 */
     sc_log_limit deposed; /* for the line that one was passed over */
@@ -76,6 +77,8 @@ bool sc_member_is_alone(const sc_member *m, int64_t now_ms);
 int sc_member_send(sc_member *m, const sc_message *message, int64_t now_ms);
 /** Say HELLO again: we were out of touch. */
 void sc_member_rejoin(sc_member *m, int64_t now_ms);
+/** The same after nothing was said for a lease: where nothing could be said, elsewhere first. */
+void sc_member_back(sc_member *m, int64_t now_ms);
 /** Say BYE where JOINED, and end. */
 void sc_member_leave(sc_member *m, const char *reason, int64_t now_ms);
 

@@ -461,7 +461,7 @@ come_back(sc_session *s, int64_t late_ms, int64_t now_ms)
                 " ms): %u waiting tasks thrown away",
                 late_ms, s->backlog.n_waiting);
     drop_waiting(s, false, now_ms);
-    sc_member_rejoin(&s->member, now_ms);
+    sc_member_back(&s->member, now_ms);
 }
 
 void

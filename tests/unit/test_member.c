@@ -89,6 +89,12 @@ step(struct world *w, const char *text)
         w->now_ms += n;
         sc_member_tick(&w->member, w->now_ms, n);
         break;
+    case 'b':
+        (void)!sc_member_send(&w->member, &(sc_message){.type = SC_MSG_HEARTBEAT}, w->now_ms);
+        break;
+    case 'm':
+        sc_member_back(&w->member, w->now_ms);
+        break;
     case 's':
     case 'S':
         w->is_mute = *text == 's';
@@ -111,6 +117,8 @@ Test(member, places)
         {"nobody listens at all", 3, "s k190 k200 k200 k10", "H>>>"},
         {"it does not answer", 2, "k390 k10 W5", "HHHH>HJ"},
         {"it falls silent", 2, "W5 k400 k10 W6", "HJ>HJ"},
+        {"nothing can be said to it for a lease", 2, "W5 s b m S k10 W6", "HJ>HJ"},
+        {"nothing was said, but could be", 2, "W5 b m W6", "HJHJ"},
         {"it is alive", 2, "W5 k390 h k390 h k390", "HJ"},
         {"this process stood still", 2, "W5 l60000 k390", "HJ"},
         {"and while it joins", 2, "l60000 k300", "HHHHH"},
