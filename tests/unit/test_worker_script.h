@@ -401,7 +401,7 @@ finish(struct world *w)
     sc_session_free(&w->session);
 }
 
-static void
+static inline void
 run_script(const char *name, const char *script, const char *want)
 {
     struct world w = {.name = name, .now_ms = 1000, .max_bytes = SIZE_MAX};

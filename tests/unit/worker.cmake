@@ -3,6 +3,7 @@ foreach(test test_child test_cost test_executor test_member test_once test_page 
     test_worker_session test_worker_tasks)
   sc_unit_test(${test} LINK sc_worker)
 endforeach()
+sc_unit_test(test_worker_memory LINK sc_worker sc_test_memory)
 
 # sc_test_plugin(NAME SOURCE): a plugin in plugins/ of the build folder.
 function(sc_test_plugin name source)
