@@ -278,8 +278,9 @@ typedef void (*sc_cluster_cb)(void *arg, const sc_cluster_status *cluster, const
 int sc_client_cluster(sc_client *client, sc_cluster_cb cb, void *arg);
 
 /** Have one worker, or a supervisor and all its workers, finish what runs, give back what waits and
- * leave for good. Answered at once with how many processes have not left yet; asked again until it
- * fails with `not_found`, it tells when they have. @param name  at most 64 bytes */
+ * leave for good. Answered at once with how many processes have not left yet, or with 0: the
+ * coordinator has begun just now, and they may not have come back yet. Asked again until it fails
+ * with `not_found`, it tells when they have left. @param name  at most 64 bytes */
 typedef void (*sc_drain_cb)(void *arg, unsigned n_processes, const sc_failure *why);
 int sc_client_drain(sc_client *client, const char *name, sc_drain_cb cb, void *arg);
 

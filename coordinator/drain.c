@@ -59,6 +59,10 @@ drain_worker(sc_core *core, peer *client, uint64_t request, peer *p)
     uint64_t instance = p->worker->supervisor;
     peer *supervisor = instance ? sc_peers_find_instance(core, instance) : p;
     sc_message m = {.type = SC_MSG_STOP};
+    if (!supervisor && core->is_restoring) {
+        answer(core, client, request, 0);
+        return;
+    }
     if (!supervisor) {
         sc_core_refuse(core, client, request, SC_ESTATE,
                        "the supervisor of %s is out of touch; try again", p->name);
@@ -81,6 +85,10 @@ sc_drain_take(sc_core *core, peer *client, const sc_drain *m)
         return;
     }
     p = find_named(core, SC_ROLE_SUPERVISOR, m->name);
+    if (!p && core->is_restoring) { // it may not have come back yet
+        answer(core, client, m->request, 0);
+        return;
+    }
     if (!p) {
         sc_core_refuse(core, client, m->request, SC_ENOTFOUND,
                        "no worker or supervisor is named %.*s; there are: %s", (int)m->name.len,

@@ -45,13 +45,13 @@ on_draining(void *arg, unsigned n_processes, const sc_failure *why)
     }
     if (sc_cli_failed(cli, why))
         return;
-    if (sc_args_has(&cli->args, SC_OPT_NO_WAIT)) {
+    if (n_processes > 0 && sc_args_has(&cli->args, SC_OPT_NO_WAIT)) {
         sc_cli_say(cli, "%s drains: %u process%s", d->name, n_processes,
                    n_processes == 1 ? "" : "es");
         sc_cli_end(cli, SC_EXIT_DONE);
         return;
     }
-    d->is_asked = true;
+    d->is_asked |= n_processes > 0;
     cli->is_patient = true;
     uv_timer_start(&d->timer, on_timer, ASK_EVERY_MS, 0);
 }

@@ -202,6 +202,27 @@ Test(end, drain)
     cr_expect_eq(refusal(1), SC_ENOTFOUND, "a client is no worker");
 }
 
+// Of a coordinator that has just begun nobody is told that a worker has left.
+Test(end, drain_after_a_restart)
+{
+    sc_fake_worker own = {.supervisor = 103};
+    sc_message m;
+    sc_fake_restart(&f, f.n_writes);
+    sc_fake_client(&f, 1);
+    drain("w2");
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_DRAINING, &m));
+    cr_expect_eq(m.draining.n_processes, 0, "it may come back");
+    sc_fake_worker_ready(&f, 2, &own);
+    drain("w2");
+    cr_assert(sc_fake_take(&f, 1, SC_MSG_DRAINING, &m));
+    cr_expect_eq(m.draining.n_processes, 0, "so may its supervisor");
+    sc_fake_pass(&f, 2000, 3);
+    drain("w2");
+    cr_expect_eq(refusal(1), SC_ESTATE);
+    drain("w3");
+    cr_expect_eq(refusal(1), SC_ENOTFOUND);
+}
+
 // They look for the one that leads at once, not after a lease.
 Test(end, deposed)
 {
