@@ -64,28 +64,30 @@ __wrap_strndup(const char *text, size_t max)
 
 /* ---- a life in which one is refused ---- */
 
+static const char *at; // the point
 static uint64_t which; // of the requests is to be refused; 0: none, or it has been
 static bool is_counting;
 
 void
 sc_memory_count(void)
 {
-    sc_fault_set("memory", which);
+    sc_fault_set(at, which);
     is_counting = true;
 }
 
 void
 sc_memory_spare(void)
 {
-    if (is_counting && sc_fault_count("memory") >= which)
+    if (is_counting && sc_fault_count(at) >= which)
         which = 0;
-    sc_fault_set("memory", 0);
+    sc_fault_set(at, 0);
     is_counting = false;
 }
 
 static sc_memory_ending
-live_on(uint64_t nth, bool (*live)(void))
+live_on(const char *point, uint64_t nth, bool (*live)(void))
 {
+    at = point;
     (void)live(); // what libraries keep for good
     size_t before = ALLOCATED_BYTES();
     which = nth;
@@ -100,7 +102,7 @@ live_on(uint64_t nth, bool (*live)(void))
 }
 
 sc_memory_ending
-sc_memory_refuse(uint64_t nth, bool (*live)(void))
+sc_memory_refuse(const char *point, uint64_t nth, bool (*live)(void))
 {
     int status;
     pid_t pid = fork();
@@ -108,7 +110,7 @@ sc_memory_refuse(uint64_t nth, bool (*live)(void))
         signal(SIGABRT, SIG_DFL);
         alarm(TOO_LONG_S);
         dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-        _exit(live_on(nth, live));
+        _exit(live_on(point, nth, live));
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         return SC_MEMORY_ASTRAY;

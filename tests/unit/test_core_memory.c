@@ -2,30 +2,14 @@
 /* Each piece of memory that the core asks for is refused once: it refuses in its turn and goes on,
  * and whoever was refused says it again; or, where a task would be lost, the process ends by its
  * own assertion, and the next one has what is durable. It never goes astray. */
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <criterion/criterion.h>
 
-#include "base/fault.h"
 #include "tests/support/fake_core.h"
 #include "tests/support/memory.h"
 
-#ifdef __SANITIZE_ADDRESS__
-size_t __sanitizer_get_current_allocated_bytes(void); // its header is not in Debian's gcc
-#define ALLOCATED_BYTES() __sanitizer_get_current_allocated_bytes()
-#else
-#define ALLOCATED_BYTES() 0
-#endif
-
 enum { CLIENT = 1, FIRST = 2, SECOND = 3, SUPERVISOR = 9, N_JOBS = 3, UPLOADED = 3, ROUNDS = 12 };
-
-/* How a child ended. */
-enum { WENT_ON, UNTOUCHED, UNFINISHED, LEAKED, ASTRAY, GAVE_UP };
 
 static sc_fake f;
 
@@ -121,7 +105,7 @@ work(void)
 }
 
 // Everybody has to say HELLO again, and what was accepted ends.
-static int
+static bool
 live(void)
 {
     memset(&f, 0, sizeof f);
@@ -137,41 +121,19 @@ live(void)
     for (uint32_t job = 1; job <= N_JOBS; job++)
         is_good &= has_ended(job) || has_ended(job);
     sc_fake_stop(&f);
-    return is_good ? WENT_ON : UNFINISHED;
-}
-
-// In a process of its own, where the n-th request at a point is refused.
-static int
-try_one(const char *point, uint64_t n)
-{
-    int status;
-    pid_t pid = fork();
-    cr_assert_geq(pid, 0);
-    if (pid == 0) {
-        signal(SIGABRT, SIG_DFL);
-        dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-        sc_fault_set(point, n);
-        size_t before = ALLOCATED_BYTES();
-        int ending = live();
-        if (ending == WENT_ON && sc_fault_count(point) < n)
-            ending = UNTOUCHED;
-        _exit(ALLOCATED_BYTES() != before ? LEAKED : ending);
-    }
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status) == SIGABRT ? GAVE_UP : ASTRAY;
-    return WEXITSTATUS(status) <= LEAKED ? WEXITSTATUS(status) : ASTRAY;
+    return is_good;
 }
 
 Test(core_memory, each_request_is_refused_once)
 {
     static const char *const points[] = {"core.alloc", "core.hash", "slab.page", "heap.grow"};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-        uint64_t n = 1;
-        for (int ending; (ending = try_one(points[i], n)) != UNTOUCHED; n++)
-            cr_expect(ending == WENT_ON || ending == GAVE_UP, "%s %d: ending %d", points[i], (int)n,
-                      ending);
-        cr_expect_gt(n, 1, "%s is never passed", points[i]);
+        sc_memory_ending ending;
+        uint64_t nth = 1;
+        for (; (ending = sc_memory_refuse(points[i], nth, live)) != SC_MEMORY_UNTOUCHED; nth++)
+            cr_expect_leq(ending, SC_MEMORY_GAVE_UP, "%s %d: ending %d", points[i], (int)nth,
+                          ending);
+        cr_expect_gt(nth, 1, "%s is never passed", points[i]);
     }
 }
 
@@ -202,7 +164,7 @@ Test(core_memory, a_restart_without_memory)
 {
     sc_memory_ending ending;
     uint64_t nth = 1;
-    for (; (ending = sc_memory_refuse(nth, live_again)) != SC_MEMORY_UNTOUCHED; nth++)
+    for (; (ending = sc_memory_refuse("memory", nth, live_again)) != SC_MEMORY_UNTOUCHED; nth++)
         cr_expect_leq(ending, SC_MEMORY_GAVE_UP, "request %d: ending %d", (int)nth, ending);
     cr_expect_gt(nth, 20);
 }

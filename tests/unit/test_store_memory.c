@@ -112,7 +112,7 @@ Test(store_memory, each_request_is_refused_once)
         sc_memory_ending ending;
         uint64_t nth = 1;
         memory_bytes = memories[m];
-        for (; (ending = sc_memory_refuse(nth, live)) != SC_MEMORY_UNTOUCHED; nth++)
+        for (; (ending = sc_memory_refuse("memory", nth, live)) != SC_MEMORY_UNTOUCHED; nth++)
             cr_expect_leq(ending, SC_MEMORY_GAVE_UP, "request %d: ending %d", (int)nth, ending);
         cr_expect_gt(nth, 20);
     }
