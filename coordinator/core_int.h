@@ -199,6 +199,7 @@ struct exception {
     uint32_t blame;   // worker processes that died while it was executing
     bool is_delayed;  // timer is set
     bool is_suspect;  // in core->suspects
+    bool is_noted;    // the journal has that it may have begun (SC_SAVED_BEGUN)
     timer timer;
     exception *suspect_prev, *suspect_next; // core->suspects
 };

@@ -55,6 +55,7 @@ void sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset,
 void sc_saved_put_due(sc_core *core, const exception *e);
 void sc_saved_progress(sc_core *core, job *j);
 bool sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until);
+bool sc_saved_may_begin(sc_core *core, const exception *e);
 void sc_saved_confirm(sc_core *core);
 void sc_saved_written(sc_core *core);
 void sc_saved_wait_from(sc_core *core, int64_t ms);

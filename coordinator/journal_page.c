@@ -263,7 +263,7 @@ sc_journal_page_as_ended(void *page, const sc_ended_row *row)
 static bool
 has_failed_then(const sc_journal_page *p, const sc_attempt_row *row)
 {
-    return row->position >= p->read.undone.dead_before && row->next.due_at != SC_SAVED_NEVER &&
+    return row->position >= p->read.undone.dead_before && row->next.due_at >= 0 &&
            (row->error.len > 0 || row->next.blame > 0);
 }
 

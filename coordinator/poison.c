@@ -193,7 +193,7 @@ sc_poison_schedule(sc_core *core)
         exception *e = runs_alone(w) ? NULL : first_for(core, w);
         if (!e && !runs_alone(w))
             sc_room_unreserve(core, w);
-        else if (e && w->n_out_all == 0)
+        else if (e && w->n_out_all == 0 && sc_saved_may_begin(core, e))
             sc_schedule_alone(core, w, e);
     }
 }

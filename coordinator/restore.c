@@ -124,7 +124,7 @@ settle_attempt(sc_core *core, job *j, const sc_saved_attempt *a)
     if (a->due_at == SC_SAVED_NEVER) {
         sc_tasks_again(core, c, e->offset, 1, e->attempt);
         sc_exceptions_drop(core, e);
-    } else if (a->due_at == 0 && a->place < j->handed) {
+    } else if (a->due_at == SC_SAVED_BEGUN || (a->due_at == 0 && a->place < j->handed)) {
         sc_tasks_again_unsure(core, c, e->offset, e->attempt);
         sc_exceptions_drop(core, e);
     } else if (wait_ms > 0 && core->n_delayed < MAX_DELAYED) {

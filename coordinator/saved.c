@@ -140,7 +140,10 @@ sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_sa
         a.attempt.error = why->error;
     }
     sc_core_write(core, j, &a);
-    if (is_once(j) && next->due_at == 0)
+    exception *e = sc_exceptions_find(c, offset);
+    if (e)
+        e->is_noted = next->due_at == SC_SAVED_BEGUN;
+    if (is_once(j) && (next->due_at == 0 || next->due_at == SC_SAVED_BEGUN))
         hold(core, j);
 }
 
@@ -149,7 +152,7 @@ sc_saved_put_attempt(sc_core *core, const chunk *c, uint32_t offset, const sc_sa
 void
 sc_saved_put_due(sc_core *core, const exception *e)
 {
-    sc_saved_attempt next = {.attempt = e->attempt, .blame = e->blame};
+    sc_saved_attempt next = {.attempt = e->attempt, .blame = e->blame, .due_at = SC_SAVED_BEGUN};
     if (is_once(e->chunk->job))
         sc_saved_put_attempt(core, e->chunk, e->offset, &next, NULL);
 }
@@ -167,6 +170,17 @@ sc_saved_may_hand_out(sc_core *core, job *j, uint64_t until)
     j->handed = until;
     sc_saved_put_state(core, j);
     hold(core, j);
+    return false;
+}
+
+// The same of one that runs alone, whatever was handed out before it.
+bool
+sc_saved_may_begin(sc_core *core, const exception *e)
+{
+    const job *j = e->chunk->job;
+    if (!j->number || !is_once(j) || e->is_noted)
+        return true;
+    sc_saved_put_due(core, e);
     return false;
 }
 

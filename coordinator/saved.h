@@ -68,10 +68,13 @@ typedef struct sc_saved_attempt {
     uint64_t place;
     uint32_t attempt; /* of its next try, from 1 */
     uint32_t blame;   /* worker processes that died while it was executing */
-    int64_t due_at;   /* unix ms; 0: at once; SC_SAVED_NEVER: cancelled while it ran */
+    int64_t due_at;   /* unix ms; 0: at once; or below */
 } sc_saved_attempt;
 
-enum { SC_SAVED_NEVER = -1 };
+enum {
+    SC_SAVED_NEVER = -1, /* cancelled while it ran */
+    SC_SAVED_BEGUN = -2, /* at once, and it may not be repeated: from here on it may have begun */
+};
 
 /* What is known of the tasks of a job that has not ended. */
 typedef struct sc_saved_tasks {

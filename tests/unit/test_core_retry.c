@@ -498,3 +498,35 @@ Test(core_retry, expired)
     expect_counts(&f, "retried", SC_JOB_SUCCEEDED, N, 0, 0);
     sc_fake_stop(&f);
 }
+
+// A process that died in the life before is blamed on a task of this one, which then runs alone,
+// before any other was handed out: after a restart it counts as begun all the same.
+Test(core_retry, blamed_before_it_is_handed_out)
+{
+    enum { SUPERVISOR = 9, PLACE = 3 };
+    sc_fake_worker later = {.handlers = "a!", .supervisor = 100 + SUPERVISOR, .slots_async = 1};
+    sc_message m;
+    sc_fake f;
+    begin(&f, "a!");
+    sc_fake_supervisor(&f, SUPERVISOR);
+    sc_fake_array(&f, CLIENT, 1, 0, N, &durable);
+    cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+    sc_run old = m.run;
+    for (uint32_t i = 0; i < old.count; i++) // all but the last are dead
+        sc_fake_results(&f, WORKER, &old, i, 1, i < N - 1 ? SC_DEAD : SC_DONE, 0, MS);
+    sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_BYE});
+    retry(&f, 7, 1, false);
+    sc_fake_died(&f, SUPERVISOR, 77, &old, PLACE, 1, true, SC_DEATH_FAULT);
+    sc_fake_worker_ready(&f, OTHER, &later);
+    cr_assert(sc_fake_take(&f, OTHER, SC_MSG_RUN, &m));
+    cr_assert(m.run.first == PLACE && m.run.count == 1, "%d+%d", (int)m.run.first,
+              (int)m.run.count);
+    sc_fake_restart(&f, f.n_writes);
+    sc_fake_client(&f, CLIENT);
+    sc_fake_pass(&f, 2000, 2);
+    sc_fake_worker_ready(&f, WORKER, &(sc_fake_worker){.handlers = "a!", .slots_async = 64});
+    while (sc_fake_take(&f, WORKER, SC_MSG_RUN, &m))
+        cr_expect(m.run.first > PLACE || m.run.first + m.run.count <= PLACE, "it begins again");
+    cr_expect_eq(sc_fake_ask(&f, CLIENT, 1).dead, 1, "nobody knows how it ended");
+    sc_fake_stop(&f);
+}
