@@ -135,7 +135,8 @@ on_drained(sc_client_request *r, const sc_message *answer, const sc_failure *why
     sc_act_done(a);
     if (!answer)
         sc_act_check_failure(a, why, allowed);
-    else if (answer->draining.n_processes != 1)
+    else if (answer->draining.n_processes > 1 ||
+             (answer->draining.n_processes == 0 && a->client->world->n_restarts == 0))
         sc_sim_fail(a->client->world, "one worker drains, %u are said to",
                     answer->draining.n_processes);
 }
@@ -178,8 +179,11 @@ on_submitted(sc_client_request *r, const sc_message *answer, const sc_failure *w
     sc_args_drop(&r->message);
     sc_act_done(a);
     if (answer) {
-        if (memcmp(&answer->ack.job, &r->message.open.job, sizeof answer->ack.job) != 0)
+        bool is_same = memcmp(&answer->ack.job, &r->message.open.job, sizeof(sc_uuid)) == 0;
+        if (!is_same && (!a->plan->key[0] || sc_plan_find(w, &answer->ack.job) != a->plan))
             sc_sim_fail(w, "job %u is taken for another", a->plan->number);
+        if (memcmp(&answer->ack.job, &a->plan->id, sizeof(sc_uuid)) != 0)
+            sc_plan_take_id(a->plan, &answer->ack.job);
         sc_told_accepted(w, a->plan);
         start_reading(a);
         return;

@@ -137,6 +137,14 @@ sc_plan_rename(world *w, plan *j)
     j->id = sc_plan_new_id(w, j->n_old);
 }
 
+// Another of its submissions was faster: that one's id is the job's.
+void
+sc_plan_take_id(plan *j, const sc_uuid *id)
+{
+    j->old_ids[j->n_old++ % N_OLD_IDS] = j->id;
+    j->id = *id;
+}
+
 // What was accepted is submitted anew, as another job; what was not its client says again itself,
 // or is told that it is lost.
 static void

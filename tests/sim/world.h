@@ -517,6 +517,7 @@ void sc_plan_make(world *w);
 /** An id for a job, made by the client. */
 sc_uuid sc_plan_new_id(world *w, uint32_t number);
 /** It is submitted anew, as another job: each submission has an id of its own. */
+void sc_plan_take_id(plan *j, const sc_uuid *id);
 void sc_plan_rename(world *w, plan *j);
 void sc_plan_free(world *w);
 /** Its tasks may not be repeated. */
