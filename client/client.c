@@ -182,7 +182,7 @@ sc_client_new(uv_loop_t *loop, const sc_client_options *options, sc_client **out
 {
     const char *endpoint = options->endpoint ? options->endpoint : default_endpoint;
     sc_client *c = calloc(1, sizeof *c);
-    sc_link_events events = {on_message, on_malformed, on_turn, c};
+    sc_link_events events = {on_message, on_malformed, on_turn, NULL, c};
     int rc;
 
     if (!c)

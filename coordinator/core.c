@@ -265,6 +265,9 @@ timer_due(sc_core *core, timer *t)
     case TIMER_PEER:
         sc_peers_timer(core, SC_CONTAINER(t, peer, timer));
         break;
+    case TIMER_PROBE:
+        sc_peers_probe(core);
+        break;
     case TIMER_STAGED:
         sc_jobs_staged_timer(core, SC_CONTAINER(t, job, staged_timer));
         break;

@@ -202,6 +202,9 @@ void sc_core_tasks(sc_core *core, const sc_uuid *id, int status, const sc_saved_
 /** Asked to end without regard to workers: SC_ACTION_EXIT comes now, or once those who asked for
  * the end with STOP have said BYE (at most a lease later). */
 void sc_core_leave(sc_core *core, int64_t now_ms);
+/** A connection has ended. Whose, is found out a moment later, by saying something to those whose
+ * end nobody else would tell. */
+void sc_core_connection_ended(sc_core *core, int64_t now_ms);
 /** We lead no more: all who are here, and who still comes, are told to look for who does. Nothing
  * else happens from now on. */
 void sc_core_deposed(sc_core *core, int64_t now_ms);

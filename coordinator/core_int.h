@@ -82,6 +82,7 @@ typedef struct parent parent;
 /* A deadline in core->timers; the kind says what it lies in. */
 typedef enum timer_kind {
     TIMER_PEER,
+    TIMER_PROBE,
     TIMER_STAGED,
     TIMER_DELAYED,
     TIMER_EXPIRES,
@@ -405,6 +406,7 @@ struct sc_core {
     int64_t now_ms;
     int64_t started_ms;
     timer stop_timer;
+    timer probe_timer;    // set where a connection has ended
     timer restored_timer; // while restored jobs wait for workers
     bool is_restoring;
     int64_t restored_ms;    // when they began to

@@ -25,6 +25,7 @@ void sc_peers_message(sc_core *core, uint64_t link, const sc_message *message);
 peer *sc_peers_find_instance(sc_core *core, uint64_t instance);
 void sc_peers_unreachable(sc_core *core, peer *p);
 void sc_peers_gone(sc_core *core, peer *p, const char *why);
+void sc_peers_probe(sc_core *core);
 void sc_peers_timer(sc_core *core, peer *p);
 void sc_peers_stop(sc_core *core, peer *asker, uint64_t request);
 void sc_peers_stop_timer(sc_core *core);

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+enum { PROBE_MS = 10 }; // after which ZeroMQ knows, too, that a connection has ended
+
 static const char leads_no_more[] = "this coordinator leads no more";
 
 static const char *
@@ -99,13 +101,49 @@ sc_peers_free_all(sc_core *core)
         end_session(core, core->by_instance, false);
 }
 
+static void
+say_heartbeat(sc_core *core, peer *p)
+{
+    sc_message m = {.type = SC_MSG_HEARTBEAT};
+    sc_core_send(core, p, &m);
+}
+
+// Perhaps its workers went with it.
+static void
+probe_workers(sc_core *core, uint64_t supervisor)
+{
+    for (peer *p = core->by_instance; p; p = p->by_instance.next)
+        if (p->worker && p->worker->supervisor == supervisor)
+            say_heartbeat(core, p);
+}
+
 void
 sc_peers_gone(sc_core *core, peer *p, const char *why)
 {
+    uint64_t supervisor = p->role == SC_ROLE_SUPERVISOR ? p->instance : 0;
     sc_log_write(level_of(p->role), "%s %s gone: %s", role_name(p->role), p->name, why);
     core->totals.peers_lost++;
     sc_jobs_await_client(core, p->instance);
     end_session(core, p, true);
+    if (supervisor)
+        probe_workers(core, supervisor);
+}
+
+void
+sc_core_connection_ended(sc_core *core, int64_t now_ms)
+{
+    core->now_ms = now_ms;
+    if (!core->probe_timer.node.position)
+        sc_core_timer_set(core, &core->probe_timer, TIMER_PROBE, now_ms + PROBE_MS);
+}
+
+// The end of a worker its supervisor reports, that of a client can wait for its lease.
+void
+sc_peers_probe(sc_core *core)
+{
+    for (peer *p = core->by_instance; p; p = p->by_instance.next)
+        if (p->role == SC_ROLE_SUPERVISOR)
+            say_heartbeat(core, p);
 }
 
 // Nothing can be sent over its connection. That ends its session, unless we stood still: then it
@@ -132,10 +170,8 @@ sc_peers_timer(sc_core *core, peer *p)
         sc_peers_gone(core, p, "silent for its lease");
         return;
     }
-    if (sc_liveness_must_say(&p->liveness, core->now_ms)) {
-        sc_message m = {.type = SC_MSG_HEARTBEAT};
-        sc_core_send(core, p, &m);
-    }
+    if (sc_liveness_must_say(&p->liveness, core->now_ms))
+        say_heartbeat(core, p);
     int64_t next_ms = sc_liveness_next_ms(&p->liveness);
     sc_core_timer_set(core, &p->timer, TIMER_PEER,
                       next_ms > core->now_ms ? next_ms : core->now_ms + 1);

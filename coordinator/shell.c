@@ -172,6 +172,14 @@ on_malformed(void *arg, uint64_t peer, const sc_error *err)
     sc_core_malformed(s->core, peer, err, now(s));
 }
 
+static void
+on_ended(void *arg)
+{
+    sc_shell *s = arg;
+    sc_core_connection_ended(s->core, now(s));
+    set_timer(s);
+}
+
 /* ---- the store's answers ---- */
 
 static void
@@ -329,7 +337,7 @@ new_store(sc_shell *s, sc_error *err)
 static int
 listen_to_peers(sc_shell *s, sc_error *err)
 {
-    sc_link_events events = {on_message, on_malformed, on_turn, s};
+    sc_link_events events = {on_message, on_malformed, on_turn, on_ended, s};
     return sc_link_listen(s->loop, sc_settings_text(s->settings, SC_SET_ENDPOINT), &events,
                           &s->link, err);
 }

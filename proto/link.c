@@ -15,6 +15,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "proto/frames.h"
+#include "proto/monitor.h"
 
 enum {
     MAGIC = 0x5c11bc04,
@@ -47,8 +48,9 @@ struct sc_link {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    unsigned n_handles; // open ones
-    unsigned spin_us;   // asked for, not yet done
+    sc_monitor *monitor; // NULL: none
+    unsigned n_handles;  // open ones
+    unsigned spin_us;    // asked for, not yet done
     bool is_router, is_reading, is_closing;
     // The last look found nothing and nobody used the socket since: its descriptor will tell.
     bool is_drained;
@@ -265,6 +267,14 @@ attach(sc_link *link, sc_error *err)
     return 0;
 }
 
+static void
+on_ended(void *arg)
+{
+    sc_link *link = link_of(arg);
+    if (!link->is_closing)
+        link->events.on_ended(link->events.arg);
+}
+
 // The handles of a loop cannot be taken back at once, so nothing may fail behind the first.
 static int
 start(sc_link *link, uv_loop_t *loop)
@@ -276,11 +286,14 @@ start(sc_link *link, uv_loop_t *loop)
     int rc = uv_poll_init(loop, &link->poll, fd);
     if (rc < 0)
         return rc;
+    if (link->is_router && link->events.on_ended &&
+        sc_monitor_open(loop, link->socket, on_ended, link, &link->monitor) < 0)
+        link->monitor = NULL; // who is gone is found by the next word to it
     uv_prepare_init(loop, &link->prepare);
     uv_check_init(loop, &link->check);
     uv_idle_init(loop, &link->idle);
     link->poll.data = link->prepare.data = link->check.data = link->idle.data = link;
-    link->n_handles = 4;
+    link->n_handles = link->monitor ? 5 : 4;
     uv_poll_start(&link->poll, UV_READABLE, on_readable);
     uv_prepare_start(&link->prepare, on_prepare);
     uv_check_start(&link->check, on_check);
@@ -436,9 +449,9 @@ sc_link_endpoint(const sc_link *link)
 }
 
 static void
-on_handle_close(uv_handle_t *handle)
+on_part_closed(void *data)
 {
-    sc_link *link = link_of(handle->data);
+    sc_link *link = link_of(data);
     if (--link->n_handles > 0)
         return;
     void (*on_closed)(void *arg) = link->on_closed;
@@ -446,6 +459,12 @@ on_handle_close(uv_handle_t *handle)
     free_link(link);
     if (on_closed)
         on_closed(arg);
+}
+
+static void
+on_handle_close(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
 }
 
 void
@@ -462,4 +481,6 @@ sc_link_close(sc_link **link_at, void (*on_closed)(void *arg), void *arg)
     uv_close((uv_handle_t *)&link->prepare, on_handle_close);
     uv_close((uv_handle_t *)&link->check, on_handle_close);
     uv_close((uv_handle_t *)&link->idle, on_handle_close);
+    if (link->monitor)
+        sc_monitor_close(&link->monitor, on_part_closed, link);
 }

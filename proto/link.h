@@ -28,6 +28,9 @@ typedef struct sc_link_events {
      * link also says so once it is connected, and when it can send again after UV_EAGAIN. May be
      * NULL. */
     void (*on_turn)(void *arg);
+    /* A listening link: a connection has ended, or several. Whose, sending tells: at the latest a
+     * few milliseconds later it fails with UV_EHOSTUNREACH. May be NULL. */
+    void (*on_ended)(void *arg);
     void *arg; /* the events are copied, what `arg` points to is not */
 } sc_link_events;
 

@@ -429,6 +429,13 @@ sc_host_lost(host *h, uint64_t link)
 }
 
 void
+sc_host_connection_ended(host *h)
+{
+    sc_core_connection_ended(h->core, sc_sim_ms(h->world));
+    sc_host_after_event(h);
+}
+
+void
 sc_host_free(world *w)
 {
     for (host *h; (h = w->host);) {

@@ -275,6 +275,16 @@ lost(world *w, event *e)
         sc_host_lost(c->host, c->link);
 }
 
+static void
+ended(world *w, event *e)
+{
+    const conn *c = e->object;
+    if (c->host->stalled_until_us > w->now_us)
+        sc_sim_after(w, c->host->stalled_until_us - w->now_us, ended, e->object, 0);
+    else if (!c->host->is_dead)
+        sc_host_connection_ended(c->host);
+}
+
 // What the coordinator says, whether it arrives or not.
 static void
 note(conn *c, const sc_message *m)
@@ -323,6 +333,8 @@ sc_net_cut(process *p, bool keeps_sent)
     drop_packets(c, TO_PEER);
     if (!keeps_sent)
         drop_packets(c, TO_CORE);
+    if (sc_sim_random(p->world, 4) > 0) // or nobody is told: the host behind it is gone
+        sc_sim_after(p->world, (int64_t)sc_sim_random(p->world, 3000), ended, c, 0);
 }
 
 void

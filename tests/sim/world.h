@@ -403,6 +403,7 @@ host *sc_host_at(const world *w, uint32_t endpoint);
 /** None but the one that leads. */
 bool sc_host_is_alone(const world *w);
 void sc_host_lost(host *h, uint64_t link);
+void sc_host_connection_ended(host *h);
 /** Something was said to the core: its turn comes. */
 void sc_host_after_event(host *h);
 void sc_host_free(world *w);

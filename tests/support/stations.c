@@ -40,6 +40,12 @@ on_turn(void *arg)
     ((station *)arg)->n_turns++;
 }
 
+static void
+on_ended(void *arg)
+{
+    ((station *)arg)->n_ended++;
+}
+
 void
 station_closed(void *arg)
 {
@@ -88,7 +94,7 @@ world_turn(world *w, const char *name, const char *awaited)
 sc_link_events
 station_events(station *s)
 {
-    return (sc_link_events){on_message, on_malformed, on_turn, s};
+    return (sc_link_events){on_message, on_malformed, on_turn, on_ended, s};
 }
 
 station *

@@ -18,7 +18,7 @@ enum { WAIT_MS = 20000, MAX_STATIONS = 4 };
 typedef struct station station;
 struct station {
     sc_link *link;
-    uint64_t n_messages, n_malformed, n_turns, n_closed;
+    uint64_t n_messages, n_malformed, n_turns, n_ended, n_closed;
     uint64_t peer;         /* of the last message */
     uint64_t last_number;  /* RESULTS carry one each */
     uint64_t sum;          /* of all those */

@@ -423,7 +423,7 @@ Test(client, refused)
 Test(client, another_coordinator)
 {
     world *w = begin(NULL);
-    sc_link_events events = {on_message, on_malformed, NULL, w};
+    sc_link_events events = {on_message, on_malformed, NULL, NULL, w};
     char endpoint[100];
 
     cr_assert_eq(sc_client_call(w->client, "h", "1", 1, 0, on_reply, w), 0);

@@ -105,7 +105,7 @@ on_malformed(void *arg, uint64_t peer, const sc_error *err)
 static void
 listen_at(world *w, const char *endpoint)
 {
-    sc_link_events events = {on_message, on_malformed, NULL, w};
+    sc_link_events events = {on_message, on_malformed, NULL, NULL, w};
     sc_error err = {0};
 
     cr_assert_eq(sc_link_listen(&w->loop, endpoint, &events, &w->link, &err), 0, "%s", err.text);

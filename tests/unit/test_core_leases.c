@@ -100,6 +100,27 @@ Test(leases, send_failed_ends_the_session)
     cr_expect_eq(sc_fake_count(&f, 1, SC_MSG_WHO), 1);
 }
 
+// Somebody's connection has ended: supervisors are asked at once, and their workers where one of
+// them is gone; not after a heartbeat.
+Test(leases, a_connection_ended)
+{
+    sc_fake_worker own = {.supervisor = 101}, other = {.supervisor = 999};
+    sc_fake_supervisor(&f, 1);
+    sc_fake_worker_ready(&f, 2, &own);
+    sc_fake_worker_ready(&f, 3, &other);
+    sc_fake_client(&f, 4);
+    sc_fake_forget_sent(&f);
+    sc_core_connection_ended(f.core, f.now_ms);
+    sc_core_connection_ended(f.core, f.now_ms + 1);
+    sc_fake_pass(&f, 20, 0);
+    for (uint64_t link = 1; link <= 4; link++)
+        cr_expect_eq(sc_fake_count(&f, link, SC_MSG_HEARTBEAT), link == 1, "link %d", (int)link);
+    sc_fake_forget_sent(&f);
+    sc_core_send_failed(f.core, 1, f.now_ms);
+    cr_expect_eq(sc_fake_count(&f, 2, SC_MSG_HEARTBEAT), 1, "its worker");
+    cr_expect_eq(sc_fake_count(&f, 3, SC_MSG_HEARTBEAT), 0, "the other's");
+}
+
 // While we stood still they have looked for us elsewhere: that their connections are gone does not
 // mean that they are.
 Test(leases, send_failed_after_we_stood_still)

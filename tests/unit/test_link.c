@@ -177,6 +177,25 @@ on_retry(uv_timer_t *timer)
     (void)timer; // it only wakes the loop
 }
 
+// To who listens; whose it was, the refused word says.
+Test(link, an_end_is_told)
+{
+    world w;
+    world_init(&w);
+    station *hub = station_listen(&w, 0, "tcp://127.0.0.1:0");
+    station *peer = station_connect(&w, 1, sc_link_endpoint(hub->link));
+    station_introduce(&w, hub, peer);
+    cr_expect_eq(hub->n_ended, 0u);
+    sc_link_close(&peer->link, NULL, NULL);
+    fprintf(stderr, "%d\n", (int)hub->n_ended);
+    RUN_UNTIL(&w, "the end", hub->n_ended >= 1);
+    fprintf(stderr, "%d\n", (int)hub->n_ended);
+    uv_timer_start(&w.timer, on_retry, 1, 1);
+    RUN_UNTIL(&w, "the refusal", station_send(hub, hub->peer, 1) == UV_EHOSTUNREACH);
+    uv_timer_stop(&w.timer);
+    world_fini(&w);
+}
+
 Test(link, connects_again)
 {
     char path[64], endpoint[80];
