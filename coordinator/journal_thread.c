@@ -341,13 +341,18 @@ write_all(state *s)
 
 /* ---- questions ---- */
 
-// @return a code where the database is away: then it is not answered, and the answer is gone
+// @return a code where the database is away, or damaged: then it is not answered, and the answer is
+// gone
 static int
-answered(state *s, answer *a, const sc_error *err)
+answered(state *s, answer *a, sc_error *err)
 {
     answer *list = NULL;
     int rc = a->status;
-    if (is_away(rc)) {
+    if (rc == SC_EMALFORMED && err->code != rc)
+        sc_error_set(err, rc,
+                     "the journal is damaged: what it has of the tasks of a job does not fit "
+                     "together; put a copy back, or begin with a new one");
+    if (is_away(rc) || rc == SC_EMALFORMED) {
         sc_journal_answer_free(a);
         return rc;
     }
@@ -377,7 +382,8 @@ answer_one(state *s, request *r, sc_error *err)
     return a ? answered(s, a, err) : 1;
 }
 
-// @return false: the database is away, and what is left is asked again
+// @return false: the database is away, and what is left is asked again; or it is damaged, and that
+// is the end
 static bool
 answer_questions(state *s)
 {

@@ -327,6 +327,30 @@ Test(journal_trouble, ends_where_it_cannot_go_on, .timeout = 120)
     }
 }
 
+// What is read does not fit together: no answer says so, for that would end the tasks of a job.
+Test(journal_trouble, damage_that_is_found_by_reading, .timeout = 60)
+{
+    static const enum call calls[] = {CHUNK, ENDED, TASKS};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        world w;
+        memset(&the_script, 0, sizeof the_script);
+        begin(&w, 0);
+        act_state(&w, 1, 0);
+        await(&w, "written");
+        w.said[0] = 0;
+        set_code(calls[i], SC_EMALFORMED, 1);
+        if (calls[i] == CHUNK)
+            act(&w, SC_ACTION_GET_CHUNK, 1, 0);
+        else if (calls[i] == ENDED)
+            ask_results(&w, 1, SC_READ_ENDED, 0);
+        else
+            ask_tasks(&w, 0);
+        await(&w, ":");
+        cr_expect_eq(strncmp(w.said, "failed:", 7), 0, "%d: %s", (int)i, w.said);
+        end(&w);
+    }
+}
+
 // In trouble too, though what waits has been refused or tried often.
 Test(journal_trouble, ends_in_trouble, .timeout = 60)
 {
