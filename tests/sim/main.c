@@ -12,16 +12,50 @@
 #include "base/log.h"
 #include "tests/sim/world.h"
 
+/* What sanitizers find ends with SIGABRT, too. */
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+
 enum { TWICE_EVERY = 10 };
 
-// An assertion of the code under test failed: say where in the world.
 static void
-on_abort(int number)
+say_where(void)
 {
-    (void)number;
     if (sc_sim_current())
         sc_trace_print(sc_sim_current());
+}
+
+// The code under test aborts, crashes, or takes too long: say where in the world.
+static void
+on_signal(int number)
+{
+    (void)number;
+    say_where();
     _exit(1);
+}
+
+static void
+catch_ends(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    static const int signals[] = {SIGABRT, SIGTERM};
+#else
+    static const int signals[] = {SIGABRT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+#endif
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], on_signal);
+}
+
+const char *
+__asan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+const char *
+__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
 }
 
 static int
@@ -56,7 +90,7 @@ main(int argc, char **argv)
     if (!parse(argc, argv, &n_seeds, &first, &is_verbose))
         return usage();
     sc_log_init(is_verbose ? SC_LOG_DEBUG : SC_LOG_ERROR, "sim");
-    signal(SIGABRT, on_abort);
+    catch_ends();
     for (uint64_t seed = first; seed < first + n_seeds; seed++) {
         uint64_t hash = sc_sim_world(seed, is_verbose);
         if (seed % TWICE_EVERY == 0 && sc_sim_world(seed, false) != hash) {

@@ -173,7 +173,7 @@ def run_pytest(group, job):
 
 def run_sim(group, job):
     """The simulation: the seeds are shared among the cores."""
-    seeds = int(SIM_SEEDS[group.preset] * job.effort) // CORES
+    seeds = -(-int(SIM_SEEDS[group.preset] * job.effort) // CORES)  # not fewer in all
 
     def share(i):
         folder = job.folder / str(i)
