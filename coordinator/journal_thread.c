@@ -285,9 +285,32 @@ refuse_uploads(state *s, const sc_error *err)
     post(s, list);
 }
 
-static void
-group_failed(state *s, const sc_error *err)
+// A session that was lost may have been ended by who leads now, or be all that is wrong: that is
+// known before anybody is told that the journal cannot be written. @return 0: it can again
+static int
+try_at_once(state *s, sc_error *err)
 {
+    bool is_safe;
+    *err = (sc_error){0};
+    if (!s->is_unknown)
+        return keep_epoch(s, err);
+    request *end = end_of_group(s, &is_safe);
+    int rc = write_group(s, end, true, err);
+    if (rc == 0)
+        group_written(s, end);
+    return rc;
+}
+
+static void
+group_failed(state *s, const sc_error *first)
+{
+    sc_error again, *err = &again;
+    if (s->is_in_trouble || !is_away(first->code)) {
+        again = *first;
+    } else if (try_at_once(s, err) == 0) {
+        s->has_more = true; // without waiting
+        return;
+    }
     if (err->code == SC_ESTATE || err->code == SC_EMALFORMED) {
         fail(s, err);
         return;

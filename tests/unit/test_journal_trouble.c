@@ -289,6 +289,27 @@ Test(journal_trouble, housekeeping_goes_on, .timeout = 60)
     end(&w);
 }
 
+// A session was lost: it is tried at once whether that is all, and nobody is told; or another leads,
+// and nobody is refused by who does not.
+Test(journal_trouble, a_session_that_was_lost, .timeout = 60)
+{
+    static const struct {
+        int then; // what the next try comes to
+        const char *want;
+    } rows[] = {{0, "stored:open1.0 written:1 "}, {SC_ESTATE, "failed:-5021:because of -5021 "}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        world w;
+        memset(&the_script, 0, sizeof the_script);
+        begin(&w, 0);
+        set_code(PUT, SC_ELOST, 1);
+        set_code(COMMIT, rows[i].then, 0);
+        act(&w, SC_ACTION_PUT_OPEN, 1, 0);
+        await(&w, rows[i].then ? "failed" : "written");
+        cr_expect_str_eq(w.said, rows[i].want, "%s", w.said);
+        end(&w);
+    }
+}
+
 /* ---- what it does not survive ---- */
 
 // Another leads, or it is damaged: nothing is written and nothing is said after that.
