@@ -24,6 +24,7 @@ enum {
     MAX_PATH = 4095,
     APPLICATION_ID = 0x53434a4c, // "SCJL"; in the header of the file, as user_version is
     HEADER_BYTES = 100,          // https://www.sqlite.org/fileformat.html section 1.3
+    HEADER_PAGE_BYTES_AT = 16,
     HEADER_VERSION_AT = 60,
     HEADER_APPLICATION_AT = 68,
     // All pages of a journal up to this are checked, those of a larger one where they are read: the
@@ -159,6 +160,27 @@ refuse_newer(const char *path, long version, sc_error *err)
                         path, version, SC_JOURNAL_VERSION);
 }
 
+static off_t
+size_of_wal(const char *path)
+{
+    char wal[MAX_PATH + 8];
+    struct stat at;
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    return stat(wal, &at) == 0 ? at.st_size : 0;
+}
+
+// SQLite takes what is missing of the last page for zeros. Where there is a -wal, the page may lie
+// there, too.
+static bool
+is_cut(const char *path, const uint8_t *header)
+{
+    uint32_t page_bytes =
+        (uint32_t)header[HEADER_PAGE_BYTES_AT] << 8 | header[HEADER_PAGE_BYTES_AT + 1];
+    struct stat at;
+    return stat(path, &at) == 0 && page_bytes > 1 && at.st_size % page_bytes != 0 &&
+           size_of_wal(path) == 0;
+}
+
 static int
 check_header(const char *path, sc_error *err)
 {
@@ -177,6 +199,9 @@ check_header(const char *path, sc_error *err)
             "%s is another program's database; choose another file with JOURNAL, or move this one",
             path);
     uint32_t version = number_at(header + HEADER_VERSION_AT);
+    if (version <= SC_JOURNAL_VERSION && is_cut(path, header))
+        return sc_error_set(err, SC_EMALFORMED, "%s is damaged (its last page is cut); %s", path,
+                            SC_SQLITE_JOURNAL_ADVICE);
     return version > SC_JOURNAL_VERSION ? refuse_newer(path, version, err) : 0;
 }
 
@@ -219,16 +244,16 @@ static int
 check_file(sc_sqlite_journal *j, const atomic_bool *should_stop, sc_error *err)
 {
     const char *path = j->path;
-    char wal[MAX_PATH + 8];
     struct stat at;
+    if (stat(path, &at) == 0 && !S_ISREG(at.st_mode)) // opening a FIFO would wait for ever
+        return sc_error_set(err, SC_EBADARG, "%s is no file; choose another with JOURNAL", path);
     if (stat(path, &at) == 0) {
         int rc = check_header(path, err);
         return rc < 0 ? rc : check_wal(path, err);
     }
     if (errno != ENOENT)
         return sc_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-    snprintf(wal, sizeof wal, "%s-wal", path);
-    if (stat(wal, &at) == 0 && at.st_size > 0)
+    if (size_of_wal(path) > 0)
         return sc_error_set(err, SC_EMALFORMED,
                             "%s is missing, but its -wal is there: put it back, or set the -wal "
                             "aside to begin anew",
