@@ -25,6 +25,7 @@ import sanitizers
 TOP = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("SEEDCORE_BIN", TOP / "build-asan/bin"))
 SAMPLE = TOP / "deploy/sample"
+PLUGIN = BIN.parent / "plugins/plugin_faults.so"
 PATIENCE_S = 20  # for what takes well under a second on an idle machine
 
 

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from cluster import Cluster, Sandbox
+from cluster import PLUGIN, Cluster, Sandbox, begun_tasks
 
 
 @pytest.fixture
@@ -21,6 +21,18 @@ def cluster():
         def start(**options):
             return stack.enter_context(contextlib.closing(Cluster(**options)))
         yield start
+
+
+@pytest.fixture
+def timed(cluster):
+    """A cluster with the handler t.timed (plugin_faults.c), and which of its tasks have begun: begun()."""
+    def start(workers=2, env=None, args=()):
+        c = cluster(workers=workers, args=["--test-handlers", "--plugin", str(PLUGIN), *args],
+                    env={"FAULTS_LOG": "begun.log", **(env or {})})
+        log = c.folder / "begun.log"
+        c.begun = lambda: begun_tasks(log)
+        return c
+    return start
 
 
 @pytest.fixture

@@ -15,24 +15,12 @@ import time
 
 import pytest
 
-from cluster import BIN, begun_tasks, longest_pause, wait_for
+from cluster import BIN, PLUGIN, longest_pause, wait_for
 from history import History
 
-PLUGIN = BIN.parent / "plugins/plugin_faults.so"
 # A second is promised; these programs carry sanitizers and share the machine.
 AGAIN_S = 3
-
-
-@pytest.fixture
-def timed(cluster):
-    """A cluster with the handler t.timed (plugin_faults.c), and which of its tasks have begun: begun()."""
-    def start(workers=2, env=None):
-        c = cluster(workers=workers, args=["--plugin", str(PLUGIN)], env={"FAULTS_LOG": "begun.log", **(env or {})})
-        log = c.folder / "begun.log"
-
-        c.begun = lambda: begun_tasks(log)
-        return c
-    return start
+LEASE_S = 0.8
 
 
 def submit(c, *args):
@@ -95,6 +83,7 @@ def test_killed_worker_process(timed, figures):
         slowest.append(max(begun_again(c.begun()[n:], {pid}, killed).values()))
     figures(f"all that ran in a killed process runs again after {ms(min(slowest))} to {ms(max(slowest))}; {verdict}")
     assert max(slowest) < AGAIN_S
+    assert min(slowest) < LEASE_S, "it waited for a lease"
 
 
 def test_killed_supervisor(timed, figures):

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster import BIN, begun_tasks, longest_pause, wait_for
+from cluster import PLUGIN, begun_tasks, longest_pause, wait_for
 from history import History
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import postgres  # noqa: E402
 
-PLUGIN = BIN.parent / "plugins/plugin_faults.so"
 TAKEOVER_S = 5
+N_RUNNING = 16  # 2 processes of 8 slots
 AGAIN_S = 10  # 5 are promised; these programs carry sanitizers and share the machine
 
 pytestmark = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
@@ -152,6 +152,8 @@ def test_takeover(journal, sandbox, number, figures):
     figures(f"{number.name}: the second leads after {took:.2f} s, no task begins for {pause:.2f} s, "
             f"{len(begun) - 2000} begin twice; {history.judge()}")
     assert took < TAKEOVER_S and pause < AGAIN_S
+    if number == signal.SIGKILL:
+        assert len(begun) - 2000 < N_RUNNING / 2, "workers come back with what they run"
 
 
 def test_a_leader_that_is_idle_stays(journal, sandbox):

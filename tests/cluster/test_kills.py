@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from cluster import wait_for
+from cluster import longest_pause, wait_for
 from history import History
 
 N_TASKS, N_SHORT = 100000, 10000
@@ -42,7 +42,7 @@ def worker_processes(c):
 
 def run(c, figures, victims, pause_s):
     history = History()
-    job = submit(c, "sleep", "--array", f"0-{N_TASKS - 1}", "--args", '{"ms": 20}')
+    job = submit(c, "t.timed", "--array", f"0-{N_TASKS - 1}", "--args", "20")
     history.accept(job, N_TASKS)
     short = submit(c, "echo", "--array", f"0-{N_SHORT - 1}", "--args", '"$index"')
     history.accept(short, N_SHORT)
@@ -50,24 +50,27 @@ def run(c, figures, victims, pause_s):
     n_kills = kill_until_done(c, waiting, victims, pause_s)
     assert waiting.result(60).status == 0
     slept, echoed = history.see(c.ok, job), history.see(c.ok, short)
-    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks: {history.judge()}")
+    begun = c.begun()
+    pause = longest_pause(begun, begun[0].at)
+    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks, {len(begun) - N_TASKS} begin again, none begins for at most "
+            f"{pause * 1000:.0f} ms: {history.judge()}")
     assert all(row["status"] == "done" and row["attempt"] == 1 for row in slept + echoed)
     assert all(row["value"] == row["index"] for row in echoed)
     assert n_kills >= 2
 
 
-def test_worker_processes_every_200_ms(cluster, figures):
-    c = cluster(workers=2)
+def test_worker_processes_every_200_ms(timed, figures):
+    c = timed(workers=2)
     run(c, figures, lambda: worker_processes(c), 0.2)
 
 
-def test_the_coordinator_every_1500_ms(cluster, figures):
+def test_the_coordinator_every_1500_ms(timed, figures):
     """One that starts again gives workers 500 ms to come back before it hands anything out."""
-    c = cluster(workers=2)
+    c = timed(workers=2)
     run(c, figures, lambda: c.pids("seedcore-coordinator"), 1.5)
 
 
-def test_anything_every_700_ms(cluster, figures):
+def test_anything_every_700_ms(timed, figures):
     """Coordinator, supervisor or a worker process."""
-    c = cluster(workers=2)
+    c = timed(workers=2)
     run(c, figures, lambda: c.pids("seedcore-coordinator") + c.pids("seedcore-worker"), 0.7)
