@@ -129,6 +129,36 @@ Test(core_durable, what_a_worker_comes_back_with)
     }
 }
 
+// A list that has begun in time is waited for, two seconds from the start on and no longer.
+Test(core_durable, a_list_that_has_begun)
+{
+    static const struct {
+        int64_t listed_ms; // after the restart; its HELLO came after 400
+        uint64_t want_adopted;
+    } rows[] = {{1900, 1}, {2200, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sc_fake f;
+        sc_message m;
+        begin(&f, "a!");
+        sc_fake_array(&f, CLIENT, 1, 0, 1, &durable);
+        for (int k = 0; k < 3; k++)
+            sc_fake_written(&f, f.n_writes);
+        cr_assert(sc_fake_take(&f, WORKER, SC_MSG_RUN, &m));
+        sc_run run = m.run;
+        sc_fake_restart(&f, f.n_writes);
+        sc_fake_client(&f, CLIENT);
+        sc_fake_pass(&f, 400, WORKER);
+        sc_fake_hello_worker(&f, WORKER, &(sc_fake_worker){.handlers = "a!"});
+        sc_fake_pass(&f, rows[i].listed_ms - 400, WORKER + 1);
+        held(&f, &run, run.first, 1, true);
+        sc_fake_say(&f, WORKER, &(sc_message){.type = SC_MSG_READY});
+        sc_job_info info = sc_fake_ask(&f, CLIENT, 1);
+        cr_expect_eq(info.running, rows[i].want_adopted, "%d", (int)i);
+        cr_expect_eq(info.dead, !rows[i].want_adopted, "%d", (int)i);
+        sc_fake_stop(&f);
+    }
+}
+
 // Who has several endpoints misses the one before for a lease, then looks for the next.
 Test(core_durable, where_others_may_lead_workers_have_the_time_to_find_us)
 {

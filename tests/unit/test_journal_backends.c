@@ -86,6 +86,34 @@ FOR_EACH_BACKEND(what_is_dropped_goes)
     end(&w);
 }
 
+// A slice is a few rows, so that no commit waits long.
+FOR_EACH_BACKEND(what_is_dropped_goes_in_slices)
+{
+    enum { ROWS = 1000, A_GROUP = 100, A_SLICE = 32 };
+    struct world w;
+    sc_saved_job saved;
+    sc_action actions[A_GROUP];
+    begin(&w, backend);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    actions[0] = open_action(2, &saved, SC_JOB_OPEN);
+    cr_assert_eq(group(&w, actions, 1), 0, "%s", w.err.text);
+    for (uint64_t place = 0; place < ROWS; place += A_GROUP) {
+        for (uint64_t i = 0; i < A_GROUP; i++) {
+            actions[i] = results_action(place + i, 1, 1, place + i);
+            actions[i].number = 2;
+        }
+        cr_assert_eq(group(&w, actions, A_GROUP), 0, "%s", w.err.text);
+    }
+    actions[0] = (sc_action){.type = SC_ACTION_DROP_JOB, .number = 2};
+    cr_assert_eq(group(&w, actions, 1), 0, "%s", w.err.text);
+    int n_slices = 0, rc;
+    while ((rc = w.b->tend(w.journal, &w.err)) == 1)
+        n_slices++;
+    cr_expect_eq(rc, 0, "%s", w.err.text);
+    cr_expect_geq(n_slices, ROWS / A_SLICE, "in %d slices", n_slices);
+    end(&w);
+}
+
 // The number of a dropped job of which rows are left is not given to the next one: its rows would
 // be deleted with those.
 FOR_EACH_BACKEND(numbers_are_not_used_again)

@@ -69,10 +69,11 @@ persist(int i)
 // lost and nothing is there twice, which the keys of the tables would refuse.
 Test(journal_postgres, answers_that_are_lost)
 {
-    static const char *const points[] = {"postgres.send", "postgres.finish", "postgres.answer"};
+    static const char *const points[] = {"postgres.connect", "postgres.send", "postgres.finish",
+                                         "postgres.answer"};
     for (size_t p = 0; p < sizeof points / sizeof *points; p++) {
         bool has_failed = true;
-        for (uint64_t nth = 1; has_failed; nth += 1 + nth / 4) {
+        for (uint64_t nth = 1; has_failed; nth++) {
             end(&w);
             begin(&w, &sc_journal_postgres);
             cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
@@ -496,4 +497,24 @@ Test(journal_postgres, locations)
                   w.err.text);
         cr_expect(strstr(w.err.text, rows[i].wanted), "%s: %s", rows[i].name, w.err.text);
     }
+}
+
+// What is acknowledged is on the disk, whatever the database is set to.
+Test(journal_postgres, commits_are_waited_for)
+{
+    static const char *const sql[] = {
+        "ALTER ROLE ALL SET synchronous_commit = off",
+        "CREATE TABLE seedcore.seen AS SELECT 'nothing'::text AS mode",
+        "CREATE FUNCTION seedcore.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE seedcore.seen SET mode = current_setting('synchronous_commit');"
+        " RETURN NULL; END $$",
+        "CREATE TRIGGER see AFTER UPDATE OF last_group ON seedcore.meta"
+        " EXECUTE FUNCTION seedcore.see()",
+    };
+    for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
+        sc_test_server_do(&server, "sql %s", sql[i]);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    cr_assert_eq(step(&w, 0), 0, "%s", w.err.text);
+    cr_expect_str_eq(sc_test_server_do(&server, "sql SELECT mode FROM seedcore.seen"), "on");
+    sc_test_server_do(&server, "sql ALTER ROLE ALL RESET synchronous_commit");
 }

@@ -391,3 +391,52 @@ Test(journal_sqlite, made_by_one)
     cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
     check(&w, "new", 0);
 }
+
+/* ---- what is on the disk ---- */
+
+static int n_syncs; // of -wal files
+static int (*real_sync)(sqlite3_file *file, int flags);
+static sqlite3_vfs *real_vfs;
+
+static int
+count_sync(sqlite3_file *file, int flags)
+{
+    n_syncs++;
+    return real_sync(file, flags);
+}
+
+static int
+open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    static sqlite3_io_methods counted;
+    (void)vfs;
+    int rc = real_vfs->xOpen(real_vfs, name, file, flags, out);
+    if (rc == SQLITE_OK && flags & SQLITE_OPEN_WAL) {
+        counted = *file->pMethods;
+        real_sync = counted.xSync;
+        counted.xSync = count_sync;
+        file->pMethods = &counted;
+    }
+    return rc;
+}
+
+// Synced before its commit returns is a group that somebody is told of; chunks wait for such a one.
+Test(journal_sqlite, what_is_told_is_synced)
+{
+    static sqlite3_vfs counting;
+    real_vfs = sqlite3_vfs_find(NULL);
+    counting = *real_vfs;
+    counting.zName = "counting";
+    counting.xOpen = open_counted;
+    cr_assert_eq(sqlite3_vfs_register(&counting, 1), SQLITE_OK);
+    cr_assert_eq(reopen(&w), 0, "%s", w.err.text);
+    for (int i = 0; i < 4; i++) {
+        sc_action chunk = chunk_action((uint32_t)i);
+        int before = n_syncs, is_safe = i % 2 == 0;
+        cr_assert_eq(w.b->begin(w.journal, is_safe, &w.err), 0, "%s", w.err.text);
+        cr_assert_eq(w.b->put(w.journal, &chunk, &w.err), 0, "%s", w.err.text);
+        cr_expect_eq(n_syncs, before);
+        cr_assert_eq(w.b->commit(w.journal, &w.err), 0, "%s", w.err.text);
+        cr_expect_eq(n_syncs > before, is_safe, "group %d", i);
+    }
+}

@@ -289,8 +289,8 @@ Test(journal_trouble, housekeeping_goes_on, .timeout = 60)
     end(&w);
 }
 
-// A session was lost: it is tried at once whether that is all, and nobody is told; or another leads,
-// and nobody is refused by who does not.
+// A session was lost: it is tried at once whether that is all, and nobody is told; or another
+// leads, and nobody is refused by who does not.
 Test(journal_trouble, a_session_that_was_lost, .timeout = 60)
 {
     static const struct {
