@@ -49,6 +49,7 @@ def test_killed_and_started_elsewhere(sandbox, places):
                      all_of_them).json["job"]
     waiting = sandbox.start("wait", job, "--endpoint", all_of_them)
     wait_for(lambda: status(sandbox, all_of_them, job)["running"] > 0, what="it runs")
+    wait_for(lambda: status(sandbox, all_of_them)["clients"] == 2, what="the one that waits, beside the one that looks")
     first.signal(signal.SIGKILL)
     first.result()
     start_coordinator(sandbox, c)
