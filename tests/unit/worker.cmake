@@ -19,10 +19,6 @@ foreach(kind good no_init no_abi other_abi taken)
   target_compile_definitions(plugin_${kind} PRIVATE ${symbol})
   add_dependencies(test_registry plugin_${kind})
 endforeach()
-# One that goes wrong while it runs, for the cluster tests.
-add_library(plugin_faults MODULE ${CMAKE_SOURCE_DIR}/tests/support/plugin_faults.c)
-set_target_properties(plugin_faults PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
-target_include_directories(plugin_faults PRIVATE ${CMAKE_SOURCE_DIR})
 
 target_compile_definitions(test_registry PRIVATE SC_PLUGIN_DIR="${CMAKE_BINARY_DIR}/plugins")
 set_target_properties(test_registry PROPERTIES ENABLE_EXPORTS ON)
