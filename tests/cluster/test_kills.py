@@ -8,7 +8,7 @@ import time
 from cluster import longest_pause, wait_for
 from history import History
 
-N_TASKS, N_SHORT = 100000, 10000
+N_SHORT = 10000
 
 
 def submit(c, *args):
@@ -40,10 +40,10 @@ def worker_processes(c):
     return c.pids("seedcore-worker")[1:]
 
 
-def run(c, figures, victims, pause_s):
+def run(c, figures, victims, pause_s, n_tasks=100000, ms=20):
     history = History()
-    job = submit(c, "t.timed", "--array", f"0-{N_TASKS - 1}", "--args", "20")
-    history.accept(job, N_TASKS)
+    job = submit(c, "t.timed", "--array", f"0-{n_tasks - 1}", "--args", str(ms))
+    history.accept(job, n_tasks)
     short = submit(c, "echo", "--array", f"0-{N_SHORT - 1}", "--args", '"$index"')
     history.accept(short, N_SHORT)
     waiting = c.start("wait", job, short)
@@ -52,7 +52,7 @@ def run(c, figures, victims, pause_s):
     slept, echoed = history.see(c.ok, job), history.see(c.ok, short)
     begun = c.begun()
     pause = longest_pause(begun, begun[0].at)
-    figures(f"{n_kills} kills during {N_TASKS + N_SHORT} tasks, {len(begun) - N_TASKS} begin again, none begins for at most "
+    figures(f"{n_kills} kills during {n_tasks + N_SHORT} tasks, {len(begun) - n_tasks} begin again, none begins for at most "
             f"{pause * 1000:.0f} ms: {history.judge()}")
     assert all(row["status"] == "done" and row["attempt"] == 1 for row in slept + echoed)
     assert all(row["value"] == row["index"] for row in echoed)
@@ -71,6 +71,6 @@ def test_the_coordinator_every_1500_ms(timed, figures):
 
 
 def test_anything_every_700_ms(timed, figures):
-    """Coordinator, supervisor or a worker process."""
+    """Coordinator, supervisor or a worker process, during a million tasks."""
     c = timed(workers=2)
-    run(c, figures, lambda: c.pids("seedcore-coordinator") + c.pids("seedcore-worker"), 0.7)
+    run(c, figures, lambda: c.pids("seedcore-coordinator") + c.pids("seedcore-worker"), 0.7, n_tasks=1000000, ms=1)
