@@ -5,6 +5,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from cluster import longest_pause, wait_for
 from history import History
 
@@ -70,6 +72,7 @@ def test_the_coordinator_every_1500_ms(timed, figures):
     run(c, figures, lambda: c.pids("seedcore-coordinator"), 1.5)
 
 
+@pytest.mark.timeout(300)
 def test_anything_every_700_ms(timed, figures):
     """Coordinator, supervisor or a worker process, during a million tasks."""
     c = timed(workers=2)
