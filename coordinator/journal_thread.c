@@ -17,6 +17,7 @@ enum {
     GROUP_BYTES = 8 << 20,
     LEAD_MS = 250,        // between two looks at whether another leads
     TEND_MS = 500,        // the longest time without housekeeping
+    AT_ONCE_MS = 1000,    // between two sessions that may be lost without a pause
     RETRY_FIRST_MS = 100, // after a group that failed, doubling
     RETRY_MAX_MS = 1000,
     BEAT_MS = 500,   // between two signs to those who wait to lead
@@ -43,6 +44,7 @@ typedef struct state {
     bool is_reading;    // the rest of a job's tasks
     int64_t retry_ms;   // when to try again, and
     int64_t backoff_ms; // how long it waited last
+    int64_t at_once_ms; // when it was tried without waiting; 0: never
     int64_t beat_ms;    // the last sign
     // The last group may be there or not: the same is the next that is written.
     bool is_unknown;
@@ -292,6 +294,7 @@ try_at_once(state *s, sc_error *err)
 {
     bool is_safe;
     *err = (sc_error){0};
+    s->at_once_ms = sc_clock_ms();
     if (!s->is_unknown)
         return keep_epoch(s, err);
     request *end = end_of_group(s, &is_safe);
@@ -305,7 +308,8 @@ static void
 group_failed(state *s, const sc_error *first)
 {
     sc_error again, *err = &again;
-    if (s->is_in_trouble || !is_away(first->code)) {
+    bool is_often = s->at_once_ms && sc_clock_ms() - s->at_once_ms < AT_ONCE_MS;
+    if (s->is_in_trouble || is_often || !is_away(first->code)) {
         again = *first;
     } else if (try_at_once(s, err) == 0) {
         s->has_more = true; // without waiting

@@ -519,8 +519,7 @@ typedef struct sc_drain {
 /* Answer to DRAIN. */
 typedef struct sc_draining {
     uint64_t request;
-    uint32_t
-        n_processes; /* that have not left yet; 0: to be asked again, workers are coming back */
+    uint32_t n_processes; /* that have not left yet; 0: workers are coming back, ask again */
 } sc_draining;
 
 typedef struct sc_message {

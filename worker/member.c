@@ -76,6 +76,7 @@ leave_if_due(sc_member *m, int64_t now_ms)
 static void
 rejoin_elsewhere(sc_member *m, int64_t now_ms)
 {
+    m->was_mute = false;
     move(m, SC_MEMBER_JOINING, now_ms);
     sc_search_begin(&m->search, true, now_ms);
     leave_if_due(m, now_ms);
@@ -85,7 +86,6 @@ rejoin_elsewhere(sc_member *m, int64_t now_ms)
 void
 sc_member_back(sc_member *m, int64_t now_ms)
 {
-    m->was_mute = false;
     if (m->state == SC_MEMBER_JOINED && m->is_cut_off)
         rejoin_elsewhere(m, now_ms);
     else
@@ -221,7 +221,6 @@ sc_member_tick(sc_member *m, int64_t now_ms, int64_t late_ms)
     }
     if (m->state == SC_MEMBER_JOINED && sc_liveness_is_gone(&m->liveness, now_ms)) {
         sc_log_warn("coordinator silent for %" PRId64 " ms", m->config.lease_ms);
-        m->was_mute = false;
         rejoin_elsewhere(m, now_ms);
         return;
     }

@@ -310,6 +310,19 @@ Test(journal_trouble, a_session_that_was_lost, .timeout = 60)
     }
 }
 
+// One that is lost whenever something is read is no reason to read again and again without a pause.
+Test(journal_trouble, a_session_that_is_lost_again_and_again, .timeout = 60)
+{
+    world w;
+    memset(&the_script, 0, sizeof the_script);
+    begin(&w, 0);
+    set_code(CHUNK, SC_ELOST, 0);
+    act(&w, SC_ACTION_GET_CHUNK, 1, 0);
+    await(&w, "trouble");
+    cr_expect_leq(count_of(CHUNK), 3, "%d times", count_of(CHUNK));
+    end(&w);
+}
+
 /* ---- what it does not survive ---- */
 
 // Another leads, or it is damaged: nothing is written and nothing is said after that.
