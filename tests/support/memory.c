@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,8 +102,8 @@ live_on(const char *point, uint64_t nth, bool (*live)(void))
     return which > 0 ? SC_MEMORY_UNTOUCHED : SC_MEMORY_WENT_ON;
 }
 
-sc_memory_ending
-sc_memory_refuse(const char *point, uint64_t nth, bool (*live)(void))
+static sc_memory_ending
+refuse(const char *point, uint64_t nth, bool (*live)(void))
 {
     int status;
     pid_t pid = fork();
@@ -118,4 +119,18 @@ sc_memory_refuse(const char *point, uint64_t nth, bool (*live)(void))
         return WTERMSIG(status) == SIGABRT ? SC_MEMORY_GAVE_UP : SC_MEMORY_ASTRAY;
     return WEXITSTATUS(status) < SC_MEMORY_ASTRAY ? (sc_memory_ending)WEXITSTATUS(status)
                                                   : SC_MEMORY_ASTRAY;
+}
+
+uint64_t
+sc_memory_refuse_each(const char *point, bool (*live)(void), sc_memory_ending worst)
+{
+    sc_memory_ending ending;
+    uint64_t nth = 1;
+    bool is_good = true;
+    for (; (ending = refuse(point, nth, live)) != SC_MEMORY_UNTOUCHED; nth++)
+        if (ending > worst) {
+            fprintf(stderr, "%s, request %d: ending %d\n", point, (int)nth, (int)ending);
+            is_good = false;
+        }
+    return is_good ? nth - 1 : 0;
 }

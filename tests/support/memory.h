@@ -18,9 +18,11 @@ typedef enum sc_memory_ending {
     SC_MEMORY_ASTRAY, // by a signal, a sanitizer, or never
 } sc_memory_ending;
 
-/** Runs `live` in a process of its own where the nth request (from 1) at a fault point is refused.
- *  @param live  returns whether all was as it should be */
-sc_memory_ending sc_memory_refuse(const char *point, uint64_t nth, bool (*live)(void));
+/** Runs `live` again and again, each time in a process of its own where the next request at a fault
+ * point is refused, until none is. Says on stderr which ended worse than `worst`.
+ *  @param live  returns whether all was as it should be
+ *  @return how many were refused; 0 where one ended worse */
+uint64_t sc_memory_refuse_each(const char *point, bool (*live)(void), sc_memory_ending worst);
 /** Called by `live`: it is counted only from the one to the other. Without, all of its life. */
 void sc_memory_count(void);
 void sc_memory_spare(void);
